@@ -1,0 +1,1 @@
+//! The measuring programs: conformance now; quality, chaos and benchmarks later.
