@@ -1,0 +1,154 @@
+//! The contract that every exchange fulfils.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, StatusCode};
+use robust_market::{Decoded, Exchange, Kind, Payload, Request, Timestamp};
+use smallvec::SmallVec;
+
+use crate::{EncodeError, SymbolTable, Verdict};
+
+/// One exchange, without I/O: what to send for a [`Request`], and what an answer means.
+///
+/// A connector holds no state and reads no clock. Everything that changes (the table of listed pairs, the time) is an
+/// argument, so the same bytes always decode to the same value.
+pub trait Connector: Send + Sync + fmt::Debug + 'static {
+    /// The exchange's name.
+    fn exchange(&self) -> Exchange;
+
+    /// Scheme and authority of the exchange's public REST interface, such as `https://api.kraken.com`.
+    fn base_url(&self) -> &'static str;
+
+    /// Whether requests of this kind can be encoded.
+    fn supports(&self, kind: Kind) -> bool;
+
+    /// The limits that the exchange states for callers without a key, with the source of each number in the docs.
+    fn windows(&self) -> Vec<RateWindow>;
+
+    /// What a request costs in each of [`windows`](Self::windows).
+    fn cost(&self, request: &Request) -> Charges;
+
+    /// The pairs that are known without asking the exchange: its best known ones, under their documented names.
+    fn symbols(&self) -> SymbolTable;
+
+    /// Writes the HTTP request for a question.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] when the exchange cannot be asked that: an unlisted pair, an interval it does not have, a limit above its own.
+    fn encode(&self, request: &Request, context: &Context<'_>) -> Result<WireRequest, EncodeError>;
+
+    /// Reads an answer to `request`, whatever its HTTP status is.
+    ///
+    /// # Errors
+    ///
+    /// [`Verdict`] when the envelope is no answer: the exchange's own error, a page of HTML, text that is no JSON. A broken
+    /// record inside a good envelope is not an error but a [`Defect`](robust_market::Defect).
+    fn decode(
+        &self,
+        request: &Request,
+        context: &Context<'_>,
+        reply: &Reply<'_>,
+    ) -> Result<Decoded<Payload>, Verdict>;
+
+    /// What the answer's headers say about the budget that is used up.
+    fn usage(&self, headers: &HeaderMap) -> Usages;
+}
+
+/// What a connector needs to know of the moment.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Context<'a> {
+    /// The listed pairs.
+    pub symbols: &'a SymbolTable,
+    /// The time of day: of sending for [`Connector::encode`], of the first byte for [`Connector::decode`].
+    pub now: Timestamp,
+}
+
+impl<'a> Context<'a> {
+    /// A moment.
+    #[must_use]
+    pub const fn new(symbols: &'a SymbolTable, now: Timestamp) -> Self {
+        Self { symbols, now }
+    }
+}
+
+/// An HTTP request without its authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WireRequest {
+    /// The method.
+    pub method: Method,
+    /// Path and percent-encoded query.
+    pub target: PathAndQuery,
+    /// Headers beyond `host`, `user-agent` and `accept-encoding`, which the client adds.
+    pub headers: HeaderMap,
+    /// The body; empty for GET.
+    pub body: Bytes,
+}
+
+impl WireRequest {
+    /// A GET of `target`.
+    #[must_use]
+    pub fn get(target: PathAndQuery) -> Self {
+        Self {
+            method: Method::GET,
+            target,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+}
+
+/// An HTTP answer with its whole body.
+#[derive(Debug, Clone, Copy)]
+pub struct Reply<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body, decompressed.
+    pub body: &'a [u8],
+}
+
+/// One limit of an exchange: at most `limit` units in any `per`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateWindow {
+    /// Its name in reports, such as `weight`.
+    pub name: &'static str,
+    /// Units.
+    pub limit: u32,
+    /// Length of the window.
+    pub per: Duration,
+    /// Whether there is one such window for each key of a [`Charge`] (Kraken's limit per pair) instead of one for all.
+    pub keyed: bool,
+}
+
+/// What one request costs in one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charge {
+    /// Index into [`Connector::windows`].
+    pub window: usize,
+    /// Which of a keyed window's counters; 0 for a window without keys.
+    pub key: u64,
+    /// Units.
+    pub units: u32,
+}
+
+/// The costs of one request.
+pub type Charges = SmallVec<[Charge; 4]>;
+
+/// What the exchange has counted in one window, as an answer's header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Index into [`Connector::windows`].
+    pub window: usize,
+    /// Units used so far.
+    pub used: u32,
+}
+
+/// The usages that one answer reports.
+pub type Usages = SmallVec<[Usage; 2]>;

@@ -1,0 +1,108 @@
+//! Which pairs an exchange lists, and under which names.
+
+use std::collections::HashMap;
+
+use robust_market::{Instrument, Symbol};
+
+/// One listed pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The unified name.
+    pub symbol: Symbol,
+    /// The exchange's own name, as requests carry it.
+    pub id: Box<str>,
+}
+
+/// The pairs that an exchange lists, found by unified name or by any of the exchange's own names.
+#[derive(Debug, Clone, Default)]
+pub struct SymbolTable {
+    listings: Vec<Listing>,
+    by_symbol: HashMap<Symbol, usize>,
+    by_id: HashMap<Box<str>, usize>,
+}
+
+impl SymbolTable {
+    /// A table of listed instruments; their aliases find them too.
+    #[must_use]
+    pub fn from_instruments<'a>(instruments: impl IntoIterator<Item = &'a Instrument>) -> Self {
+        let mut table = Self::default();
+        for instrument in instruments {
+            table.insert(
+                &instrument.symbol,
+                &instrument.id,
+                instrument.aliases.iter().map(AsRef::as_ref),
+            );
+        }
+        table
+    }
+
+    /// Lists one pair. The first listing of a name keeps it.
+    pub fn insert<'a>(
+        &mut self,
+        symbol: &Symbol,
+        id: &str,
+        aliases: impl IntoIterator<Item = &'a str>,
+    ) {
+        let index = self.listings.len();
+        self.listings.push(Listing {
+            symbol: symbol.clone(),
+            id: id.into(),
+        });
+        self.by_symbol.entry(symbol.clone()).or_insert(index);
+        for name in std::iter::once(id).chain(aliases) {
+            self.by_id.entry(name.into()).or_insert(index);
+        }
+    }
+
+    /// Finds a pair by its unified name.
+    #[must_use]
+    pub fn get(&self, symbol: &Symbol) -> Option<&Listing> {
+        self.by_symbol
+            .get(symbol)
+            .and_then(|index| self.listings.get(*index))
+    }
+
+    /// Finds a pair by any name that the exchange uses for it.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Listing> {
+        self.by_id
+            .get(id)
+            .and_then(|index| self.listings.get(*index))
+    }
+
+    /// The listed pair whose name is nearest to `symbol`; `None` when nothing is near.
+    ///
+    /// Same base with a quote of the same family first (`BTC/USD` finds `BTC/USDT`), then the least edits.
+    #[must_use]
+    pub fn nearest(&self, symbol: &Symbol) -> Option<&Symbol> {
+        let wanted = symbol.as_str().to_uppercase();
+        self.listings
+            .iter()
+            .map(|listing| {
+                let name = listing.symbol.as_str().to_uppercase();
+                let same_base = listing.symbol.base().eq_ignore_ascii_case(symbol.base());
+                let closeness = strsim::jaro_winkler(&wanted, &name);
+                (same_base, closeness, &listing.symbol)
+            })
+            .filter(|(same_base, closeness, _)| *same_base || *closeness >= 0.75)
+            .max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(b.2.cmp(a.2)))
+            .map(|(.., symbol)| symbol)
+    }
+
+    /// Every listed pair, in the order of listing.
+    pub fn iter(&self) -> impl Iterator<Item = &Listing> {
+        self.listings.iter()
+    }
+
+    /// Number of listed pairs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.listings.len()
+    }
+
+    /// Whether no pair is listed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.listings.is_empty()
+    }
+}

@@ -1,0 +1,75 @@
+//! What a refused or unreadable answer means.
+
+use std::time::Duration;
+
+use robust_market::Timestamp;
+
+/// What kind of refusal an answer is; decides whether to try again, and how soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Class {
+    /// Too many requests. Wait, then ask again; not a sign that the exchange is ill.
+    RateLimited,
+    /// Shut out for a while. Ask nothing at all until it ends.
+    Banned,
+    /// The exchange cannot answer now; it may be able to in a moment.
+    Transient,
+    /// The exchange will never answer this question.
+    Permanent,
+    /// The key, the signature or the permission is wrong.
+    Auth,
+    /// What came is no answer of this exchange: HTML, cut-off JSON, another shape. Worth another try.
+    Malformed,
+}
+
+impl Class {
+    /// The class's name, as reports write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RateLimited => "rate_limited",
+            Self::Banned => "banned",
+            Self::Transient => "transient",
+            Self::Permanent => "permanent",
+            Self::Auth => "auth",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+/// The verdict on one attempt whose answer is no data.
+///
+/// Made once, by the connector, from status, headers and body together; every layer above acts on it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{}: {message}", class.as_str(), code.as_deref().map(|code| format!(" {code}")).unwrap_or_default())]
+#[non_exhaustive]
+pub struct Verdict {
+    /// What kind of refusal it is.
+    pub class: Class,
+    /// The HTTP status.
+    pub status: u16,
+    /// The exchange's own code, such as `-1121` or `EQuery:Unknown asset pair`.
+    pub code: Option<Box<str>>,
+    /// The exchange's own words, or what was found instead of an answer; escaped and cut to 200 characters.
+    pub message: Box<str>,
+    /// The server's word on how long to wait (`Retry-After`).
+    pub retry_after: Option<Duration>,
+    /// The server's word on when a ban ends.
+    pub until: Option<Timestamp>,
+}
+
+impl Verdict {
+    /// A verdict; the message is escaped and cut.
+    #[must_use]
+    pub fn new(class: Class, status: u16, code: Option<&str>, message: &str) -> Self {
+        let cut: String = message.chars().take(200).collect();
+        Self {
+            class,
+            status,
+            code: code.map(Into::into),
+            message: cut.escape_debug().to_string().into_boxed_str(),
+            retry_after: None,
+            until: None,
+        }
+    }
+}

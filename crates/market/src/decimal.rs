@@ -1,0 +1,213 @@
+//! One way from wire text to an exact decimal.
+
+use rust_decimal::Decimal;
+
+/// Why a text is not a decimal that can be kept exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecimalError {
+    /// The text is not a number: empty, letters, two points, a sign in the middle.
+    #[error("not a decimal number")]
+    Unparsable,
+    /// The text spells a value that is not a finite number, such as `NaN` or `Infinity`.
+    #[error("not a finite number")]
+    NotFinite,
+    /// The value needs more than the 28 digits that are kept, so keeping it would round it.
+    #[error("more than 28 significant digits")]
+    OutOfRange,
+}
+
+/// The most digits a value may need, before or after the point.
+const MAX_DIGITS: usize = 28;
+
+/// Reads a decimal number from wire text without ever rounding it.
+///
+/// Digits and trailing zeros are kept as they came: `0.10000000` stays eight places long. An exponent is resolved by
+/// shifting the point in the text (`9.68E-7` is `0.000000968`), never through a float. A value that needs more than 28
+/// digits is an error, never rounded.
+///
+/// ```
+/// use robust_market::decimal;
+///
+/// assert_eq!(decimal::parse("9.68E-7")?.to_string(), "0.000000968");
+/// assert_eq!(decimal::parse("0.10000000")?.to_string(), "0.10000000");
+/// # Ok::<(), decimal::DecimalError>(())
+/// ```
+///
+/// # Errors
+///
+/// [`DecimalError`] says whether the text was no number, not finite, or too long to be exact.
+pub fn parse(text: &str) -> Result<Decimal, DecimalError> {
+    let plain = text
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
+    if plain && text.len() <= MAX_DIGITS {
+        // The way of nearly every price: short enough to fit whatever it holds.
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        return if well_formed(digits) {
+            Decimal::from_str_exact(text).map_err(|_| DecimalError::OutOfRange)
+        } else {
+            Err(DecimalError::Unparsable)
+        };
+    }
+    parse_slow(text)
+}
+
+/// Digits with at most one point, and at least one digit on each side that exists.
+fn well_formed(digits: &str) -> bool {
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    !whole.is_empty()
+        && !fraction.is_empty()
+        && whole.bytes().all(|b| b.is_ascii_digit())
+        && fraction.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn parse_slow(text: &str) -> Result<Decimal, DecimalError> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let negative = text.starts_with('-');
+    if ["nan", "inf", "infinity"]
+        .iter()
+        .any(|name| unsigned.eq_ignore_ascii_case(name))
+    {
+        return Err(DecimalError::NotFinite);
+    }
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent_of(exponent)?),
+        None => (unsigned, 0),
+    };
+    if !well_formed(mantissa) {
+        return Err(DecimalError::Unparsable);
+    }
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    // Where the point stands in `digits`, counted from its left end.
+    let point = i64::try_from(whole.len())
+        .unwrap_or(i64::MAX)
+        .saturating_add(exponent);
+    let significant = digits.trim_start_matches('0');
+    if significant.is_empty() {
+        let places = usize::try_from(
+            i64::try_from(digits.len())
+                .unwrap_or(0)
+                .saturating_sub(point),
+        )
+        .unwrap_or(0);
+        let places = u32::try_from(places.min(MAX_DIGITS)).unwrap_or(0);
+        return Ok(Decimal::new(0, places));
+    }
+    let leading = digits.len() - significant.len();
+    let point = point.saturating_sub(i64::try_from(leading).unwrap_or(i64::MAX));
+    let limit = i64::try_from(MAX_DIGITS).unwrap_or(28);
+    if significant.len() > MAX_DIGITS || point > limit || point < -limit {
+        // Zeros at the end may carry the length without carrying a value, but dropping them would change the wire's digits.
+        return Err(DecimalError::OutOfRange);
+    }
+    let shifted = shift(significant, point);
+    let signed = if negative {
+        format!("-{shifted}")
+    } else {
+        shifted
+    };
+    Decimal::from_str_exact(&signed).map_err(|_| DecimalError::OutOfRange)
+}
+
+fn exponent_of(text: &str) -> Result<i64, DecimalError> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(DecimalError::Unparsable);
+    }
+    text.parse().map_err(|_| DecimalError::OutOfRange)
+}
+
+/// Writes `digits` with the decimal point after `point` of them.
+fn shift(digits: &str, point: i64) -> String {
+    match usize::try_from(point) {
+        Ok(0) => format!("0.{digits}"),
+        Ok(point) if point < digits.len() => {
+            let (whole, fraction) = digits.split_at(point);
+            format!("{whole}.{fraction}")
+        }
+        Ok(point) => format!("{digits}{}", "0".repeat(point - digits.len())),
+        Err(_) => {
+            let zeros = usize::try_from(point.unsigned_abs()).unwrap_or(0);
+            format!("0.{}{digits}", "0".repeat(zeros))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn exponents_trailing_zeros_and_28_digits_survive() {
+        for (text, shown) in [
+            ("9.68E-7", "0.000000968"),
+            ("2.0E-4", "0.00020"),
+            ("1e3", "1000"),
+            ("1.50E+1", "15.0"),
+            ("0.10000000", "0.10000000"),
+            ("-0.5", "-0.5"),
+            ("0", "0"),
+            ("0.00", "0.00"),
+            (
+                "1234567890123456789012345678",
+                "1234567890123456789012345678",
+            ),
+            (
+                "0.1234567890123456789012345678",
+                "0.1234567890123456789012345678",
+            ),
+            ("123456789.123456789123", "123456789.123456789123"),
+        ] {
+            assert_eq!(parse(text).unwrap().to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn twenty_nine_digits_are_refused_never_rounded() {
+        for text in [
+            "12345678901234567890123456789",
+            "0.12345678901234567890123456789",
+            "1.2345678901234567890123456789",
+            "1e29",
+            "1e-29",
+            "1e999999999999999999999",
+        ] {
+            assert_eq!(parse(text), Err(DecimalError::OutOfRange), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_told_apart() {
+        for text in [
+            "", "-", ".", "1.", ".5", "1..2", "1-2", "--1", "abc", "1e", "1e+", " 1", "1 ", "0x10",
+            "1,5", "1_000",
+        ] {
+            assert_eq!(parse(text), Err(DecimalError::Unparsable), "{text:?}");
+        }
+        for text in ["NaN", "nan", "Infinity", "-inf"] {
+            assert_eq!(parse(text), Err(DecimalError::NotFinite), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_gives_a_value_or_an_error(text in ".{0,60}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn a_plain_number_keeps_its_digits(whole in 0u64..=u64::MAX, fraction in "[0-9]{0,8}") {
+            let text = if fraction.is_empty() { whole.to_string() } else { format!("{whole}.{fraction}") };
+            prop_assert_eq!(parse(&text).unwrap().to_string(), text);
+        }
+
+        #[test]
+        fn an_exponent_is_the_same_number_written_shorter(mantissa in 1i64..1_000_000_000, exponent in -15i32..=15) {
+            let shifted = parse(&format!("{mantissa}e{exponent}")).unwrap();
+            let back = parse(&format!("1e{}", -exponent)).unwrap();
+            prop_assert_eq!((shifted * back).normalize(), Decimal::from(mantissa).normalize());
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! How good a value is.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+
+/// The six dimensions of data quality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dimension {
+    /// Is everything there that should be?
+    Completeness,
+    /// Is every value of the right type, sign and range?
+    Validity,
+    /// Is it plausible against history and peers?
+    Accuracy,
+    /// Do the values agree with each other?
+    Consistency,
+    /// Is it recent?
+    Timeliness,
+    /// Is it there once?
+    Uniqueness,
+}
+
+impl Dimension {
+    /// Every dimension, in the order of [`Report::dimensions`].
+    pub const ALL: [Self; 6] = [
+        Self::Completeness,
+        Self::Validity,
+        Self::Accuracy,
+        Self::Consistency,
+        Self::Timeliness,
+        Self::Uniqueness,
+    ];
+
+    /// The dimension's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completeness => "completeness",
+            Self::Validity => "validity",
+            Self::Accuracy => "accuracy",
+            Self::Consistency => "consistency",
+            Self::Timeliness => "timeliness",
+            Self::Uniqueness => "uniqueness",
+        }
+    }
+}
+
+/// How much one issue weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// A fact worth knowing.
+    Info,
+    /// Usable; look at it.
+    Warning,
+    /// This record must not be used.
+    Error,
+    /// The whole answer cannot be interpreted, or is dangerous.
+    Critical,
+}
+
+/// A score from 0 (worthless) to 100 (nothing to object to). Always finite.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Score(f64);
+
+impl Score {
+    /// Nothing to object to.
+    pub const FULL: Self = Self(100.0);
+
+    /// A score; clamped to 0–100, and 0 for what is not a number.
+    #[must_use]
+    pub const fn new(value: f64) -> Self {
+        if value.is_nan() {
+            Self(0.0)
+        } else {
+            Self(value.clamp(0.0, 100.0))
+        }
+    }
+
+    /// The score as a number from 0 to 100.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:.1}", self.0))
+    }
+}
+
+/// What may be done with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Acceptance {
+    /// It cannot be interpreted, or is dangerous.
+    Reject,
+    /// It is doubtful: kept, delivered with this label, not learned from.
+    Quarantine,
+    /// Some records must not be used ([`Report::exclusions`]); the rest is good.
+    AcceptWithExclusions,
+    /// Nothing stands against using it.
+    Accept,
+}
+
+impl Acceptance {
+    /// The word for it, as the exchange format writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Quarantine => "quarantine",
+            Self::AcceptWithExclusions => "accept_with_exclusions",
+            Self::Accept => "accept",
+        }
+    }
+}
+
+impl fmt::Display for Acceptance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One objection to one record or to the whole answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Issue {
+    /// The rule that objects, such as `K.crossed`.
+    pub rule: &'static str,
+    /// The dimension it counts in.
+    pub dimension: Dimension,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// Which record, by its position on the wire; `None` for the whole answer.
+    pub index: Option<usize>,
+    /// The field, where it is one.
+    pub field: Option<Cow<'static, str>>,
+    /// What was found and what was expected.
+    pub message: String,
+}
+
+/// The verdict on one answer: three answers that never mix. The score is a trend number, the issues are the facts, the
+/// acceptance is what to do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The weighted score over all dimensions that applied, capped by the acceptance.
+    pub overall: Score,
+    /// A score per dimension in the order of [`Dimension::ALL`]; `None` where no check applied.
+    pub dimensions: [Option<Score>; 6],
+    /// What may be done with the answer.
+    pub acceptance: Acceptance,
+    /// The records that must not be used, by their position on the wire, ascending.
+    pub exclusions: Vec<usize>,
+    /// The objections, heaviest first, at most [`Report::ISSUES_MAX`].
+    pub issues: Vec<Issue>,
+    /// Objections beyond the limit, counted but not kept.
+    pub issues_dropped: usize,
+}
+
+impl Report {
+    /// The most issues that are kept in one report; the rest is counted.
+    pub const ISSUES_MAX: usize = 100;
+
+    /// A verdict from its parts; issues are ordered heaviest first and bounded.
+    #[must_use]
+    pub fn new(
+        overall: Score,
+        dimensions: [Option<Score>; 6],
+        acceptance: Acceptance,
+        exclusions: Vec<usize>,
+        mut issues: Vec<Issue>,
+    ) -> Self {
+        issues.sort_by_key(|issue| std::cmp::Reverse(issue.severity));
+        let issues_dropped = issues.len().saturating_sub(Self::ISSUES_MAX);
+        issues.truncate(Self::ISSUES_MAX);
+        Self {
+            overall,
+            dimensions,
+            acceptance,
+            exclusions,
+            issues,
+            issues_dropped,
+        }
+    }
+
+    /// The score of one dimension; `None` where no check applied.
+    #[must_use]
+    pub fn dimension(&self, dimension: Dimension) -> Option<Score> {
+        self.dimensions.get(dimension as usize).copied().flatten()
+    }
+}
