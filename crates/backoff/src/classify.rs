@@ -1,0 +1,48 @@
+//! What an outcome means for trying again.
+
+use std::time::Duration;
+
+/// What an outcome means for trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Disposition {
+    /// Good, or hopeless: hand it to the caller.
+    Final,
+    /// Worth another attempt.
+    Retry {
+        /// Not before this much time has passed: the server's `Retry-After`, or the `retry_in` of a
+        /// local refusal.
+        after: Option<Duration>,
+        /// The server may have seen the request. A local refusal (an open breaker, a full queue, a
+        /// name that did not resolve) costs the server nothing and therefore no budget.
+        sent: bool,
+    },
+}
+
+/// Judges outcomes. Implement it once for your response and error.
+///
+/// Answer [`Disposition::Final`] for a request that must not be sent twice, or refuse in
+/// [`Replay::replay`](crate::Replay::replay).
+pub trait Classify<Res, E> {
+    /// What `outcome` means for trying again.
+    fn disposition(&self, outcome: Result<&Res, &E>) -> Disposition;
+}
+
+impl<F, Res, E> Classify<Res, E> for F
+where
+    F: Fn(Result<&Res, &E>) -> Disposition,
+{
+    fn disposition(&self, outcome: Result<&Res, &E>) -> Disposition {
+        self(outcome)
+    }
+}
+
+/// Makes a [`Classify`] of a closure.
+///
+/// Returns the closure itself; the detour tells the compiler that it accepts any lifetime.
+pub fn classify_fn<Res, E, F>(judge: F) -> F
+where
+    F: Fn(Result<&Res, &E>) -> Disposition,
+{
+    judge
+}

@@ -1,0 +1,261 @@
+//! The retry policy: delays, budget, deadline and server hints for `tower::retry`.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, Sleep};
+
+use crate::{
+    Budget, Classify, Disposition, Exponential, Replay, Stats, Withdrawal, exponential::stretch,
+    seeds::Seeds, stats::Event,
+};
+
+/// Retries when nothing else is said.
+const MAX_RETRIES: u32 = 3;
+
+/// Spread on top of a server's hint: everyone whom it told "30 s" would come back in the same
+/// instant. The hint itself is never shortened.
+const HINT_JITTER: f64 = 0.1;
+
+/// tokio's timer rounds up to whole milliseconds.
+const TIMER_TICK: Duration = Duration::from_millis(1);
+
+/// Decides whether a call is tried again, and when.
+///
+/// Put it into [`tower::retry::RetryLayer`]. A retry happens when the [`Classify`] asks for it and
+///
+/// 1. fewer than `max_retries` have been made,
+/// 2. it would begin before the request's deadline, else the outcome is returned at once, and
+/// 3. the server cannot have seen the last attempt, or the [`Budget`] has a retry left.
+///
+/// The pause is the longer of the own delay and the server's hint plus 0–10 % of it. The hint is
+/// honoured also above the own maximum; only the deadline bounds it.
+///
+/// A clone is a fresh session: no retries made, a random stream of its own, and the same budget
+/// and counters. `tower::retry::Retry` clones the policy for every call.
+///
+/// # Cancel safety
+///
+/// A call dropped during its pause, or while the inner service is not ready for the retry, gives
+/// its withdrawal back to the budget. One dropped later has sent its retry and paid for it.
+///
+/// # Panics
+///
+/// The pause uses tokio's timer and panics outside of a tokio runtime with time enabled.
+pub struct Policy<C> {
+    shared: Arc<Shared<C>>,
+    /// Drawn at the first retry: a call that succeeds touches no shared counter.
+    rng: Option<fastrand::Rng>,
+    retries: u32,
+    /// The retry that is decided and not yet handed to the inner service.
+    pending: Option<Pending>,
+}
+
+struct Shared<C> {
+    exponential: Exponential,
+    classify: C,
+    max_retries: u32,
+    budget: Budget,
+    seeds: Seeds,
+    stats: Option<Arc<Stats>>,
+}
+
+struct Pending {
+    /// `None` when the last attempt was never sent and this one is free.
+    withdrawal: Option<Withdrawal>,
+}
+
+impl<C> Policy<C> {
+    /// Starts a policy with 3 retries, an unlimited budget and a random seed.
+    #[must_use]
+    pub fn builder(exponential: Exponential, classify: C) -> PolicyBuilder<C> {
+        PolicyBuilder {
+            exponential,
+            classify,
+            max_retries: MAX_RETRIES,
+            budget: None,
+            seed: None,
+            stats: None,
+        }
+    }
+
+    /// Decides on a retry and reserves its budget; `None` hands the outcome to the caller.
+    fn plan(
+        &mut self,
+        deadline: Option<Instant>,
+        after: Option<Duration>,
+        sent: bool,
+    ) -> Option<Duration> {
+        if self.retries >= self.shared.max_retries {
+            return self.give_up(Event::GivenUpAttempts);
+        }
+        let delay = self.delay(after);
+        if let Some(deadline) = deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if delay.saturating_add(TIMER_TICK) >= left {
+                return self.give_up(Event::GivenUpDeadline);
+            }
+        }
+        let withdrawal = if sent {
+            self.shared.budget.withdraw()
+        } else {
+            None
+        };
+        if sent && withdrawal.is_none() {
+            return self.give_up(Event::GivenUpBudget);
+        }
+        self.pending = Some(Pending { withdrawal });
+        self.retries += 1;
+        Some(delay)
+    }
+
+    fn delay(&mut self, after: Option<Duration>) -> Duration {
+        let rng = self.rng.get_or_insert_with(|| self.shared.seeds.draw());
+        let own = self.shared.exponential.delay(self.retries, rng);
+        match after {
+            Some(after) => own.max(stretch(after, HINT_JITTER, rng)),
+            None => own,
+        }
+    }
+
+    fn give_up<T>(&self, reason: Event) -> Option<T> {
+        self.shared.count(reason);
+        None
+    }
+
+    /// Called by tower right before the request goes to the inner service.
+    fn dispatched(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            if let Some(withdrawal) = pending.withdrawal {
+                withdrawal.commit();
+            }
+            self.shared.count(Event::Started);
+        } else if self.retries == 0 {
+            self.shared.budget.deposit();
+        }
+    }
+
+    /// Whether a copy of the request is needed after this attempt. The last permitted attempt
+    /// moves the request, unless counters are attached: tower shows an outcome to the policy only
+    /// when there is a copy, and giving up must be counted.
+    fn keeps_copy(&self) -> bool {
+        self.retries < self.shared.max_retries || self.shared.stats.is_some()
+    }
+}
+
+impl<C> Shared<C> {
+    fn count(&self, event: Event) {
+        if let Some(stats) = &self.stats {
+            stats.count(event);
+        }
+    }
+}
+
+impl<C, Req, Res, E> tower::retry::Policy<Req, Res, E> for Policy<C>
+where
+    C: Classify<Res, E>,
+    Req: Replay,
+{
+    type Future = Sleep;
+
+    fn retry(&mut self, request: &mut Req, result: &mut Result<Res, E>) -> Option<Sleep> {
+        let Disposition::Retry { after, sent } = self.shared.classify.disposition(result.as_ref())
+        else {
+            return None;
+        };
+        let delay = self.plan(request.deadline(), after, sent)?;
+        request.attempt_started(self.retries.saturating_add(1));
+        Some(tokio::time::sleep(delay))
+    }
+
+    fn clone_request(&mut self, request: &Req) -> Option<Req> {
+        self.dispatched();
+        if self.keeps_copy() {
+            request.replay()
+        } else {
+            None
+        }
+    }
+}
+
+impl<C> Clone for Policy<C> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            rng: None,
+            retries: 0,
+            pending: None,
+        }
+    }
+}
+
+impl<C> fmt::Debug for Policy<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("exponential", &self.shared.exponential)
+            .field("max_retries", &self.shared.max_retries)
+            .field("budget", &self.shared.budget)
+            .field("retries", &self.retries)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settings of a [`Policy`]; from [`Policy::builder`].
+#[derive(Debug, Clone)]
+pub struct PolicyBuilder<C> {
+    exponential: Exponential,
+    classify: C,
+    max_retries: u32,
+    budget: Option<Budget>,
+    seed: Option<u64>,
+    stats: Option<Arc<Stats>>,
+}
+
+impl<C> PolicyBuilder<C> {
+    /// Retries after the first attempt, local refusals included. Default 3; 0 never retries.
+    #[must_use]
+    pub fn max_retries(mut self, max_retries: u32) -> Self {
+        self.max_retries = max_retries;
+        self
+    }
+
+    /// The budget to pay retries from; share one between all policies for one server.
+    /// Default unlimited.
+    #[must_use]
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// Makes the delays repeatable. By default every policy draws a seed from the operating
+    /// system, since processes with one seed would retry in lockstep.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Counts into `stats`.
+    #[must_use]
+    pub fn stats(mut self, stats: Arc<Stats>) -> Self {
+        self.stats = Some(stats);
+        self
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn build(self) -> Policy<C> {
+        Policy {
+            shared: Arc::new(Shared {
+                exponential: self.exponential,
+                classify: self.classify,
+                max_retries: self.max_retries,
+                budget: self.budget.unwrap_or_else(Budget::unlimited),
+                seeds: self.seed.map_or_else(Seeds::from_entropy, Seeds::new),
+                stats: self.stats,
+            }),
+            rng: None,
+            retries: 0,
+            pending: None,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Counters of what a policy did.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts retries and the reasons for giving up. Share one between a policy and your metrics.
+#[derive(Debug, Default)]
+pub struct Stats {
+    started: AtomicU64,
+    deadline: AtomicU64,
+    budget: AtomicU64,
+    attempts: AtomicU64,
+}
+
+/// The counters of [`Stats`] at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatsSnapshot {
+    /// Retries handed to the inner service. A retry dropped during its pause is not counted.
+    pub started: u64,
+    /// Outcomes returned because the pause would have ended after the deadline.
+    pub given_up_deadline: u64,
+    /// Outcomes returned because the budget was empty.
+    pub given_up_budget: u64,
+    /// Outcomes returned because all permitted attempts were used.
+    pub given_up_attempts: u64,
+}
+
+impl Stats {
+    /// The counters now.
+    #[must_use]
+    pub fn snapshot(&self) -> StatsSnapshot {
+        StatsSnapshot {
+            started: self.started.load(Ordering::Relaxed),
+            given_up_deadline: self.deadline.load(Ordering::Relaxed),
+            given_up_budget: self.budget.load(Ordering::Relaxed),
+            given_up_attempts: self.attempts.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn count(&self, event: Event) {
+        let counter = match event {
+            Event::Started => &self.started,
+            Event::GivenUpDeadline => &self.deadline,
+            Event::GivenUpBudget => &self.budget,
+            Event::GivenUpAttempts => &self.attempts,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Event {
+    Started,
+    GivenUpDeadline,
+    GivenUpBudget,
+    GivenUpAttempts,
+}
