@@ -40,7 +40,7 @@ impl SymbolTable {
     pub fn insert<'a>(
         &mut self,
         symbol: &Symbol,
-        id: &str,
+        id: &'a str,
         aliases: impl IntoIterator<Item = &'a str>,
     ) {
         let index = self.listings.len();
