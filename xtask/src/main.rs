@@ -1,1 +1,139 @@
-fn main() {}
+//! `cargo xtask`: starts the tests, the checks, the measuring programs and the releases.
+//!
+//! One file a command. This program depends on no workspace crate, so that it builds in two seconds
+//! and still runs when a crate does not compile. Avoid adding dependencies to it.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is a program: its output is what it is for"
+)]
+
+mod cargo;
+mod ci;
+mod conformance;
+mod examples;
+mod metadata;
+mod release;
+mod stopwatch;
+mod test;
+mod tidy;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// A command of this program: its name, how to call it, what it does, and its entry.
+struct Command {
+    name: &'static str,
+    usage: &'static str,
+    about: &'static str,
+    run: fn(Vec<OsString>) -> Result<ExitCode>,
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "test",
+        usage: "test [--require-all] [FILTER…]",
+        about: "all tests and doctests; needs nothing but Rust, prints its counts and its time",
+        run: test::run,
+    },
+    Command {
+        name: "tidy",
+        usage: "tidy",
+        about: "the rules of the house: arrows between crates, licences, file sizes, documents",
+        run: tidy::run,
+    },
+    Command {
+        name: "examples",
+        usage: "examples [NAME…]",
+        about: "builds and runs every example; each must end by itself",
+        run: examples::run,
+    },
+    Command {
+        name: "conformance",
+        usage: "conformance [DIR] [--exchange A,B] [--json FILE]",
+        about: "exchange payloads through the public connector API; without DIR our own cases",
+        run: conformance::run,
+    },
+    Command {
+        name: "ci",
+        usage: "ci [--only fmt|clippy|doc|tidy|examples|test]",
+        about: "everything that .ci/run checks, in the same order",
+        run: ci::run,
+    },
+    Command {
+        name: "release",
+        usage: "release plan|prepare|publish [--execute]",
+        about: "what would be published, in which order; changes nothing without --execute",
+        run: release::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let Some(name) = arguments.next() else {
+        print!("{}", help());
+        return ExitCode::SUCCESS;
+    };
+    let name = name.to_string_lossy().into_owned();
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        print!("{}", help());
+        return ExitCode::SUCCESS;
+    }
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        eprint!("xtask: unknown command `{name}`\n\n{}", help());
+        return ExitCode::from(2);
+    };
+    let rest: Vec<OsString> = arguments.collect();
+    // A command that hands its arguments on (conformance) has its own help.
+    if command.name != "conformance" && rest.iter().any(|a| a == "--help" || a == "-h") {
+        println!("cargo xtask {}\n  {}", command.usage, command.about);
+        return ExitCode::SUCCESS;
+    }
+    match (command.run)(rest) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask {name}: {error:#}");
+            // A wrong argument is the caller's mistake (2), everything else is the run's (1).
+            if error.is::<lexopt::Error>() {
+                eprintln!("usage: cargo xtask {}", command.usage);
+                return ExitCode::from(2);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The text that `cargo xtask` prints without arguments.
+fn help() -> String {
+    use std::fmt::Write as _;
+    let mut text = String::from("usage: cargo xtask COMMAND\n\n");
+    for command in COMMANDS {
+        let _ = writeln!(text, "  {}\n      {}", command.usage, command.about);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COMMANDS, help};
+
+    #[test]
+    fn help_names_every_command() {
+        let text = help();
+        for command in COMMANDS {
+            assert!(command.usage.starts_with(command.name));
+            assert!(text.contains(command.usage), "{} is missing", command.name);
+            assert!(text.contains(command.about), "{} is missing", command.name);
+        }
+    }
+
+    #[test]
+    fn command_names_are_unique() {
+        let mut names: Vec<_> = COMMANDS.iter().map(|c| c.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), COMMANDS.len());
+    }
+}
