@@ -1,1 +1,64 @@
 //! Stop calling what is down: a generation-tagged circuit breaker as tower layers.
+//!
+//! A [`Breaker`] is a handle: its clones and all layers made from it share one state. While calls
+//! succeed it is closed and costs one atomic load. After some consecutive failures it opens and
+//! refuses every call at once, saying when to come back. Then it lets a few probes through: if
+//! they succeed it closes, if one fails it opens again.
+//!
+//! | piece | what it does |
+//! |---|---|
+//! | [`Breaker::check_layer`] | refuses before the call queues for anything; takes no probe permit |
+//! | [`Breaker::admit_layer`] | next to the call: takes the permit, records the outcome |
+//! | [`Breaker::admit`] and [`Ticket`] | the same without tower |
+//! | [`Classify`] and [`Outcome`] | your word on what counts as a failure |
+//! | [`Open`] | the refusal, with `retry_in` |
+//! | [`Lift`], [`Error`] | for services whose error has no `From<Open>` |
+//! | [`Breaker::snapshot`], [`Breaker::watch`] | what the operator sees |
+//!
+//! # Example
+//!
+//! ```
+//! use robust_breaker::{Breaker, ErrorsAreFailures, State};
+//! use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), BoxError> {
+//! let breaker = Breaker::builder("weather").consecutive_failures(2).build();
+//! let mut service = ServiceBuilder::new()
+//!     .layer(breaker.admit_layer(ErrorsAreFailures))
+//!     .service(service_fn(|city: &'static str| async move {
+//!         Err::<(), BoxError>(format!("no weather for {city}").into())
+//!     }));
+//!
+//! for _ in 0..2 {
+//!     let error = service.ready().await?.call("Ulm").await.unwrap_err();
+//!     assert_eq!(error.to_string(), "no weather for Ulm");
+//! }
+//! assert!(matches!(breaker.state(), State::Open { .. }));
+//!
+//! // The third call does not reach the service.
+//! let error = service.ready().await?.call("Ulm").await.unwrap_err();
+//! let open = error.downcast_ref::<robust_breaker::Open>().expect("refused by the breaker");
+//! assert_eq!(open.retry_in.as_secs(), 60);
+//! # Ok(())
+//! # }
+//! ```
+
+mod admit;
+mod breaker;
+mod check;
+mod circuit;
+mod classify;
+mod config;
+mod error;
+mod lift;
+mod state;
+
+pub use admit::{Admit, AdmitFuture, AdmitLayer};
+pub use breaker::{Breaker, Ticket};
+pub use check::{Check, CheckFuture, CheckLayer};
+pub use classify::{Classify, ErrorsAreFailures, Outcome, classify_fn};
+pub use config::{Builder, Rule};
+pub use error::{Error, Open};
+pub use lift::{Lift, LiftFuture, LiftLayer};
+pub use state::{Cause, Snapshot, State, Transition};
