@@ -1,1 +1,61 @@
-//! When things run: triggers, a ledger that closes, bounded history and a clean stop. Knows no markets.
+//! When things run: triggers, a ledger that closes, bounded history and a clean stop. Knows no
+//! markets.
+//!
+//! ```
+//! use robust_scheduler::{Job, Scheduler};
+//! use std::time::Duration;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), robust_scheduler::AddError> {
+//! let scheduler = Scheduler::builder().max_in_flight(4).start();
+//! scheduler.add(
+//!     Job::every("water the herbs", Duration::from_secs(60))
+//!         .run_at_start(true)
+//!         .handler(|_run| async { Ok(()) }),
+//! )?;
+//!
+//! tokio::time::sleep(Duration::from_secs(125)).await;
+//!
+//! let ledger = scheduler.ledger();
+//! assert_eq!((ledger.due, ledger.ran), (3, 3)); // at 0, 60 and 120 s
+//! assert!(ledger.balances());
+//! assert_eq!(scheduler.history().len(), 3);
+//!
+//! let report = scheduler.shutdown(Duration::from_secs(5)).await;
+//! assert_eq!(report.aborted, 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`Scheduler`] adds, pauses, removes, tells and stops; [`Builder`] holds its bounds.
+//! - [`Job`] is what to do and how often: [`Trigger`], [`Phase`], priority, deadline.
+//! - [`Run`] is what a handler gets, [`RunError`] what it may give back.
+//! - [`Ledger`] says where every occurrence went, [`Record`] how each run ended.
+//! - [`Event`] tells what happens as it happens.
+
+mod builder;
+mod core;
+mod driver;
+mod error;
+mod event;
+mod job;
+mod ledger;
+mod record;
+mod report;
+mod run;
+mod scheduler;
+mod shared;
+mod status;
+mod trigger;
+
+pub use builder::Builder;
+pub use error::{AddError, UnknownJob};
+pub use event::Event;
+pub use job::{Job, JobBuilder, JobId};
+pub use ledger::{Ledger, Outcomes, SkipReason};
+pub use record::{Outcome, Record};
+pub use report::ShutdownReport;
+pub use run::{CancelToken, Run, RunError};
+pub use scheduler::Scheduler;
+pub use status::JobStatus;
+pub use trigger::{Phase, Trigger};

@@ -1,0 +1,177 @@
+//! How a scheduler stops: drain, then tell, then abort, and count each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Core;
+use crate::event::Event;
+use crate::ledger::SkipReason;
+use crate::record::Outcome;
+use crate::report::ShutdownReport;
+
+/// How long an aborted run may take to be dropped. Abortion works at the next await point; a
+/// handler that reaches none must not keep the shutdown from ending.
+const ABORT_WAIT: Duration = Duration::from_secs(1);
+
+/// How far the stop has come.
+#[derive(Debug)]
+pub(super) enum Stage {
+    Open,
+    Stopping {
+        step: Step,
+        until: Instant,
+        report: ShutdownReport,
+    },
+    Stopped(ShutdownReport),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Drain,
+    Cancel,
+    Abort,
+}
+
+/// What the driver has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing before this moment or the next call.
+    Wait(Option<Instant>),
+    /// Tell the runs to end.
+    Cancel,
+    /// Abort the runs.
+    Abort,
+    /// End.
+    Stop(ShutdownReport),
+}
+
+impl<H: Clone> Core<H> {
+    /// Stops releasing. A second call can only bring the end of the draining nearer.
+    pub(crate) fn shutdown(&mut self, now: Instant, grace: Duration) {
+        let end = now.checked_add(grace);
+        match &mut self.stage {
+            Stage::Open => {
+                self.advance(now);
+                self.timers.clear();
+                let waiting = self.drop_waiting();
+                self.outbox.push(Event::ShuttingDown);
+                // Past the end of time means as long as it takes; a month is as good.
+                let until = end.unwrap_or_else(|| now + Duration::from_secs(30 * 86_400));
+                let report = ShutdownReport {
+                    never_started: waiting,
+                    ..ShutdownReport::default()
+                };
+                self.stage = Stage::Stopping {
+                    step: Step::Drain,
+                    until,
+                    report,
+                };
+            }
+            Stage::Stopping {
+                step: Step::Drain,
+                until,
+                ..
+            } => *until = end.map_or(*until, |end| end.min(*until)),
+            Stage::Stopping { .. } | Stage::Stopped(_) => {}
+        }
+    }
+
+    fn drop_waiting(&mut self) -> u64 {
+        let mut dropped = 0;
+        for slot in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
+            let Some(job) = self.entry_mut(slot) else {
+                continue;
+            };
+            job.next = None;
+            if job.waiting.is_some() {
+                self.skip_waiting(slot, SkipReason::Shutdown);
+                dropped += 1;
+            }
+        }
+        dropped
+    }
+
+    /// Counts the end of a run, if it ended during the stop.
+    pub(super) fn count_end(&mut self, outcome: &Outcome, job: &Arc<str>) {
+        let Stage::Stopping { step, report, .. } = &mut self.stage else {
+            return;
+        };
+        match step {
+            Step::Drain => report.completed += 1,
+            Step::Abort if *outcome == Outcome::Cancelled => {
+                report.aborted += 1;
+                report.aborted_jobs.push(Arc::clone(job));
+            }
+            Step::Cancel | Step::Abort => report.cancelled += 1,
+        }
+    }
+
+    /// Goes on with the stop as far as the time is ripe, and says what there is to do. To be
+    /// asked again at once unless it says to wait.
+    pub(crate) fn proceed(&mut self, now: Instant) -> Effect {
+        let idle = self.running == 0;
+        let next = self.next_release();
+        let cancel_until = now + self.limits.cancel_grace.min(Duration::from_secs(86_400));
+        let Stage::Stopping {
+            step,
+            until,
+            report,
+        } = &mut self.stage
+        else {
+            return match &self.stage {
+                Stage::Stopped(report) => Effect::Stop(report.clone()),
+                _ => Effect::Wait(next),
+            };
+        };
+        if idle || (*step == Step::Abort && now >= *until) {
+            let mut report = std::mem::take(report);
+            self.add_stuck(&mut report);
+            self.outbox.push(Event::Stopped(report.clone()));
+            self.stage = Stage::Stopped(report.clone());
+            return Effect::Stop(report);
+        }
+        if now < *until {
+            return Effect::Wait(Some(*until));
+        }
+        if *step == Step::Drain {
+            (*step, *until) = (Step::Cancel, cancel_until);
+            return Effect::Cancel;
+        }
+        (*step, *until) = (Step::Abort, now + ABORT_WAIT);
+        Effect::Abort
+    }
+
+    /// Runs that were aborted and have not been dropped yet.
+    fn add_stuck(&self, report: &mut ShutdownReport) {
+        for job in self
+            .slots
+            .iter()
+            .filter_map(|slot| slot.job.as_ref())
+            .filter(|job| job.running.is_some())
+        {
+            report.aborted += 1;
+            report.aborted_jobs.push(Arc::clone(&job.spec.name));
+        }
+    }
+
+    /// What is known of the stop so far.
+    pub(crate) fn report(&self) -> ShutdownReport {
+        match &self.stage {
+            Stage::Open => ShutdownReport::default(),
+            Stage::Stopping { report, .. } | Stage::Stopped(report) => report.clone(),
+        }
+    }
+
+    /// Whether runs end because they were told to.
+    pub(crate) fn is_cancelling(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Stopping {
+                step: Step::Cancel | Step::Abort,
+                ..
+            } | Stage::Stopped(_)
+        )
+    }
+}

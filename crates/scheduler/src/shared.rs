@@ -1,0 +1,54 @@
+//! What the handles, the driver and the runs share.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::Instant;
+
+use crate::core::Core;
+use crate::event::Event;
+use crate::job::Handler;
+
+/// The core behind a lock that is held for the length of a decision, never across an await, and
+/// never while a handler is called or dropped.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    core: Mutex<Core<BoxedHandler>>,
+    pub(crate) wake: Notify,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) cancel: watch::Sender<bool>,
+}
+
+/// A handler that can be printed.
+#[derive(Clone)]
+pub(crate) struct BoxedHandler(pub(crate) Handler);
+
+impl std::fmt::Debug for BoxedHandler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handler")
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(core: Core<BoxedHandler>, events: usize) -> Self {
+        Self {
+            core: Mutex::new(core),
+            wake: Notify::new(),
+            events: broadcast::Sender::new(events),
+            cancel: watch::Sender::new(false),
+        }
+    }
+
+    /// Looks at the core, or changes it. The clock is read under the lock, so that time never
+    /// goes back for the core.
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut Core<BoxedHandler>, Instant) -> R) -> R {
+        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = look(&mut core, Instant::now());
+        // Sent under the lock, so that listeners see the order of events.
+        for event in core.drain_events() {
+            // An error means that nobody listens.
+            let _ = self.events.send(event);
+        }
+        result
+    }
+}
