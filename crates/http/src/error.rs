@@ -1,0 +1,315 @@
+//! Why there is no response, and whether the server may have seen the request.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::resolve::LookupError;
+
+/// What went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The host name could not be resolved. Never sent.
+    Dns,
+    /// No connection could be made: refused, unreachable, or closed before it was usable. Never sent.
+    Connect,
+    /// No usable connection within the connect timeout (name, TCP and TLS together). Never sent.
+    ConnectTimeout,
+    /// TLS failed: no common version, an untrusted certificate, a peer that does not speak TLS. Trying again does not
+    /// help.
+    Tls,
+    /// The deadline of the call passed.
+    Timeout {
+        /// What the call was waiting for at that moment.
+        phase: Phase,
+    },
+    /// The peer reset the connection.
+    Reset,
+    /// The peer closed the connection before the response was complete.
+    Closed,
+    /// The body is larger than the cap, on the wire or decompressed. The connection is dropped, not drained.
+    BodyTooLarge {
+        /// The cap, in bytes.
+        limit: usize,
+    },
+    /// The body is in a content coding that this client did not ask for, or does not decompress.
+    Decompression,
+    /// The peer does not speak HTTP as the RFCs write it.
+    Protocol,
+    /// The request cannot be sent as it stands; nothing was tried. Never sent.
+    InvalidRequest,
+    /// Too many requests already wait for a connection; nothing was tried. Never sent.
+    PoolFull,
+}
+
+/// What a call was waiting for when its deadline passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// A free place under the caps.
+    Queue,
+    /// Name resolution, the TCP connection or the TLS handshake.
+    Connect,
+    /// The head of the response.
+    Headers,
+    /// The body of the response.
+    Body,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns => f.write_str("the host name could not be resolved"),
+            Self::Connect => f.write_str("no connection could be made"),
+            Self::ConnectTimeout => f.write_str("no connection within the connect timeout"),
+            Self::Tls => f.write_str("tls failed"),
+            Self::Timeout { phase } => write!(f, "the deadline passed while {phase}"),
+            Self::Reset => f.write_str("the connection was reset"),
+            Self::Closed => {
+                f.write_str("the connection was closed before the response was complete")
+            }
+            Self::BodyTooLarge { limit } => {
+                write!(f, "the response body is larger than {limit} bytes")
+            }
+            Self::Decompression => f.write_str("the response body could not be decoded"),
+            Self::Protocol => f.write_str("the peer broke the http protocol"),
+            Self::InvalidRequest => f.write_str("the request is not valid"),
+            Self::PoolFull => f.write_str("too many requests wait for a connection"),
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Queue => "waiting for a free connection",
+            Self::Connect => "connecting",
+            Self::Headers => "waiting for the response headers",
+            Self::Body => "reading the response body",
+        })
+    }
+}
+
+/// Why a request produced no usable response.
+///
+/// Cheap to clone. Neither `Display`, `Debug` nor the source chain holds the path, the query or a header value of the
+/// request: the host is the only part of the address that is kept.
+#[derive(Clone)]
+pub struct Error {
+    kind: Kind,
+    sent: bool,
+    host: Option<Arc<str>>,
+    detail: Option<&'static str>,
+    cause: Option<Arc<Cause>>,
+}
+
+/// The lower error, kept as a type of our own: hyper's errors and boxed ones may carry texts that we do not control.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum Cause {
+    Io(io::Error),
+    Tls(rustls::Error),
+    Http(Http),
+}
+
+/// One level of a hyper error: its fixed description.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Http(String);
+
+impl Error {
+    /// An error of this kind; `sent` says whether the server may have seen the request.
+    ///
+    /// For stand-ins of the client: in-memory transports and the tests of a classifier.
+    #[must_use]
+    pub fn new(kind: Kind, sent: bool) -> Self {
+        Self {
+            kind,
+            sent,
+            host: None,
+            detail: None,
+            cause: None,
+        }
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether the server may have seen the request.
+    ///
+    /// `false` is a promise: not a byte of the request left this process. `true` is not: the bytes were handed to the
+    /// connection, and what became of them is unknown.
+    #[must_use]
+    pub fn sent(&self) -> bool {
+        self.sent
+    }
+
+    /// The host (and port, when the address named one) that was asked.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    pub(crate) fn unsent(kind: Kind) -> Self {
+        Self::new(kind, false)
+    }
+
+    pub(crate) fn timeout(phase: Phase, sent: bool) -> Self {
+        Self::new(Kind::Timeout { phase }, sent)
+    }
+
+    pub(crate) fn detail(mut self, detail: &'static str) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    pub(crate) fn at(mut self, host: &Arc<str>) -> Self {
+        self.host.get_or_insert_with(|| Arc::clone(host));
+        self
+    }
+
+    fn caused_by(mut self, cause: Cause) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
+    }
+
+    /// An I/O error on a connection that may already carry a request.
+    fn from_io(error: &io::Error, sent: bool) -> Self {
+        if let Some(tls) = find_tls(error) {
+            return Self::new(Kind::Tls, sent).caused_by(Cause::Tls(tls));
+        }
+        let error = plain(error);
+        let kind = match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => Kind::Reset,
+            // hyper reports a broken chunk and a broken length as invalid input or data
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Kind::Protocol,
+            _ => Kind::Closed,
+        };
+        Self::new(kind, sent).caused_by(Cause::Io(error))
+    }
+
+    /// An error while connecting: nothing was sent.
+    pub(crate) fn from_connect(error: &(dyn std::error::Error + 'static)) -> Self {
+        if let Some(lookup) = find::<LookupError>(error) {
+            return Self::unsent(Kind::Dns).caused_by(Cause::Io(plain(&lookup.0)));
+        }
+        let Some(io) = find::<io::Error>(error) else {
+            return Self::unsent(Kind::Connect);
+        };
+        if let Some(tls) = find_tls(io) {
+            return Self::unsent(Kind::Tls).caused_by(Cause::Tls(tls));
+        }
+        let io = plain(io);
+        let kind = match io.kind() {
+            io::ErrorKind::TimedOut => Kind::ConnectTimeout,
+            _ => Kind::Connect,
+        };
+        Self::unsent(kind).caused_by(Cause::Io(io))
+    }
+
+    /// hyper's word on an exchange that was under way.
+    pub(crate) fn from_hyper(error: &hyper::Error, sent: bool) -> Self {
+        if let Some(io) = find::<io::Error>(error) {
+            return Self::from_io(io, sent);
+        }
+        if error.is_canceled() {
+            // a cancelled request carries the connection's own error, when it had one
+            let own =
+                std::error::Error::source(error).and_then(|own| own.downcast_ref::<hyper::Error>());
+            return own.map_or_else(
+                || Self::new(Kind::Closed, sent),
+                |own| Self::from_hyper(own, sent),
+            );
+        }
+        let kind = if error.is_incomplete_message() || error.is_closed() {
+            Kind::Closed
+        } else {
+            Kind::Protocol
+        };
+        Self::new(kind, sent).caused_by(Cause::Http(Http(error.to_string())))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(host) = &self.host {
+            write!(f, "{host}: ")?;
+        }
+        self.kind.fmt(f)?;
+        match self.detail {
+            Some(detail) => write!(f, ": {detail}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.kind)
+            .field("sent", &self.sent)
+            .field("host", &self.host)
+            .field("detail", &self.detail)
+            .field("cause", &self.cause)
+            .finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| match cause {
+            Cause::Io(error) => error as &(dyn std::error::Error + 'static),
+            Cause::Tls(error) => error,
+            Cause::Http(error) => error,
+        })
+    }
+}
+
+/// The first error of this type in a chain, the head included.
+fn find<'a, E: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a E> {
+    let mut link = Some(error);
+    while let Some(error) = link {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        link = error.source();
+    }
+    None
+}
+
+/// The TLS error inside an I/O error. `io::Error::source` skips the error that it wraps, so this looks at both.
+fn find_tls(error: &io::Error) -> Option<rustls::Error> {
+    let inner = error.get_ref()?;
+    if let Some(tls) = find::<rustls::Error>(inner) {
+        return Some(tls.clone());
+    }
+    find::<io::Error>(inner).and_then(find_tls)
+}
+
+/// The same error without whatever it wraps (which is not `Clone` and not ours).
+fn plain(error: &io::Error) -> io::Error {
+    let error = innermost(error);
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::from(error.kind()),
+    }
+}
+
+/// `io::Error::other(io::Error)` hides the kind that matters.
+fn innermost(error: &io::Error) -> &io::Error {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<io::Error>())
+    {
+        Some(inner) => innermost(inner),
+        None => error,
+    }
+}
