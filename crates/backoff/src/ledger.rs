@@ -1,5 +1,8 @@
 //! The arithmetic of a retry budget, without clock and lock.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;

@@ -70,3 +70,7 @@ pub use policy::{Policy, PolicyBuilder};
 pub use replay::Replay;
 pub use session::{Session, Sessions};
 pub use stats::{Stats, StatsSnapshot};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
