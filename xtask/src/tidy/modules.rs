@@ -49,7 +49,7 @@ pub(crate) fn reached(facts: &Facts) -> Vec<String> {
             let declared = parents
                 .iter()
                 .filter_map(|parent| facts.file(parent))
-                .any(|parent| declares(&parent.text, name));
+                .any(|parent| declares(&parent.text, name) || selects(&parent.text, &file.path));
             if !declared {
                 complaints.push(format!(
                     "{} is never compiled: no `mod {name};` leads to it",
@@ -83,6 +83,12 @@ fn declares(text: &str, name: &str) -> bool {
         line.strip_suffix(end.as_str())
             .is_some_and(|before| before.is_empty() || before.starts_with("pub"))
     })
+}
+
+/// Does the text have `#[path = "file.rs"]`, alone or in a `cfg_attr`?
+fn selects(text: &str, path: &str) -> bool {
+    let file = path.rsplit_once('/').map_or(path, |(_, file)| file);
+    text.contains(&format!("path = \"{file}\""))
 }
 
 #[cfg(test)]
@@ -124,13 +130,14 @@ mod tests {
         let facts = Facts::of_files(&[
             (
                 "crates/a/src/lib.rs",
-                "mod x;\npub mod y;\npub(crate) mod z;\n// mod w;\n",
+                "mod x;\npub mod y;\npub(crate) mod z;\n#[path = \"v_off.rs\"]\nmod v;\n// mod w;\n",
             ),
             ("crates/a/src/x.rs", ""),
             ("crates/a/src/y/mod.rs", "mod inner;\n"),
             ("crates/a/src/y/inner.rs", ""),
             ("crates/a/src/z.rs", "mod inner;\n"),
             ("crates/a/src/z/inner.rs", ""),
+            ("crates/a/src/v_off.rs", ""),
             ("crates/a/src/w.rs", ""),
             ("crates/a/tests/it/main.rs", "mod one;\n"),
             ("crates/a/tests/it/one.rs", ""),
