@@ -94,12 +94,13 @@ fn main() -> ExitCode {
     match (command.run)(rest) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("xtask {name}: {error:#}");
             // A wrong argument is the caller's mistake (2), everything else is the run's (1).
-            if error.is::<lexopt::Error>() {
+            if let Some(mistake) = error.downcast_ref::<lexopt::Error>() {
+                eprintln!("xtask {name}: {mistake}");
                 eprintln!("usage: cargo xtask {}", command.usage);
                 return ExitCode::from(2);
             }
+            eprintln!("xtask {name}: {error:#}");
             ExitCode::FAILURE
         }
     }
