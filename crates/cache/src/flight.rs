@@ -6,9 +6,8 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use std::sync::Mutex;
 use tokio::sync::watch;
 
 use crate::LoadError;
@@ -129,19 +128,12 @@ where
             }
         }
         cache.flights.with(|board| {
-            let stored = outcome.as_ref().ok().filter(|_| {
-                board
-                    .flying
-                    .get(&self.key)
-                    .is_some_and(|flying| Arc::ptr_eq(flying, &self.flight))
-            });
-            match stored {
-                // Under the lock, so that an invalidation comes wholly before or wholly after.
-                Some(stored) => cache.keep(self.key.clone(), stored.clone()),
-                None if outcome.is_ok() => bump(&cache.counters.discarded),
-                None => {}
+            // Kept under the lock, so that an invalidation comes wholly before or wholly after.
+            match (board.take_off(&self.key, &self.flight), &outcome) {
+                (true, Ok(stored)) => cache.keep(self.key.clone(), stored.clone()),
+                (false, Ok(_)) => bump(&cache.counters.discarded),
+                (_, Err(_)) => {}
             }
-            board.take_off(&self.key, &self.flight);
         });
         self.outcome.send_replace(Some(outcome));
     }

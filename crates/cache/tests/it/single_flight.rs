@@ -1,9 +1,9 @@
 //! One load a key, however many ask and however many leave.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use robust_cache::{Cache, Read, Refresh};
+use robust_cache::{Cache, Lifetime, Read, Refresh};
 use tokio::task::JoinSet;
 
 use crate::{Dry, Load, Wells, secs, told, wells};
@@ -191,6 +191,34 @@ async fn invalidation_cuts_the_load_loose() {
     assert_eq!(cache.peek(&"a").map(|entry| entry.value), Some(2));
     let stats = cache.stats();
     assert_eq!((stats.loads, stats.discarded, stats.flights), (2, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_lands_between_a_readers_two_looks_spares_the_load() {
+    // The lifetime is asked for at the first look; at this very moment another load lands.
+    let other = Arc::new(OnceLock::<Wells>::new());
+    let lands = Arc::clone(&other);
+    let cache: Wells = Cache::builder()
+        .lifetime(move |_, value| {
+            if let Some(cache) = lands.get().filter(|_| *value == 1) {
+                cache.insert("a", 2);
+            }
+            Lifetime {
+                fresh_for: secs(10),
+                stale_for: secs(0),
+            }
+        })
+        .build();
+    cache.insert("a", 1);
+    tokio::time::advance(secs(10)).await;
+    other.set(cache.clone()).unwrap();
+
+    let load = Load::default();
+    let answer = cache
+        .get(&"a", Read::default(), load.gives(3, secs(1)))
+        .await;
+    assert_eq!(told(&answer), ("fresh", Some(2)));
+    assert_eq!((load.calls(), cache.stats().reads()), (0, 1));
 }
 
 /// The same promise with real threads, where readers race with the landing.
