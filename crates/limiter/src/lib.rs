@@ -1,1 +1,45 @@
 //! Never exceed the budget: weighted sliding windows, a priority queue and server feedback as a tower layer.
+
+mod acquire;
+mod builder;
+mod class;
+mod cost;
+mod demand;
+mod driver;
+mod error;
+mod feedback;
+mod forecast;
+mod future;
+mod keys;
+mod layer;
+mod lift;
+mod limiter;
+mod log;
+mod pause;
+mod permit;
+mod queue;
+mod rejected;
+mod service;
+mod shared;
+mod snapshot;
+mod state;
+mod window;
+mod windows;
+
+pub use acquire::Acquire;
+pub use builder::Builder;
+pub use class::{Class, ClassCell};
+pub use cost::{Charge, Cost};
+pub use demand::{Appraise, AskRequest, Bid, Demand};
+pub use error::Error;
+pub use feedback::{Feedback, Keep, Usage, Verdict};
+pub use future::ResponseFuture;
+pub use layer::AdmissionLayer;
+pub use lift::{Lift, LiftFuture, LiftLayer};
+pub use limiter::Limiter;
+pub use pause::Pause;
+pub use permit::{Permit, Spent};
+pub use rejected::Rejected;
+pub use service::Admission;
+pub use snapshot::{Snapshot, WindowSnapshot};
+pub use window::Window;

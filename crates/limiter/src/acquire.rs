@@ -1,0 +1,232 @@
+//! The future of a permit.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use crate::class::Watch;
+use crate::forecast::Placement;
+use crate::log::Nanos;
+use crate::shared::{Shared, Timer};
+use crate::state::{self, Ask, State};
+use crate::{Class, ClassCell, Cost, Permit, Rejected, driver};
+
+/// The future of a permit; returned by [`Limiter::acquire`](crate::Limiter::acquire).
+///
+/// It asks when it is first polled.
+///
+/// # Cancel safety
+///
+/// Dropping it gives its place in the queue back, and its grant, if it had one.
+#[must_use = "futures do nothing unless polled"]
+pub struct Acquire {
+    shared: Arc<Shared>,
+    step: Step,
+}
+
+enum Step {
+    /// Not yet asked.
+    Asking(Ask),
+    /// In the queue, or answered there.
+    Queued {
+        seq: u64,
+        class: ClassCell,
+    },
+    Done,
+}
+
+/// What the first poll finds.
+enum First {
+    Granted(Cost),
+    Refused(Rejected),
+    Queued {
+        seq: u64,
+        filed: Class,
+        start_timer: bool,
+    },
+}
+
+impl Acquire {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        cost: &Cost,
+        class: ClassCell,
+        deadline: Option<Instant>,
+    ) -> Self {
+        let deadline = deadline.map(|deadline| shared.nanos(deadline));
+        let step = Step::Asking(Ask {
+            cost: cost.clone(),
+            class,
+            deadline,
+        });
+        Self { shared, step }
+    }
+
+    fn ask(&mut self, ask: Ask, cx: &Context<'_>) -> Poll<Result<Permit, Rejected>> {
+        let class = ask.class.clone();
+        match self.shared.first(ask, cx) {
+            First::Granted(cost) => Poll::Ready(Ok(Permit::new(Arc::clone(&self.shared), cost))),
+            First::Refused(rejected) => Poll::Ready(Err(rejected)),
+            First::Queued {
+                seq,
+                filed,
+                start_timer,
+            } => {
+                self.step = Step::Queued {
+                    seq,
+                    class: class.clone(),
+                };
+                class.watch(seq, self.watcher());
+                // A raise between the two was seen by nobody.
+                if class.get() > filed {
+                    self.shared.class_raised();
+                }
+                if start_timer {
+                    driver::start(&self.shared);
+                }
+                self.fetch(seq, cx)
+            }
+        }
+    }
+
+    fn fetch(&mut self, seq: u64, cx: &Context<'_>) -> Poll<Result<Permit, Rejected>> {
+        let ((outcome, _replaced), start_timer) = self.shared.change_inner(|inner| {
+            let outcome = inner.state.poll(seq, cx.waker());
+            // The timer is gone when its runtime is; whoever is woken starts another.
+            let missing = matches!(outcome.0, state::Poll::Waiting) && inner.timer == Timer::Absent;
+            if missing {
+                inner.timer = Timer::Looking;
+            }
+            (outcome, missing)
+        });
+        if start_timer {
+            driver::start(&self.shared);
+        }
+        let result = match outcome {
+            state::Poll::Waiting => return Poll::Pending,
+            state::Poll::Granted(cost) => Ok(Permit::new(Arc::clone(&self.shared), cost)),
+            state::Poll::Refused(rejected) => Err(rejected),
+        };
+        self.leave();
+        Poll::Ready(result)
+    }
+
+    /// Ends the interest in the class.
+    fn leave(&mut self) -> Step {
+        let step = std::mem::replace(&mut self.step, Step::Done);
+        if let Step::Queued { seq, class } = &step {
+            class.unwatch(*seq, &self.watcher());
+        }
+        step
+    }
+
+    fn watcher(&self) -> Weak<dyn Watch> {
+        let weak: Weak<Shared> = Arc::downgrade(&self.shared);
+        weak
+    }
+}
+
+impl Future for Acquire {
+    type Output = Result<Permit, Rejected>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        match std::mem::replace(&mut this.step, Step::Done) {
+            Step::Asking(ask) => this.ask(ask, cx),
+            Step::Queued { seq, class } => {
+                this.step = Step::Queued { seq, class };
+                this.fetch(seq, cx)
+            }
+            // Polled after its end, which a future may answer as it likes.
+            Step::Done => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Acquire {
+    fn drop(&mut self) {
+        if let Step::Queued { seq, .. } = self.leave() {
+            // Dropped with the lock free, for it holds a waker.
+            let _waiter = self.shared.change(|state, now| state.abandon(now, seq));
+        }
+    }
+}
+
+impl Shared {
+    /// Grants at once, refuses at once, or queues.
+    fn first(&self, ask: Ask, cx: &Context<'_>) -> First {
+        self.change_inner(|inner| {
+            let state = &mut inner.state;
+            let cost = match state.windows.check(&ask.cost) {
+                Ok(cost) => cost,
+                Err(rejected) => {
+                    state.refuse_always();
+                    return First::Refused(rejected);
+                }
+            };
+            let ask = Ask { cost, ..ask };
+            if ask.deadline.is_none() && state.grant_without_clock(&ask.cost) {
+                return First::Granted(ask.cost);
+            }
+            let (now, outcome) = self.grant_now(state, &ask);
+            let Err(placement) = outcome else {
+                return First::Granted(ask.cost);
+            };
+            if Handle::try_current().is_err() {
+                // Nothing could ever wake it.
+                return First::Refused(state.refuse(now, now, placement));
+            }
+            let filed = ask.class.get();
+            match state.enqueue(now, ask, placement, cx.waker().clone()) {
+                Err(rejected) => First::Refused(rejected),
+                Ok(seq) => {
+                    let start_timer = inner.timer == Timer::Absent;
+                    if start_timer {
+                        inner.timer = Timer::Looking;
+                    }
+                    First::Queued {
+                        seq,
+                        filed,
+                        start_timer,
+                    }
+                }
+            }
+        })
+    }
+
+    /// Asks for a grant; asks again before it says no, for the clock may have gone on since it was
+    /// read: the thread may have been put to sleep in between.
+    pub(crate) fn grant_now(&self, state: &mut State, ask: &Ask) -> (Nanos, Result<(), Placement>) {
+        let now = state.at(self.now());
+        match state.grant_now(now, ask) {
+            Ok(()) => (now, Ok(())),
+            Err(placement) => {
+                let again = state.at(self.now());
+                if again == now {
+                    (now, Err(placement))
+                } else {
+                    (again, state.grant_now(again, ask))
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Acquire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match &self.step {
+            Step::Asking(_) => "asking",
+            Step::Queued { .. } => "queued",
+            Step::Done => "done",
+        };
+        f.debug_struct("Acquire")
+            .field("limiter", &self.shared.name)
+            .field("step", &step)
+            .finish()
+    }
+}

@@ -1,0 +1,87 @@
+//! What a request asks of the limiter.
+
+use tokio::time::Instant;
+
+use crate::{Class, ClassCell, Cost};
+
+/// A request that knows what it costs, how important it is and when it is too late.
+///
+/// For a request type that is not yours, hand a function to
+/// [`AdmissionLayer::bid_with`](crate::AdmissionLayer::bid_with) instead.
+pub trait Demand {
+    /// What the request takes from which windows.
+    fn cost(&self) -> Cost;
+
+    /// How important it is; the queue reads it again at each grant.
+    fn class(&self) -> ClassCell {
+        ClassCell::fixed(Class::default())
+    }
+
+    /// When a grant is of no use any more.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+/// What a request asks for, as a value.
+#[derive(Clone, Debug)]
+pub struct Bid {
+    /// What it takes from which windows.
+    pub cost: Cost,
+    /// How important it is.
+    pub class: ClassCell,
+    /// When a grant is of no use any more.
+    pub deadline: Option<Instant>,
+}
+
+impl Bid {
+    /// Asks for `cost` with the default class and no deadline.
+    #[must_use]
+    pub fn new(cost: Cost) -> Self {
+        Self {
+            cost,
+            class: ClassCell::fixed(Class::default()),
+            deadline: None,
+        }
+    }
+
+    /// Sets the class.
+    #[must_use]
+    pub fn class(mut self, class: impl Into<ClassCell>) -> Self {
+        self.class = class.into();
+        self
+    }
+
+    /// Sets the deadline.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        self
+    }
+}
+
+/// Finds out what a request asks for. Implemented by functions from `&Req` to [`Bid`].
+pub trait Appraise<Req> {
+    /// What `request` asks for.
+    fn bid(&self, request: &Req) -> Bid;
+}
+
+impl<Req, F: Fn(&Req) -> Bid> Appraise<Req> for F {
+    fn bid(&self, request: &Req) -> Bid {
+        self(request)
+    }
+}
+
+/// Asks the request itself, through [`Demand`]. The layer's default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AskRequest;
+
+impl<Req: Demand> Appraise<Req> for AskRequest {
+    fn bid(&self, request: &Req) -> Bid {
+        Bid {
+            cost: request.cost(),
+            class: request.class(),
+            deadline: request.deadline(),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The one timer of a limiter's queue.
+//!
+//! A task of its own, and not the first waiter: a future that is neither polled nor dropped would
+//! hold up everyone behind it. It lives while somebody waits. tokio's timers tick every
+//! millisecond, so everything due by then is granted at each turn.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::shared::{Shared, Timer};
+
+/// Starts the timer task, after [`Timer::Looking`] was set. Without a runtime nobody waits.
+pub(crate) fn start(shared: &Arc<Shared>) {
+    let driving = Driving(Arc::clone(shared));
+    if let Ok(runtime) = Handle::try_current() {
+        // Made here, so that a runtime without a timer panics in the face of the caller.
+        let sleep = Box::pin(sleep_until(Instant::now()));
+        runtime.spawn(drive(driving, sleep));
+    }
+}
+
+async fn drive(driving: Driving, mut sleep: Pin<Box<Sleep>>) {
+    let shared = &driving.0;
+    loop {
+        let due = shared.change_inner(|inner| {
+            let now = inner.state.at(shared.now());
+            inner.state.turn(now);
+            inner.timer = inner.state.due.map_or(Timer::Absent, Timer::Asleep);
+            inner.state.due
+        });
+        let Some(due) = due else { return };
+        sleep.as_mut().reset(shared.instant(due));
+        let mut rearmed = pin!(shared.rearm.notified());
+        poll_fn(
+            |cx| match (rearmed.as_mut().poll(cx), sleep.as_mut().poll(cx)) {
+                (Poll::Pending, Poll::Pending) => Poll::Pending,
+                _ => Poll::Ready(()),
+            },
+        )
+        .await;
+    }
+}
+
+/// The task's life. Its end, when the runtime ends with waiters of another one left, wakes those,
+/// so that one of them starts a new task.
+struct Driving(Arc<Shared>);
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.0.change_inner(|inner| {
+            if inner.timer != Timer::Absent {
+                inner.timer = Timer::Absent;
+                inner.state.wake_all();
+            }
+        });
+    }
+}

@@ -1,0 +1,159 @@
+//! The future of an admitted call.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_service::Service;
+
+use crate::acquire::Acquire;
+use crate::permit::{Permit, Spent};
+use crate::{Feedback, Rejected};
+
+pin_project! {
+    /// Waits for the permit, then for the inner service, then for its answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before the inner service is called, it gives place and grant back. Dropped later,
+    /// the charge stays, because the server may have counted the request.
+    pub struct ResponseFuture<S, Req, F>
+    where
+        S: Service<Req>,
+    {
+        feedback: F,
+        deadline: Option<Instant>,
+        #[pin]
+        step: Step<S, Req, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StepProj]
+    #[project_replace = StepOwned]
+    enum Step<S, Req, Fut> {
+        Waiting { acquire: Acquire, next: Option<(S, Req)> },
+        Readying { permit: Option<Permit>, next: Option<(S, Req)>, sleep: Option<Pin<Box<Sleep>>> },
+        Calling { #[pin] future: Fut, spent: Option<Spent> },
+        Done,
+    }
+}
+
+impl<S: Service<Req>, Req, F> ResponseFuture<S, Req, F> {
+    pub(crate) const fn new(
+        acquire: Acquire,
+        deadline: Option<Instant>,
+        inner: S,
+        request: Req,
+        feedback: F,
+    ) -> Self {
+        Self {
+            feedback,
+            deadline,
+            step: Step::Waiting {
+                acquire,
+                next: Some((inner, request)),
+            },
+        }
+    }
+}
+
+impl<S, Req, F> Future for ResponseFuture<S, Req, F>
+where
+    S: Service<Req>,
+    S::Error: From<Rejected>,
+    F: Feedback<S::Response, S::Error>,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.step.as_mut().project() {
+                StepProj::Waiting { acquire, next } => {
+                    let permit = match ready!(Pin::new(acquire).poll(cx)) {
+                        Ok(permit) => Some(permit),
+                        Err(rejected) => {
+                            this.step.project_replace(Step::Done);
+                            return Poll::Ready(Err(rejected.into()));
+                        }
+                    };
+                    let next = next.take();
+                    this.step.set(Step::Readying {
+                        permit,
+                        next,
+                        sleep: None,
+                    });
+                }
+                StepProj::Readying {
+                    permit,
+                    next,
+                    sleep,
+                } => {
+                    if let Some(pause) = sleep {
+                        ready!(pause.as_mut().poll(cx));
+                        *sleep = None;
+                    }
+                    let Some((inner, _)) = next else {
+                        return Poll::Pending;
+                    };
+                    if let Err(error) = ready!(inner.poll_ready(cx)) {
+                        this.step.project_replace(Step::Done);
+                        return Poll::Ready(Err(error));
+                    }
+                    let Some((held, (mut inner, request))) = permit.take().zip(next.take()) else {
+                        return Poll::Pending;
+                    };
+                    match held.commit_unless_paused() {
+                        Ok(spent) => {
+                            let future = inner.call(request);
+                            this.step.set(Step::Calling {
+                                future,
+                                spent: Some(spent),
+                            });
+                        }
+                        Err((held, until))
+                            if this.deadline.is_none_or(|deadline| until <= deadline) =>
+                        {
+                            *permit = Some(held);
+                            *next = Some((inner, request));
+                            *sleep = Some(Box::pin(sleep_until(until)));
+                        }
+                        Err((_, until)) => {
+                            this.step.project_replace(Step::Done);
+                            let retry_in = until.saturating_duration_since(Instant::now());
+                            return Poll::Ready(Err(Rejected::Paused { retry_in }.into()));
+                        }
+                    }
+                }
+                StepProj::Calling { future, spent } => {
+                    let result = ready!(future.poll(cx));
+                    if let Some(spent) = spent.take() {
+                        spent.apply(&this.feedback.feedback(result.as_ref()));
+                    }
+                    this.step.project_replace(Step::Done);
+                    return Poll::Ready(result);
+                }
+                // Polled after its end, which a future may answer as it likes.
+                StepProj::Done => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl<S: Service<Req>, Req, F> fmt::Debug for ResponseFuture<S, Req, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match &self.step {
+            Step::Waiting { .. } => "waiting",
+            Step::Readying { .. } => "readying",
+            Step::Calling { .. } => "calling",
+            Step::Done => "done",
+        };
+        f.debug_struct("ResponseFuture")
+            .field("step", &step)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,155 @@
+//! A grant on its way: held, then committed, then perhaps corrected.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::log::Nanos;
+use crate::shared::Shared;
+use crate::{Cost, Verdict};
+
+/// A granted cost that is not yet charged to a time.
+///
+/// It counts as used until it is dropped, which gives it back and wakes the next in the queue, or
+/// committed, just before the request goes out.
+#[must_use = "a permit that is dropped gives its cost back"]
+pub struct Permit {
+    shared: Arc<Shared>,
+    /// `None` once committed.
+    cost: Option<Cost>,
+}
+
+impl Permit {
+    pub(crate) const fn new(shared: Arc<Shared>, cost: Cost) -> Self {
+        Self {
+            shared,
+            cost: Some(cost),
+        }
+    }
+
+    /// Charges the cost to this instant: call it just before the request is dispatched.
+    ///
+    /// From here on the charge stays, whatever becomes of the request, unless the returned
+    /// [`Spent`] corrects it.
+    pub fn commit(mut self) -> Spent {
+        let cost = self.cost.take().unwrap_or_default();
+        let at = self.shared.change(|state, now| {
+            state.commit(now, &cost);
+            now
+        });
+        Spent {
+            shared: Arc::clone(&self.shared),
+            cost,
+            at,
+        }
+    }
+
+    /// Commits, unless a pause has begun since the grant: then the permit comes back with its end.
+    pub(crate) fn commit_unless_paused(mut self) -> Result<Spent, (Self, Instant)> {
+        let cost = self.cost.take().unwrap_or_default();
+        let outcome = self.shared.change(|state, now| match state.paused(now) {
+            Some((until, _)) => Err(until),
+            None => {
+                state.commit(now, &cost);
+                Ok(now)
+            }
+        });
+        match outcome {
+            Ok(at) => Ok(Spent {
+                shared: Arc::clone(&self.shared),
+                cost,
+                at,
+            }),
+            Err(until) => {
+                self.cost = Some(cost);
+                let until = self.shared.instant(until);
+                Err((self, until))
+            }
+        }
+    }
+
+    /// What is held.
+    #[must_use]
+    pub fn cost(&self) -> &[crate::Charge] {
+        self.cost.as_deref().unwrap_or_default()
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(cost) = self.cost.take() {
+            self.shared.change(|state, now| state.give_back(now, &cost));
+        }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("cost", &self.cost())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A committed charge. Dropping it keeps the charge: the server may have counted the request.
+pub struct Spent {
+    shared: Arc<Shared>,
+    cost: Cost,
+    at: Nanos,
+}
+
+impl Spent {
+    /// When it was committed; what [`Limiter::observe`](crate::Limiter::observe) wants to know.
+    #[must_use]
+    pub fn at(&self) -> Instant {
+        self.shared.instant(self.at)
+    }
+
+    /// Corrects the charge to what the request really cost, at the time of the commit.
+    ///
+    /// More is charged even when the window has no room for it (and is counted as a violation, for
+    /// the server has charged it too); less is given back. Windows that `actual` does not name cost
+    /// nothing. What has left its window is not corrected any more.
+    pub fn settle(&mut self, actual: &Cost) {
+        self.shared
+            .change(|state, now| state.settle(now, self.at, &mut self.cost, actual));
+    }
+
+    /// Gives the whole charge back: nothing was sent.
+    pub fn refund(self) {
+        self.shared
+            .change(|state, now| state.refund(now, self.at, &self.cost));
+    }
+
+    /// Does everything that `verdict` says: observes, then settles or refunds, then pauses.
+    pub fn apply(mut self, verdict: &Verdict) {
+        // By far the most answers say nothing, and need no lock.
+        if *verdict == Verdict::sent() {
+            return;
+        }
+        self.shared.change(|state, now| {
+            for usage in &verdict.usage {
+                state.observe(now, self.at, usage.window, 0, usage.used);
+            }
+            match &verdict.actual {
+                _ if !verdict.sent => state.refund(now, self.at, &self.cost),
+                Some(actual) => state.settle(now, self.at, &mut self.cost, actual),
+                None => {}
+            }
+            if let Some(pause) = verdict.pause {
+                let pause = Nanos::try_from(pause.as_nanos()).unwrap_or(Nanos::MAX);
+                state.pause(now, now.saturating_add(pause), crate::Pause::RetryAfter);
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Spent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spent")
+            .field("cost", &self.cost)
+            .field("at", &self.at())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,172 @@
+//! Who waits, and in which order: by class, then by arrival.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::task::Waker;
+
+use smallvec::SmallVec;
+
+use crate::log::Nanos;
+use crate::{Class, ClassCell, Cost};
+
+/// One call that waits.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    pub(crate) cost: Cost,
+    pub(crate) class: ClassCell,
+    pub(crate) deadline: Option<Nanos>,
+    /// Whom to wake; empty from the wake to the next poll.
+    pub(crate) waker: Option<Waker>,
+}
+
+/// Who waits: a line a class, first come first served within each.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// By class, then by arrival.
+    lines: [BTreeMap<u64, Waiter>; 4],
+    deadlines: BTreeSet<(Nanos, u64)>,
+    /// How many waiters have a charge on each window.
+    touching: Vec<usize>,
+    next: u64,
+}
+
+impl Queue {
+    pub(crate) fn new(windows: usize) -> Self {
+        Self {
+            lines: std::array::from_fn(|_| BTreeMap::new()),
+            deadlines: BTreeSet::new(),
+            touching: vec![0; windows],
+            next: 0,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.iter().all(BTreeMap::is_empty)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lines.iter().map(BTreeMap::len).sum()
+    }
+
+    pub(crate) fn lengths(&self) -> [usize; 4] {
+        self.lines.each_ref().map(BTreeMap::len)
+    }
+
+    /// How many waiters have a charge on `window`.
+    pub(crate) fn touching(&self, window: usize) -> usize {
+        self.touching.get(window).copied().unwrap_or(0)
+    }
+
+    /// Puts a waiter at the end of its class's line and returns its number.
+    pub(crate) fn push(&mut self, waiter: Waiter) -> u64 {
+        let seq = self.next;
+        self.next += 1;
+        self.insert(seq, waiter);
+        seq
+    }
+
+    /// Puts a waiter where its number belongs.
+    pub(crate) fn insert(&mut self, seq: u64, waiter: Waiter) {
+        if let Some(deadline) = waiter.deadline {
+            self.deadlines.insert((deadline, seq));
+        }
+        for charge in &waiter.cost {
+            if let Some(count) = self.touching.get_mut(charge.window) {
+                *count += 1;
+            }
+        }
+        let class = waiter.class.get();
+        self.line_mut(class).insert(seq, waiter);
+    }
+
+    /// Takes a waiter out.
+    pub(crate) fn remove(&mut self, seq: u64) -> Option<Waiter> {
+        let waiter = self.lines.iter_mut().find_map(|line| line.remove(&seq))?;
+        if let Some(deadline) = waiter.deadline {
+            self.deadlines.remove(&(deadline, seq));
+        }
+        for charge in &waiter.cost {
+            if let Some(count) = self.touching.get_mut(charge.window) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        Some(waiter)
+    }
+
+    pub(crate) fn get_mut(&mut self, seq: u64) -> Option<&mut Waiter> {
+        self.lines.iter_mut().find_map(|line| line.get_mut(&seq))
+    }
+
+    pub(crate) fn waiters_mut(&mut self) -> impl Iterator<Item = &mut Waiter> {
+        self.lines.iter_mut().flat_map(BTreeMap::values_mut)
+    }
+
+    /// Reads every class again and moves those that have risen to their better line.
+    pub(crate) fn refile(&mut self) {
+        for class in Class::ALL {
+            let risen: SmallVec<[u64; 8]> = self
+                .line_mut(class)
+                .iter()
+                .filter(|(_, waiter)| waiter.class.get() > class)
+                .map(|(seq, _)| *seq)
+                .collect();
+            for seq in risen {
+                if let Some(waiter) = self.line_mut(class).remove(&seq) {
+                    let class = waiter.class.get();
+                    self.line_mut(class).insert(seq, waiter);
+                }
+            }
+        }
+    }
+
+    /// All waiters, the next to be served first.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (u64, &Waiter)> {
+        self.lines
+            .iter()
+            .rev()
+            .flatten()
+            .map(|(seq, waiter)| (*seq, waiter))
+    }
+
+    /// All waiters that a newcomer of `class` stands behind, the next to be served first.
+    pub(crate) fn ahead_of(&self, class: Class) -> impl Iterator<Item = &Waiter> {
+        self.lines
+            .iter()
+            .skip(class.index())
+            .rev()
+            .flat_map(BTreeMap::values)
+    }
+
+    /// The last of the least important waiters, if it is less important than `class`.
+    pub(crate) fn last_below(&self, class: Class) -> Option<u64> {
+        let line = self
+            .lines
+            .iter()
+            .take(class.index())
+            .find(|line| !line.is_empty())?;
+        line.last_key_value().map(|(seq, _)| *seq)
+    }
+
+    /// The earliest deadline of all.
+    pub(crate) fn first_deadline(&self) -> Option<Nanos> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Everyone whose deadline is before `end`.
+    pub(crate) fn due_before(&self, end: Nanos) -> Vec<u64> {
+        self.deadlines
+            .iter()
+            .take_while(|(deadline, _)| *deadline < end)
+            .map(|(_, seq)| *seq)
+            .collect()
+    }
+
+    fn line_mut(&mut self, class: Class) -> &mut BTreeMap<u64, Waiter> {
+        let [low, medium, high, critical] = &mut self.lines;
+        match class {
+            Class::Low => low,
+            Class::Medium => medium,
+            Class::High => high,
+            Class::Critical => critical,
+        }
+    }
+}

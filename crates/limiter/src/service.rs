@@ -1,0 +1,64 @@
+//! The service that waits for a budget before it calls the next.
+
+use std::task::{Context, Poll};
+
+use tower_service::Service;
+
+use crate::{Appraise, AskRequest, Feedback, Keep, Limiter, Rejected, ResponseFuture};
+
+/// Lets requests wait for their budget, and tells the limiter what the answers say.
+///
+/// Always ready, because readiness cannot be un-asked: the request waits in its own future, there
+/// waits for a clone of the inner service to be ready, and only then commits its cost and calls.
+/// A rejection is an error of the call and never of `poll_ready`.
+#[derive(Clone, Debug)]
+pub struct Admission<S, D = AskRequest, F = Keep> {
+    inner: S,
+    limiter: Limiter,
+    demand: D,
+    feedback: F,
+}
+
+impl<S, D, F> Admission<S, D, F> {
+    pub(crate) const fn new(inner: S, limiter: Limiter, demand: D, feedback: F) -> Self {
+        Self {
+            inner,
+            limiter,
+            demand,
+            feedback,
+        }
+    }
+
+    /// The service below.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S, D, F, Req> Service<Req> for Admission<S, D, F>
+where
+    S: Service<Req> + Clone,
+    S::Error: From<Rejected>,
+    D: Appraise<Req>,
+    F: Feedback<S::Response, S::Error> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, Req, F>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        let bid = self.demand.bid(&request);
+        let acquire = self.limiter.acquire(&bid.cost, bid.class, bid.deadline);
+        ResponseFuture::new(
+            acquire,
+            bid.deadline,
+            self.inner.clone(),
+            request,
+            self.feedback.clone(),
+        )
+    }
+}

@@ -1,0 +1,88 @@
+//! What the limiter looks like at one instant.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::Pause;
+
+/// The limiter at one instant; taken under one lock, so the numbers belong together.
+///
+/// Nothing vanishes: `asked = granted + rejected + abandoned + Σ queued`, and
+/// `granted = committed + returned + held()`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The limiter's name.
+    pub name: Arc<str>,
+    /// Its windows, in the builder's order.
+    pub windows: Vec<WindowSnapshot>,
+    /// Who waits, by [`Class::index`](crate::Class::index).
+    pub queued: [usize; 4],
+    /// Until when nothing is granted.
+    pub paused_until: Option<Instant>,
+    /// Why nothing is granted.
+    pub pause: Option<Pause>,
+    /// Calls that asked, since the limiter was built; so are all the counters below.
+    pub asked: u64,
+    /// Permits granted.
+    pub granted: u64,
+    /// Calls refused, for any reason.
+    pub rejected: u64,
+    /// Calls that gave up while they waited.
+    pub abandoned: u64,
+    /// Permits committed.
+    pub committed: u64,
+    /// Permits dropped before they were committed.
+    pub returned: u64,
+    /// Charges given back whole: the returned ones and those refunded after the commit.
+    pub refunded: u64,
+    /// Units that answers cost more than was reserved.
+    pub settled_extra: u64,
+    /// How often an answer showed a window above its limit: more was used than was known.
+    pub violations: u64,
+}
+
+impl Snapshot {
+    /// Permits that are out and not yet committed.
+    #[must_use]
+    pub const fn held(&self) -> u64 {
+        self.granted
+            .saturating_sub(self.committed)
+            .saturating_sub(self.returned)
+    }
+}
+
+/// One window at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WindowSnapshot {
+    /// The window's name.
+    pub name: Cow<'static, str>,
+    /// Units that fit.
+    pub limit: u32,
+    /// Units in use, committed or granted; of the busiest key in a keyed window.
+    pub used: u64,
+    /// The window's length.
+    pub per: Duration,
+    /// Keys remembered; 0 in an unkeyed window.
+    pub keys: usize,
+    /// Grants to keys that found the table of keys full and shared the overflow budget.
+    pub overflowed: u64,
+}
+
+/// The counters of a [`Snapshot`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) asked: u64,
+    pub(crate) granted: u64,
+    pub(crate) rejected: u64,
+    pub(crate) abandoned: u64,
+    pub(crate) committed: u64,
+    pub(crate) returned: u64,
+    pub(crate) refunded: u64,
+    pub(crate) settled_extra: u64,
+    pub(crate) violations: u64,
+}

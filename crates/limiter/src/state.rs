@@ -1,0 +1,450 @@
+//! Everything behind the limiter's lock: windows, queue, pause and counters.
+//!
+//! Pure: no async, no clock. Wakers are collected in [`State::wakes`], to be woken by the holder of
+//! the lock after it has let go.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::forecast::{Forecast, Placement};
+use crate::log::Nanos;
+use crate::queue::{Queue, Waiter};
+use crate::snapshot::Counts;
+use crate::windows::{Surprise, Windows};
+use crate::{Class, ClassCell, Cost, Pause, Rejected};
+
+/// How soon to look again when the forecast and the windows disagree, which takes one cost with
+/// more keys of a window than its table of keys holds.
+const LOOK_AGAIN: Nanos = 1_000_000;
+
+/// Everything behind the limiter's lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) windows: Windows,
+    pub(crate) queue: Queue,
+    /// Waiters that have their answer and have not yet fetched it.
+    answers: BTreeMap<u64, Answer>,
+    pause: Option<(Nanos, Pause)>,
+    max_queue: usize,
+    max_wait: Option<Nanos>,
+    pub(crate) counts: Counts,
+    /// To be woken once the lock is free.
+    pub(crate) wakes: SmallVec<[Waker; 4]>,
+    /// When something will be due next.
+    pub(crate) due: Option<Nanos>,
+    latest: Nanos,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Granted(Waiter),
+    Refused(Rejected),
+}
+
+/// What became of a waiter.
+#[derive(Debug)]
+pub(crate) enum Poll {
+    /// It holds its cost now.
+    Granted(Cost),
+    /// It will not be admitted.
+    Refused(Rejected),
+    /// It waits on.
+    Waiting,
+}
+
+/// What a newcomer asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) cost: Cost,
+    pub(crate) class: ClassCell,
+    pub(crate) deadline: Option<Nanos>,
+}
+
+impl State {
+    pub(crate) fn new(windows: Windows, max_queue: usize, max_wait: Option<Duration>) -> Self {
+        Self {
+            queue: Queue::new(windows.len()),
+            windows,
+            answers: BTreeMap::new(),
+            pause: None,
+            max_queue,
+            max_wait: max_wait.map(|wait| Nanos::try_from(wait.as_nanos()).unwrap_or(Nanos::MAX)),
+            counts: Counts::default(),
+            wakes: SmallVec::new(),
+            due: None,
+            latest: 0,
+        }
+    }
+
+    /// A time that never runs backwards.
+    pub(crate) fn at(&mut self, now: Nanos) -> Nanos {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    /// Grants without a look at the clock, where that is possible: nobody waits, nothing is
+    /// paused, and there is room without forgetting anything.
+    pub(crate) fn grant_without_clock(&mut self, cost: &Cost) -> bool {
+        if self.pause.is_some() || !self.queue.is_empty() || !self.windows.hold_without_clock(cost)
+        {
+            return false;
+        }
+        self.counts.asked += 1;
+        self.counts.granted += 1;
+        true
+    }
+
+    /// Grants at once if nobody ahead is delayed by it; otherwise says when it will be granted.
+    ///
+    /// Counts nothing but the grant, so that it may be asked again with a later clock.
+    pub(crate) fn grant_now(&mut self, now: Nanos, ask: &Ask) -> Result<(), Placement> {
+        self.turn(now);
+        let placement = self.placement(now, &ask.cost, ask.class.get());
+        if placement.at > now || ask.deadline.is_some_and(|deadline| deadline < now) {
+            return Err(placement);
+        }
+        if !self.windows.hold(now, &ask.cost) {
+            return Err(Placement {
+                at: now.saturating_add(LOOK_AGAIN),
+                ..placement
+            });
+        }
+        self.counts.asked += 1;
+        self.counts.granted += 1;
+        Ok(())
+    }
+
+    /// Counts and words the refusal of a newcomer that does not wait.
+    pub(crate) fn refuse(&mut self, now: Nanos, deadline: Nanos, placement: Placement) -> Rejected {
+        self.counts.asked += 1;
+        self.counts.rejected += 1;
+        self.too_late(now, deadline, placement)
+    }
+
+    /// Counts the refusal of a newcomer whose cost makes no sense.
+    pub(crate) const fn refuse_always(&mut self) {
+        self.counts.asked += 1;
+        self.counts.rejected += 1;
+    }
+
+    /// Lets a newcomer wait for its `placement`.
+    ///
+    /// # Errors
+    ///
+    /// When that is too late for it, or the queue is full of calls as important as this one.
+    pub(crate) fn enqueue(
+        &mut self,
+        now: Nanos,
+        ask: Ask,
+        placement: Placement,
+        waker: Waker,
+    ) -> Result<u64, Rejected> {
+        let patience = self.max_wait.map(|wait| now.saturating_add(wait));
+        let deadline = [ask.deadline, patience].into_iter().flatten().min();
+        if let Some(end) = deadline.filter(|end| placement.at > *end || *end < now) {
+            return Err(self.refuse(now, end, placement));
+        }
+        if self.queue.len() >= self.max_queue && !self.displace(now, ask.class.get()) {
+            self.refuse_always();
+            return Err(Rejected::Full {
+                queued: self.queue.len(),
+                retry_in: wait(now, placement),
+            });
+        }
+        self.counts.asked += 1;
+        let waiter = Waiter {
+            cost: ask.cost,
+            class: ask.class,
+            deadline,
+            waker: Some(waker),
+        };
+        let seq = self.queue.push(waiter);
+        self.turn(now);
+        Ok(seq)
+    }
+
+    /// Makes a less important waiter give its place up.
+    fn displace(&mut self, now: Nanos, class: Class) -> bool {
+        let queued = self.queue.len();
+        let Some(seq) = self.queue.last_below(class) else {
+            return false;
+        };
+        let Some(waiter) = self.queue.remove(seq) else {
+            return false;
+        };
+        let placement = self.placement(now, &waiter.cost, waiter.class.get());
+        self.answer_no(
+            seq,
+            waiter,
+            Rejected::Full {
+                queued,
+                retry_in: wait(now, placement),
+            },
+        );
+        true
+    }
+
+    /// Fetches a waiter's answer, or leaves `waker` to be woken by it. Returns the waker that it
+    /// replaced, to be dropped when the lock is free.
+    pub(crate) fn poll(&mut self, seq: u64, waker: &Waker) -> (Poll, Option<Waker>) {
+        match self.answers.remove(&seq) {
+            Some(Answer::Granted(waiter)) => (Poll::Granted(waiter.cost), waiter.waker),
+            Some(Answer::Refused(rejected)) => (Poll::Refused(rejected), None),
+            None => {
+                let slot = self.queue.get_mut(seq).map(|waiter| &mut waiter.waker);
+                let before = match slot {
+                    Some(Some(known)) if known.will_wake(waker) => None,
+                    Some(slot) => slot.replace(waker.clone()),
+                    None => None,
+                };
+                (Poll::Waiting, before)
+            }
+        }
+    }
+
+    /// A waiter is gone before it fetched its answer. Returned to be dropped when the lock is free.
+    pub(crate) fn abandon(&mut self, now: Nanos, seq: u64) -> Option<Waiter> {
+        let waiter = match self.answers.remove(&seq) {
+            Some(Answer::Granted(waiter)) => {
+                self.give_back(now, &waiter.cost);
+                return Some(waiter);
+            }
+            Some(Answer::Refused(_)) => return None,
+            None => self.queue.remove(seq)?,
+        };
+        self.counts.abandoned += 1;
+        self.turn(now);
+        Some(waiter)
+    }
+
+    /// A permit was dropped before it was committed.
+    pub(crate) fn give_back(&mut self, now: Nanos, cost: &Cost) {
+        self.windows.release(now, cost);
+        self.counts.returned += 1;
+        self.counts.refunded += 1;
+        self.turn(now);
+    }
+
+    /// A permit is dispatched now.
+    pub(crate) fn commit(&mut self, now: Nanos, cost: &Cost) {
+        self.windows.commit(now, cost);
+        self.counts.committed += 1;
+    }
+
+    /// What was dispatched at `at` was not sent after all.
+    pub(crate) fn refund(&mut self, now: Nanos, at: Nanos, cost: &Cost) {
+        self.windows.refund(now, at, cost);
+        self.counts.refunded += 1;
+        self.turn(now);
+    }
+
+    /// What was dispatched at `at` really cost `actual`.
+    pub(crate) fn settle(&mut self, now: Nanos, at: Nanos, charged: &mut Cost, actual: &Cost) {
+        let surprise = self.windows.settle(now, at, charged, actual);
+        self.counts.settled_extra = self.counts.settled_extra.saturating_add(surprise.units);
+        self.counts.violations += surprise.violations;
+        self.turn(now);
+    }
+
+    /// The server says how much of a window was used when the request of `at` arrived.
+    pub(crate) fn observe(&mut self, now: Nanos, at: Nanos, window: usize, key: u64, used: u32) {
+        let Surprise { violations, .. } = self.windows.observe(now, at, window, key, used);
+        self.counts.violations += violations;
+    }
+
+    /// Grants nothing before `until`. Grants that were not fetched yet go back to their places;
+    /// whoever cannot wait so long is refused.
+    pub(crate) fn pause(&mut self, now: Nanos, until: Nanos, reason: Pause) {
+        if until <= now || self.paused(now).is_some_and(|(end, _)| end >= until) {
+            return;
+        }
+        self.pause = Some((until, reason));
+        let granted: Vec<u64> = self
+            .answers
+            .iter()
+            .filter(|(_, answer)| matches!(answer, Answer::Granted(_)))
+            .map(|(seq, _)| *seq)
+            .collect();
+        for seq in granted {
+            if let Some(Answer::Granted(waiter)) = self.answers.remove(&seq) {
+                self.windows.release(now, &waiter.cost);
+                self.counts.granted -= 1;
+                self.queue.insert(seq, waiter);
+            }
+        }
+        for seq in self.queue.due_before(until) {
+            if let Some(waiter) = self.queue.remove(seq) {
+                let retry_in = Duration::from_nanos(until - now);
+                self.answer_no(seq, waiter, Rejected::Paused { retry_in });
+            }
+        }
+        self.turn(now);
+    }
+
+    /// Ends the pause.
+    pub(crate) fn resume(&mut self, now: Nanos) {
+        self.pause = None;
+        self.turn(now);
+    }
+
+    /// The pause that is in force.
+    pub(crate) fn paused(&self, now: Nanos) -> Option<(Nanos, Pause)> {
+        self.pause.filter(|(until, _)| *until > now)
+    }
+
+    /// The earliest grant of a newcomer.
+    pub(crate) fn placement(&self, now: Nanos, cost: &Cost, class: Class) -> Placement {
+        let mut forecast = Forecast::new(&self.windows, now, self.start(now));
+        for waiter in self.queue.ahead_of(class) {
+            forecast.place(&waiter.cost);
+        }
+        forecast.place(cost)
+    }
+
+    /// Reads the classes again, grants what is due, refuses what is overdue, and notes in
+    /// [`due`](Self::due) when to be called next.
+    pub(crate) fn turn(&mut self, now: Nanos) {
+        if self.pause.is_some_and(|(until, _)| until <= now) {
+            self.pause = None;
+        }
+        loop {
+            self.queue.refile();
+            let plan = self.plan(now);
+            for (seq, placement, deadline) in plan.late {
+                if let Some(waiter) = self.queue.remove(seq) {
+                    let rejected = self.too_late(now, deadline, placement);
+                    self.answer_no(seq, waiter, rejected);
+                }
+            }
+            let mut granted = false;
+            let mut missed = false;
+            for seq in plan.grants {
+                if self.grant(now, seq) {
+                    granted = true;
+                } else {
+                    missed = true;
+                }
+            }
+            if missed && granted {
+                continue;
+            }
+            let again = missed.then(|| now.saturating_add(LOOK_AGAIN));
+            // A deadline has passed only after its last instant.
+            let deadline = self
+                .queue
+                .first_deadline()
+                .map(|deadline| deadline.saturating_add(1));
+            self.due = [plan.due, again, deadline].into_iter().flatten().min();
+            return;
+        }
+    }
+
+    /// Wakes everyone who waits, to look after itself.
+    pub(crate) fn wake_all(&mut self) {
+        let Self { queue, wakes, .. } = self;
+        wakes.extend(queue.waiters_mut().filter_map(|waiter| waiter.waker.take()));
+    }
+
+    fn plan(&self, now: Nanos) -> Plan {
+        let mut plan = Plan::default();
+        let overdue = self
+            .queue
+            .first_deadline()
+            .is_some_and(|deadline| deadline < now);
+        let mut forecast = Forecast::new(&self.windows, now, self.start(now));
+        let mut passed: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.windows.len());
+        let mut remaining = self.queue.len();
+        for (seq, waiter) in self.queue.in_order() {
+            remaining -= 1;
+            for charge in &waiter.cost {
+                if let Some(count) = passed.get_mut(charge.window) {
+                    *count += 1;
+                }
+            }
+            if let Some(deadline) = waiter.deadline.filter(|deadline| *deadline < now) {
+                plan.late.push((seq, forecast.peek(&waiter.cost), deadline));
+                continue;
+            }
+            let placement = forecast.place(&waiter.cost);
+            if placement.at <= now {
+                plan.grants.push(seq);
+                continue;
+            }
+            plan.due = Some(plan.due.map_or(placement.at, |due| due.min(placement.at)));
+            // Everyone else waits at least as long, if all stand behind this one for its window.
+            let last = match placement.window {
+                Some(window)
+                    if self
+                        .windows
+                        .window(window)
+                        .is_some_and(|window| !window.keyed) =>
+                {
+                    self.queue
+                        .touching(window)
+                        .checked_sub(passed.get(window).copied().unwrap_or(0))
+                        == Some(remaining)
+                }
+                Some(_) => false,
+                None => true,
+            };
+            if last && !overdue {
+                break;
+            }
+        }
+        plan
+    }
+
+    fn grant(&mut self, now: Nanos, seq: u64) -> bool {
+        let Some(mut waiter) = self.queue.remove(seq) else {
+            return false;
+        };
+        if !self.windows.hold(now, &waiter.cost) {
+            self.queue.insert(seq, waiter);
+            return false;
+        }
+        self.counts.granted += 1;
+        self.wakes.extend(waiter.waker.take());
+        self.answers.insert(seq, Answer::Granted(waiter));
+        true
+    }
+
+    fn answer_no(&mut self, seq: u64, mut waiter: Waiter, rejected: Rejected) {
+        self.counts.rejected += 1;
+        self.wakes.extend(waiter.waker.take());
+        self.answers.insert(seq, Answer::Refused(rejected));
+    }
+
+    fn too_late(&self, now: Nanos, deadline: Nanos, placement: Placement) -> Rejected {
+        let retry_in = wait(now, placement);
+        if self.paused(now).is_some_and(|(until, _)| until > deadline) {
+            return Rejected::Paused { retry_in };
+        }
+        let window = placement
+            .window
+            .or(Some(0))
+            .and_then(|window| self.windows.window(window));
+        Rejected::TooLate {
+            retry_in,
+            window: window.map(|window| window.name.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn start(&self, now: Nanos) -> Nanos {
+        self.paused(now).map_or(now, |(until, _)| until)
+    }
+}
+
+/// What is to be done now.
+#[derive(Debug, Default)]
+struct Plan {
+    grants: SmallVec<[u64; 16]>,
+    late: Vec<(u64, Placement, Nanos)>,
+    due: Option<Nanos>,
+}
+
+fn wait(now: Nanos, placement: Placement) -> Duration {
+    Duration::from_nanos(placement.at.saturating_sub(now))
+}

@@ -1,0 +1,157 @@
+//! One budget: so many units in so much time.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// The least guard that a window gets by itself.
+const LEAST_GUARD: Duration = Duration::from_millis(250);
+
+/// How many marks an unkeyed window keeps; up to this limit it remembers every commit exactly.
+///
+/// 512, because `per/60` of guard and `per/512` of cell leave 98.2 % of the limit, and a window of
+/// 512 marks is 12 KiB.
+const MARKS: u32 = 512;
+
+/// The same for each key of a keyed window, of which there may be thousands.
+const MARKS_PER_KEY: u32 = 64;
+
+/// A budget of `limit` units in any `per`.
+///
+/// Sliding: there is **no** window of length `per + guard`, wherever it begins, in which more than
+/// `limit` units are committed. Windows are half open: a unit committed at `t` is gone at
+/// `t + per + guard`.
+///
+/// # The guard, and what it costs
+///
+/// A server counts when a request *arrives*. Two requests that left `per` apart arrive closer
+/// together when the first was slow on its way, so the window is stretched by `guard`, the
+/// difference in travel time that is tolerated. The default is `max(per / 60, 250 ms)`; under
+/// saturation a window grants `limit` units every `per + guard + cell`:
+///
+/// | window | guard | cell | achieved of the limit |
+/// |---|---|---|---|
+/// | 1 per 1 s | 250 ms (default) | exact | 80 % (one every 1.25 s) |
+/// | 1 per 1 s | 0 | exact | 100 % |
+/// | 10 per 10 s | 250 ms (default) | exact | 97.6 % |
+/// | 1,200 per 60 s | 1 s (default) | ≤ 117 ms | ≥ 98.1 % |
+/// | 6,000 per 60 s | 0 | ≤ 117 ms | ≥ 99.8 % |
+/// | 5,000 per 1 s | 0 | ≤ 2 ms | ≥ 99.8 %, less the timer's 1 ms |
+///
+/// So for windows of 15 s and more the default guard costs 1.64 %; for shorter ones it costs
+/// `250 ms / (per + 250 ms)`. Where the path to the server is even, or the server forgives a burst,
+/// set a smaller [`guard`](Self::guard), down to zero.
+///
+/// # Cells
+///
+/// A limit up to 512 (64 for each key of a [`keyed`](Self::keyed) window) is kept exactly, one
+/// time a commit. Above that, commits within `per/512` (`per/64`) of each other share one cell,
+/// which expires with its **last** commit: never early, at most one cell late.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Window {
+    /// What rejections and snapshots call it.
+    pub name: Cow<'static, str>,
+    /// Units that fit into `per`. Zero admits nothing.
+    pub limit: u32,
+    /// The length of the window.
+    pub per: Duration,
+    /// By how much the window is stretched for the network's jitter.
+    pub guard: Duration,
+    /// Whether each key has this budget for itself.
+    pub keyed: bool,
+}
+
+impl Window {
+    /// At most `limit` units in any `per`, guarded by `max(per / 60, 250 ms)`.
+    #[must_use]
+    pub fn sliding(name: impl Into<Cow<'static, str>>, limit: u32, per: Duration) -> Self {
+        Self {
+            name: name.into(),
+            limit,
+            per,
+            guard: (per / 60).max(LEAST_GUARD),
+            keyed: false,
+        }
+    }
+
+    /// Gives each key ([`Charge::key`](crate::Charge::key)) this budget for itself.
+    #[must_use]
+    pub fn keyed(mut self) -> Self {
+        self.keyed = true;
+        self
+    }
+
+    /// Sets the difference in travel time that is tolerated; zero for none.
+    #[must_use]
+    pub const fn guard(mut self, guard: Duration) -> Self {
+        self.guard = guard;
+        self
+    }
+
+    /// The time for which a committed unit counts, cells aside.
+    #[must_use]
+    pub const fn horizon(&self) -> Duration {
+        self.per.saturating_add(self.guard)
+    }
+
+    /// By how much a commit may count longer than the [`horizon`](Self::horizon).
+    #[must_use]
+    pub fn cell(&self) -> Duration {
+        let marks = if self.keyed { MARKS_PER_KEY } else { MARKS };
+        if self.limit <= marks {
+            Duration::ZERO
+        } else {
+            self.per / marks
+        }
+    }
+
+    /// The share of `limit` per `per` that is granted under saturation, at the least.
+    #[must_use]
+    pub fn achieved(&self) -> f64 {
+        let cycle = self.horizon().saturating_add(self.cell()).as_secs_f64();
+        if cycle > 0.0 {
+            self.per.as_secs_f64() / cycle
+        } else {
+            1.0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_guard_is_a_sixtieth_and_at_least_a_quarter_of_a_second() {
+        let minute = Window::sliding("minute", 1_200, Duration::from_secs(60));
+        assert_eq!(minute.guard, Duration::from_secs(1));
+        let second = Window::sliding("second", 1, Duration::from_secs(1));
+        assert_eq!(second.guard, Duration::from_millis(250));
+    }
+
+    #[test]
+    fn documented_shares_are_the_computed_ones() {
+        let share = |limit, secs, guard: Option<u64>| {
+            let window = Window::sliding("w", limit, Duration::from_secs(secs));
+            match guard {
+                Some(ms) => window.guard(Duration::from_millis(ms)),
+                None => window,
+            }
+            .achieved()
+        };
+        assert!((share(1, 1, None) - 0.8).abs() < 1e-9);
+        assert!((share(1, 1, Some(0)) - 1.0).abs() < 1e-9);
+        assert!((share(10, 10, None) - 0.9756).abs() < 1e-4);
+        assert!(share(1_200, 60, None) >= 0.981);
+        assert!(share(6_000, 60, Some(0)) >= 0.998);
+        assert!(share(5_000, 1, Some(0)) >= 0.998);
+    }
+
+    #[test]
+    fn long_windows_lose_no_more_than_two_percent_by_default() {
+        for secs in [15, 30, 60, 300, 3_600, 86_400] {
+            let window = Window::sliding("w", 1_000_000, Duration::from_secs(secs));
+            assert!(window.achieved() >= 0.98, "{secs} s: {}", window.achieved());
+        }
+    }
+}
