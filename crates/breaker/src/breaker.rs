@@ -159,6 +159,9 @@ impl Breaker {
 
     /// Follows the changes of state. A slow reader sees the latest change, not every one; the
     /// generation tells how many it missed.
+    ///
+    /// As with any [`watch`] channel, do not call the breaker while holding a
+    /// [`borrow`](watch::Receiver::borrow): a change of state would wait for it to end.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Transition> {
         self.shared.transitions.subscribe()

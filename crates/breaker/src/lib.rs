@@ -62,3 +62,7 @@ pub use config::{Builder, Rule};
 pub use error::{Error, Open};
 pub use lift::{Lift, LiftFuture, LiftLayer};
 pub use state::{Cause, Snapshot, State, Transition};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,14 @@
+//! The crate seen from outside, in a tower stack on a paused clock.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
+mod backend;
+mod drops;
+mod errors;
+mod generations;
+mod half_open;
+mod handle;
+mod manners;
