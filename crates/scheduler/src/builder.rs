@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::core::{Core, Limits};
 use crate::driver::drive;
+use crate::roster::{Limits, Roster};
 use crate::scheduler::{Owner, Scheduler};
 use crate::shared::Shared;
 
@@ -78,7 +78,7 @@ impl Builder {
     ///
     /// Outside a tokio runtime, as [`tokio::spawn`] does.
     pub fn start(self) -> Scheduler {
-        let shared = Arc::new(Shared::new(Core::new(self.limits), self.events));
+        let shared = Arc::new(Shared::new(Roster::new(self.limits), self.events));
         let (report, done) = watch::channel(None);
         let driver = tokio::spawn(drive(Arc::clone(&shared), report)).abort_handle();
         Scheduler::new(Owner {

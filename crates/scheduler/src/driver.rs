@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::core::{Effect, Start, Ticket};
 use crate::record::Outcome;
 use crate::report::ShutdownReport;
+use crate::roster::{Effect, Start, Ticket};
 use crate::run::{CancelToken, Run};
 use crate::shared::{BoxedHandler, Shared};
 
@@ -24,14 +24,14 @@ pub(crate) async fn drive(shared: Arc<Shared>, done: watch::Sender<Option<Shutdo
     let mut runs = JoinSet::new();
     let mut starts = Vec::new();
     loop {
-        let effect = shared.with(|core, now| {
-            core.advance(now);
+        let effect = shared.with(|roster, now| {
+            roster.advance(now);
             while starts.len() < BATCH
-                && let Some(start) = core.dispatch(now)
+                && let Some(start) = roster.dispatch(now)
             {
                 starts.push(start);
             }
-            core.proceed(now)
+            roster.proceed(now)
         });
         let more = starts.len() >= BATCH;
         while runs.try_join_next().is_some() {}
@@ -116,11 +116,11 @@ impl Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         let mut outcome = std::mem::replace(&mut self.outcome, Outcome::Cancelled);
-        let gone = self.shared.with(|core, now| {
-            if core.is_cancelling() && matches!(outcome, Outcome::Failed(_)) {
+        let gone = self.shared.with(|roster, now| {
+            if roster.is_cancelling() && matches!(outcome, Outcome::Failed(_)) {
                 outcome = Outcome::Cancelled;
             }
-            core.finish(self.ticket, outcome, now)
+            roster.finish(self.ticket, outcome, now)
         });
         drop(gone);
         self.shared.wake.notify_one();

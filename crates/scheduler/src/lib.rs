@@ -34,7 +34,6 @@
 //! - [`Event`] tells what happens as it happens.
 
 mod builder;
-mod core;
 mod driver;
 mod error;
 mod event;
@@ -42,6 +41,7 @@ mod job;
 mod ledger;
 mod record;
 mod report;
+mod roster;
 mod run;
 mod scheduler;
 mod shared;

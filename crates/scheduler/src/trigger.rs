@@ -65,9 +65,8 @@ impl Trigger {
         let offset = match phase {
             Phase::Added => period,
             Phase::Spread => {
-                let turn = seed
-                    .wrapping_mul(GOLDEN_TURN)
-                    .wrapping_add(nth.wrapping_mul(GOLDEN_TURN));
+                // From one on, so that no job is due at the moment it is added.
+                let turn = mixed(seed).wrapping_add((nth + 1).wrapping_mul(GOLDEN_TURN));
                 let offset = fraction(period, turn);
                 if run_at_start && offset < period / 2 {
                     offset.checked_add(period)?
@@ -95,6 +94,14 @@ impl Trigger {
     }
 }
 
+/// Scatters seeds over the whole turn (the finaliser of SplitMix64): neighbouring seeds must not
+/// give the same phases one job apart. Zero stays zero.
+fn mixed(seed: u64) -> u64 {
+    let seed = (seed ^ (seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let seed = (seed ^ (seed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    seed ^ (seed >> 31)
+}
+
 /// The share of a period at a 2⁶⁴th part of a turn.
 fn fraction(period: Duration, turn: u64) -> Duration {
     // Both factors are cut to 64 bits, so that the product fits; 2⁶⁴ ns are 584 years.
@@ -107,5 +114,101 @@ fn duration(nanos: u128) -> Duration {
     match (u64::try_from(nanos / SECOND), u32::try_from(nanos % SECOND)) {
         (Ok(seconds), Ok(rest)) => Duration::new(seconds, rest),
         _ => Duration::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn every(period: Duration) -> Trigger {
+        Trigger::Every {
+            period,
+            phase: Phase::Added,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arithmetic_agrees_with_counting(period in 1_u64..5_000, late in 0_u64..100_000) {
+            let first = Instant::now();
+            let (period, now) = (Duration::from_millis(period), first + Duration::from_millis(late));
+            let (mut count, mut latest, mut next) = (1, first, first + period);
+            while next <= now {
+                (count, latest, next) = (count + 1, next, next + period);
+            }
+            prop_assert_eq!(every(period).due(first, now), Due { count, latest, next: Some(next) });
+        }
+
+        #[test]
+        fn the_next_is_always_later_than_now(period in 1_u64..u64::MAX, late in 0_u64..(1 << 60)) {
+            let first = Instant::now();
+            let (Some(now), period) = (first.checked_add(Duration::from_nanos(late)), Duration::from_nanos(period)) else {
+                return Ok(());
+            };
+            let due = every(period).due(first, now);
+            prop_assert!(due.next.is_none_or(|next| next > now));
+            prop_assert!(due.latest <= now && due.latest >= first);
+        }
+
+        #[test]
+        fn a_spread_job_comes_first_within_its_bounds(seed in any::<u64>(), nth in 0_u64..100_000, run_at_start in any::<bool>()) {
+            let (added, period) = (Instant::now(), Duration::from_secs(10));
+            let trigger = Trigger::Every { period, phase: Phase::Spread };
+            let first = trigger.first(added, run_at_start, seed, nth).map(|first| first - added).unwrap();
+            let (from, to) = if run_at_start { (period / 2, period * 3 / 2) } else { (Duration::ZERO, period) };
+            prop_assert!(from <= first && first < to, "{first:?}");
+        }
+    }
+
+    #[test]
+    fn a_period_past_the_end_of_time_is_due_no_more() {
+        let first = Instant::now();
+        assert_eq!(every(Duration::MAX).first(first, false, 0, 0), None);
+        let due = every(Duration::MAX).due(first, first);
+        assert_eq!((due.count, due.latest, due.next), (1, first, None));
+    }
+
+    #[test]
+    fn a_thousand_spread_jobs_never_crowd() {
+        let (added, period) = (Instant::now(), Duration::from_secs(10));
+        let trigger = Trigger::Every {
+            period,
+            phase: Phase::Spread,
+        };
+        for seed in [0, 1, 2, 0xDEAD_BEEF] {
+            let mut phases: Vec<Duration> = (0..1_000)
+                .filter_map(|nth| trigger.first(added, false, seed, nth))
+                .map(|first| first - added)
+                .collect();
+            phases.sort_unstable();
+            // Twice round, so that a crowd across the end of the period counts too.
+            let round: Vec<Duration> = phases
+                .iter()
+                .copied()
+                .chain(phases.iter().map(|phase| *phase + period))
+                .collect();
+            let crowd = |from: usize| {
+                round
+                    .iter()
+                    .skip(from)
+                    .take_while(|phase| **phase - round[from] < Duration::from_millis(100))
+                    .count()
+            };
+            assert_eq!(phases.len(), 1_000);
+            assert!((0..1_000).map(crowd).max().unwrap() <= 12, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn neighbouring_seeds_share_no_phase() {
+        let (added, period) = (Instant::now(), Duration::from_secs(10));
+        let trigger = Trigger::Every {
+            period,
+            phase: Phase::Spread,
+        };
+        let phases = |seed| (0..100).filter_map(move |nth| trigger.first(added, false, seed, nth));
+        assert!(phases(7).all(|phase| phases(8).all(|other| other != phase)));
     }
 }

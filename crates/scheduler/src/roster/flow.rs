@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::stop::Stage;
-use super::{Core, PRIORITY_STEP, Running, Ticket, Waiting};
+use super::{PRIORITY_STEP, Roster, Running, Ticket, Waiting};
 use crate::event::Event;
 use crate::job::JobId;
 use crate::ledger::SkipReason;
@@ -22,7 +22,7 @@ pub(crate) struct Start<H> {
     pub(crate) deadline: Option<Instant>,
 }
 
-impl<H: Clone> Core<H> {
+impl<H: Clone> Roster<H> {
     /// Counts everything that came due up to `now`. One step a job, however late `now` is.
     pub(crate) fn advance(&mut self, now: Instant) {
         while let Some(&(release, order, slot)) = self.timers.first() {

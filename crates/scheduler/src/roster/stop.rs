@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Core;
+use super::Roster;
 use crate::event::Event;
 use crate::ledger::SkipReason;
 use crate::record::Outcome;
@@ -47,7 +47,7 @@ pub(crate) enum Effect {
     Stop(ShutdownReport),
 }
 
-impl<H: Clone> Core<H> {
+impl<H: Clone> Roster<H> {
     /// Stops releasing. A second call can only bring the end of the draining nearer.
     pub(crate) fn shutdown(&mut self, now: Instant, grace: Duration) {
         let end = now.checked_add(grace);

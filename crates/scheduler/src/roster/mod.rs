@@ -44,7 +44,7 @@ pub(crate) struct Limits {
 
 /// All state of a scheduler.
 #[derive(Debug)]
-pub(crate) struct Core<H> {
+pub(crate) struct Roster<H> {
     limits: Limits,
     slots: Vec<Slot<H>>,
     free: Vec<u32>,
@@ -105,7 +105,7 @@ struct Running {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket(JobId);
 
-impl<H: Clone> Core<H> {
+impl<H: Clone> Roster<H> {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,

@@ -84,4 +84,9 @@ impl Accounts {
             .map(|(name, group)| (Arc::clone(name), group.ledger.clone()))
             .collect()
     }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.classes.is_empty()
+    }
 }

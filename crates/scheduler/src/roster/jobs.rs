@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::stop::Stage;
-use super::{Core, Entry, LEAST_PERIOD, Slot};
+use super::{Entry, LEAST_PERIOD, Roster, Slot};
 use crate::error::{AddError, UnknownJob};
 use crate::event::Event;
 use crate::job::{JobId, Spec};
@@ -14,7 +14,7 @@ use crate::ledger::{Ledger, SkipReason};
 use crate::record::Record;
 use crate::status::JobStatus;
 
-impl<H: Clone> Core<H> {
+impl<H: Clone> Roster<H> {
     /// Whether the job may be added.
     pub(crate) fn check(&self, spec: &Spec) -> Result<(), AddError> {
         if !matches!(self.stage, Stage::Open) {
