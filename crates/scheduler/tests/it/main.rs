@@ -1,0 +1,88 @@
+//! Promises of the scheduler, one module a subject.
+
+mod cadence;
+mod dispatch;
+mod ledger;
+mod outcomes;
+mod overlap;
+mod refusals;
+mod stopping;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use robust_scheduler::{Job, Run, RunError};
+use tokio::time::Instant;
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// What the handlers saw, in the order of starting.
+#[derive(Debug, Clone, Default)]
+struct Diary(Arc<Mutex<Vec<Entry>>>);
+
+/// One start.
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    job: String,
+    nominal: Instant,
+    start: Instant,
+    missed: u64,
+}
+
+impl Diary {
+    /// A handler that writes its start down and takes a while.
+    fn keeps(&self, takes: Duration) -> impl Fn(Run) -> Work + use<> {
+        let diary = self.clone();
+        move |run| {
+            let diary = diary.clone();
+            Box::pin(async move {
+                let Run {
+                    job,
+                    nominal,
+                    missed,
+                    ..
+                } = run;
+                let entry = Entry {
+                    job: job.to_string(),
+                    nominal,
+                    start: Instant::now(),
+                    missed,
+                };
+                diary.0.lock().unwrap().push(entry);
+                tokio::time::sleep(takes).await;
+                Ok(())
+            })
+        }
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The names in the order of starting.
+    fn names(&self) -> Vec<String> {
+        self.entries().into_iter().map(|entry| entry.job).collect()
+    }
+
+    /// The starts of one job, in milliseconds since `since`.
+    fn starts(&self, job: &str, since: Instant) -> Vec<u128> {
+        self.entries()
+            .iter()
+            .filter(|entry| entry.job == job)
+            .map(|entry| (entry.start - since).as_millis())
+            .collect()
+    }
+}
+
+type Work = std::pin::Pin<Box<dyn Future<Output = Result<(), RunError>> + Send>>;
+
+/// A job that runs once, now, for all that these tests see.
+fn once(name: &str) -> robust_scheduler::JobBuilder {
+    Job::every(name, secs(1_000_000)).run_at_start(true)
+}

@@ -1,0 +1,236 @@
+//! How the scheduler stops: drain, then tell, then abort; and what a drop does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use robust_scheduler::{Job, Outcome, Run, RunError, Scheduler, ShutdownReport, SkipReason};
+use tokio::time::{Instant, sleep};
+
+use crate::{Diary, ms, once, secs};
+
+/// Ends when it is told to.
+async fn obedient(run: Run) -> Result<(), RunError> {
+    run.cancel.cancelled().await;
+    assert!(run.cancel.is_cancelled());
+    Ok(())
+}
+
+/// Gives up with an error when it is told to.
+async fn grumbling(run: Run) -> Result<(), RunError> {
+    run.cancel.cancelled().await;
+    Err(RunError::new("interrupted"))
+}
+
+fn counts(report: &ShutdownReport) -> (u64, u64, u64, u64) {
+    (
+        report.completed,
+        report.cancelled,
+        report.aborted,
+        report.never_started,
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_drains_then_tells_then_aborts_and_reports_each() {
+    let scheduler = Scheduler::builder()
+        .max_in_flight(4)
+        .cancel_grace(secs(2))
+        .start();
+    let diary = Diary::default();
+    scheduler
+        .add(once("quick").handler(diary.keeps(secs(3))))
+        .unwrap();
+    scheduler.add(once("obedient").handler(obedient)).unwrap();
+    scheduler.add(once("grumbling").handler(grumbling)).unwrap();
+    scheduler
+        .add(once("deaf").handler(|_| std::future::pending()))
+        .unwrap();
+    scheduler
+        .add(once("late").handler(diary.keeps(secs(1))))
+        .unwrap();
+    scheduler
+        .add(Job::every("idle", secs(600)).handler(diary.keeps(secs(1))))
+        .unwrap();
+    sleep(secs(1)).await;
+
+    let began = Instant::now();
+    let report = scheduler.shutdown(secs(5)).await;
+    assert_eq!(counts(&report), (1, 2, 1, 1));
+    assert_eq!(report.aborted_jobs, ["deaf".into()]);
+    assert!(
+        (secs(7)..secs(7) + ms(5)).contains(&began.elapsed()),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(diary.names(), ["quick"], "what waited was not started");
+
+    let outcomes: Vec<_> = scheduler
+        .history()
+        .into_iter()
+        .map(|end| (end.job.to_string(), end.outcome))
+        .collect();
+    let expected = [
+        ("quick", Outcome::Ok),
+        ("obedient", Outcome::Ok),
+        ("grumbling", Outcome::Cancelled),
+        ("deaf", Outcome::Cancelled),
+    ];
+    assert_eq!(
+        outcomes,
+        expected.map(|(job, outcome)| (job.to_owned(), outcome))
+    );
+    let ledger = scheduler.ledger();
+    assert_eq!(
+        (ledger.due, ledger.ran, ledger.running, ledger.pending),
+        (5, 4, 0, 0)
+    );
+    assert_eq!(ledger.skipped.get(&SkipReason::Shutdown), Some(&1));
+    assert!(ledger.balances());
+
+    // Nothing comes due any more, and a second call tells the same.
+    sleep(secs(3_600)).await;
+    assert_eq!(scheduler.ledger(), ledger);
+    assert_eq!(scheduler.shutdown(secs(5)).await, report);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_of_idle_jobs_takes_no_time() {
+    let (scheduler, diary) = (Scheduler::builder().start(), Diary::default());
+    scheduler
+        .add(Job::every("tick", secs(10)).handler(diary.keeps(ms(0))))
+        .unwrap();
+    sleep(secs(25)).await;
+    let began = Instant::now();
+    assert_eq!(
+        scheduler.shutdown(secs(60)).await,
+        ShutdownReport::default()
+    );
+    assert_eq!(began.elapsed(), ms(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_ends_as_soon_as_the_last_run_does() {
+    let (scheduler, diary) = (Scheduler::builder().start(), Diary::default());
+    scheduler
+        .add(once("quick").handler(diary.keeps(secs(3))))
+        .unwrap();
+    sleep(secs(1)).await;
+    let began = Instant::now();
+    assert_eq!(counts(&scheduler.shutdown(secs(60)).await), (1, 0, 0, 0));
+    assert!(began.elapsed() < secs(2) + ms(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_shutdown_hastens_the_first_and_cannot_delay_it() {
+    let scheduler = Scheduler::builder().start();
+    scheduler.add(once("obedient").handler(obedient)).unwrap();
+    sleep(secs(1)).await;
+    let began = Instant::now();
+    let (first, second, third) = tokio::join!(
+        scheduler.shutdown(secs(3_600)),
+        scheduler.shutdown(secs(2)),
+        scheduler.shutdown(secs(86_400)),
+    );
+    assert_eq!(counts(&first), (0, 1, 0, 0));
+    assert_eq!((&first, &first), (&second, &third));
+    assert!((secs(2)..secs(2) + ms(5)).contains(&began.elapsed()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_nobody_waits_for_goes_on() {
+    let scheduler = Scheduler::builder().start();
+    scheduler.add(once("obedient").handler(obedient)).unwrap();
+    sleep(secs(1)).await;
+    let left = tokio::time::timeout(ms(1), scheduler.shutdown(secs(2))).await;
+    assert!(left.is_err());
+    sleep(secs(3)).await;
+    assert_eq!(
+        (scheduler.ledger().running, scheduler.ledger().outcomes.ok),
+        (0, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grace_past_the_end_of_time_is_as_long_as_it_takes() {
+    let (scheduler, diary) = (
+        Scheduler::builder()
+            .cancel_grace(std::time::Duration::MAX)
+            .start(),
+        Diary::default(),
+    );
+    scheduler
+        .add(once("slow").handler(diary.keeps(secs(3_600))))
+        .unwrap();
+    sleep(secs(1)).await;
+    assert_eq!(
+        counts(&scheduler.shutdown(std::time::Duration::MAX).await),
+        (1, 0, 0, 0)
+    );
+}
+
+/// Tells when it is dropped.
+struct Told(Arc<AtomicBool>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_last_handle_aborts_the_runs() {
+    let scheduler = Scheduler::builder().start();
+    let dropped = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&dropped);
+    let job = once("hangs").handler(move |_| {
+        let told = Told(Arc::clone(&told));
+        async move {
+            let _told = told;
+            std::future::pending().await
+        }
+    });
+    scheduler.add(job).unwrap();
+    let clone = scheduler.clone();
+    let mut events = scheduler.events();
+    sleep(secs(1)).await;
+    drop(scheduler);
+    sleep(secs(1)).await;
+    assert!(!dropped.load(Ordering::SeqCst), "a handle is left");
+    drop(clone);
+    sleep(secs(1)).await;
+    assert!(dropped.load(Ordering::SeqCst));
+    // The end was booked all the same.
+    let mut last = None;
+    while let Ok(event) = events.try_recv() {
+        last = Some(event);
+    }
+    assert!(
+        matches!(last, Some(robust_scheduler::Event::Ended(end)) if end.outcome == Outcome::Cancelled)
+    );
+}
+
+/// The only test with real time: a thread that is blocked does not hear of any abort.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_blocks_its_thread_does_not_keep_the_shutdown_from_ending() {
+    let scheduler = Scheduler::builder().cancel_grace(ms(0)).start();
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let (begun, mut begin) = tokio::sync::mpsc::channel(1);
+    let blocked = std::sync::Mutex::new(blocked);
+    let blocked = Arc::new(blocked);
+    let job = once("blocks").handler(move |_| {
+        let (blocked, begun) = (Arc::clone(&blocked), begun.clone());
+        async move {
+            begun.send(()).await?;
+            let _ = blocked.lock().unwrap().recv();
+            Ok(())
+        }
+    });
+    scheduler.add(job).unwrap();
+    begin.recv().await;
+    let report = scheduler.shutdown(ms(0)).await;
+    assert_eq!(
+        (counts(&report), report.aborted_jobs),
+        ((0, 0, 1, 0), vec!["blocks".into()])
+    );
+    drop(release);
+}
