@@ -15,6 +15,9 @@ pub(crate) const RETRY: u64 = 1_000_000;
 /// (the lifetime of finagle's and tower's budgets).
 pub(crate) const TTL: Duration = Duration::from_secs(10);
 
+/// Nanoseconds in a second.
+const NANOS: u128 = 1_000_000_000;
+
 /// Deposits are kept in cells of this length, so a deposit lives for `TTL` to `TTL + CELL`.
 const CELL: Duration = Duration::from_millis(500);
 
@@ -158,15 +161,17 @@ impl Floor {
             self.filled = Some(now);
             return;
         };
+        let rate = u128::from(self.rate);
         let nanos = now.saturating_duration_since(filled).as_nanos();
-        let gained = nanos.saturating_mul(u128::from(self.rate)) / 1_000_000_000;
-        let gained = u64::try_from(gained).unwrap_or(u64::MAX);
-        if gained == 0 {
-            // Keep the fraction: many short waits must add up.
-            return;
-        }
-        self.level = self.level.saturating_add(gained).min(self.capacity);
-        self.filled = Some(now);
+        let gained = nanos.saturating_mul(rate) / NANOS;
+        self.level = self
+            .level
+            .saturating_add(u64::try_from(gained).unwrap_or(u64::MAX))
+            .min(self.capacity);
+        // Only the time that made whole units is used up, so that many short waits add up.
+        let used = gained.saturating_mul(NANOS).div_ceil(rate.max(1));
+        let used = Duration::from_nanos(u64::try_from(used).unwrap_or(u64::MAX));
+        self.filled = filled.checked_add(used).or(Some(now));
     }
 }
 

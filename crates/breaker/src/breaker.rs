@@ -72,9 +72,9 @@ impl Shortcut {
         })
     }
 
-    /// A success in this state would change nothing.
-    fn absorbs_success_of(self, pass: Pass) -> bool {
-        self.0 & Self::HEALTHY != 0 && self.pass() == Some(pass)
+    /// Closed without failures to forget: no success changes anything, whenever it was admitted.
+    fn healthy(self) -> bool {
+        self.0 & Self::HEALTHY != 0
     }
 }
 
@@ -203,7 +203,7 @@ impl Breaker {
 
     fn record(&self, pass: Pass, outcome: Outcome) {
         let without_effect = match outcome {
-            Outcome::Success => self.shortcut().absorbs_success_of(pass),
+            Outcome::Success => self.shortcut().healthy(),
             Outcome::Ignore => pass.probe.is_none(),
             Outcome::Failure { .. } | Outcome::Trip { .. } => false,
         };

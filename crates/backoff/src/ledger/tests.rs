@@ -76,6 +76,21 @@ fn a_slow_floor_still_allows_one_retry() {
     assert_eq!(drain(&mut ledger, at(start, 10_000)), 1);
 }
 
+/// A unit of this floor takes 9.1 ms; whoever asks every 15 ms must not lose the 5.9.
+#[test]
+fn asking_often_does_not_slow_the_floor_down() {
+    let start = Instant::now();
+    let mut ledger = Ledger::new(0.0, 0.000_11);
+    assert_eq!(drain(&mut ledger, start), 1);
+    let asked = (0..10_000_000).step_by(15);
+    assert_eq!(
+        asked
+            .map(|millis| drain(&mut ledger, at(start, millis)))
+            .sum::<u64>(),
+        1
+    );
+}
+
 #[test]
 fn a_refund_goes_back_to_its_purse() {
     let start = Instant::now();

@@ -188,3 +188,14 @@ async fn each_call_has_all_its_retries() {
         assert_eq!(server.calls().len(), calls);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_is_a_fresh_session() {
+    use tower::retry::Policy as _;
+
+    let mut session = Policy::builder(seconds(), Judge).max_retries(1).build();
+    let (mut ask, mut outcome) = (Ask::default(), OVERLOADED);
+    assert!(session.retry(&mut ask, &mut outcome).is_some());
+    assert!(session.retry(&mut ask, &mut outcome).is_none(), "used up");
+    assert!(session.clone().retry(&mut ask, &mut outcome).is_some());
+}

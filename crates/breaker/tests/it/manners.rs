@@ -70,6 +70,19 @@ async fn called_without_readiness_the_layers_see_to_it_themselves() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clone_of_a_ready_service_is_not_ready_itself() {
+    let breaker = breaker(1);
+    let backend = Backend::new(SECOND, SECOND);
+    let mut check = breaker.check_layer().layer(backend.clone());
+    let mut admit = breaker.admit_layer(ErrorsAreFailures).layer(backend);
+    check.ready().await.unwrap();
+    admit.ready().await.unwrap();
+    // The backend panics when it is called before it is ready.
+    assert_eq!(check.clone().call(Order::Succeed).await.unwrap(), "fine");
+    assert_eq!(admit.clone().call(Order::Succeed).await.unwrap(), "fine");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_circuit_that_opens_during_the_wait_for_readiness_refuses() {
     let breaker = breaker(1);
     let backend = Backend::new(5 * SECOND, SECOND);
