@@ -1,1 +1,44 @@
-fn main() {}
+//! The `rdm` program: market data in a terminal.
+
+mod args;
+mod config_check;
+mod demo;
+mod exit;
+mod faults;
+mod fetch;
+mod show;
+mod sim;
+
+use std::process::ExitCode;
+
+use args::{Command, ConfigCommand};
+
+fn main() -> ExitCode {
+    let command = match args::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(refusal) => return refusal.print(),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::usage(&format!("cannot start the runtime: {error}")),
+    };
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Demo(args) => demo::run(args).await,
+            Command::Fetch(args) => fetch::run(args).await,
+            Command::Sim(args) => sim::run(args).await,
+            Command::Config {
+                command: ConfigCommand::Check { file },
+            } => config_check::run(&file),
+        }
+    });
+    // Work that nobody waits for any more must not delay the end.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.print(),
+    }
+}

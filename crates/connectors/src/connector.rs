@@ -56,6 +56,12 @@ pub trait Connector: Send + Sync + fmt::Debug + 'static {
 
     /// What the answer's headers say about the budget that is used up.
     fn usage(&self, headers: &HeaderMap) -> Usages;
+
+    /// The unified code of one of the exchange's own currency codes (`XXBT` is `BTC` on Kraken); the code itself where
+    /// the exchange has no name of its own for it.
+    fn asset_code<'a>(&self, id: &'a str) -> &'a str {
+        id
+    }
 }
 
 /// What a connector needs to know of the moment.

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use robust_market::{Instrument, Symbol};
+use robust_market::{Exchange, Instrument, Symbol};
+
+use crate::EncodeError;
 
 /// One listed pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +25,15 @@ pub struct SymbolTable {
 
 impl SymbolTable {
     /// A table of listed instruments; their aliases find them too.
+    ///
+    /// Where two have one name, the one that trades keeps it: an exchange that renames a pair goes on listing the old one.
     #[must_use]
     pub fn from_instruments<'a>(instruments: impl IntoIterator<Item = &'a Instrument>) -> Self {
         let mut table = Self::default();
-        for instrument in instruments {
+        let (trading, idle): (Vec<_>, Vec<_>) = instruments
+            .into_iter()
+            .partition(|instrument| instrument.active != Some(false));
+        for instrument in trading.into_iter().chain(idle) {
             table.insert(
                 &instrument.symbol,
                 &instrument.id,
@@ -60,6 +67,19 @@ impl SymbolTable {
         self.by_symbol
             .get(symbol)
             .and_then(|index| self.listings.get(*index))
+    }
+
+    /// Finds a pair that a request needs.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::UnknownSymbol`] names the nearest listed pair.
+    pub fn require(&self, exchange: &Exchange, symbol: &Symbol) -> Result<&Listing, EncodeError> {
+        self.get(symbol).ok_or_else(|| EncodeError::UnknownSymbol {
+            exchange: exchange.clone(),
+            symbol: symbol.clone(),
+            nearest: self.nearest(symbol).cloned(),
+        })
     }
 
     /// Finds a pair by any name that the exchange uses for it.

@@ -72,4 +72,18 @@ impl Verdict {
             until: None,
         }
     }
+
+    /// The same verdict with the server's word on how long to wait.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
+    }
+
+    /// The same verdict with the server's word on when a ban ends.
+    #[must_use]
+    pub fn until(mut self, end: Option<Timestamp>) -> Self {
+        self.until = end;
+        self
+    }
 }

@@ -1,1 +1,71 @@
-//! Market data of crypto exchanges that a trading engine can trust: one facade over resilient sources, cache, quality and jobs.
+//! Market data of crypto exchanges that a trading engine can trust.
+//!
+//! Ask for a value and get it with its provenance: where it was born, how old it is, how good it is. Or get a typed error that
+//! says what was wrong and when to ask again. Below the facade every request goes through one stack per exchange (retry with a
+//! budget, circuit breaker, weighted rate limits with priorities, timeouts), and every read through one stack per query (deadline,
+//! failover, cache with single flight, quality rules).
+//!
+//! ```
+//! use robust_data_manager::{DataError, DataManager};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let manager = DataManager::builder().exchange("kraken").exchange("binance").start()?;
+//!
+//! // A name that cannot be asked is refused here, before anything is sent.
+//! match manager.ticker("krakn", "BTC/USD").await {
+//!     Err(error @ DataError::UnknownExchange { .. }) => {
+//!         assert!(error.to_string().contains("did you mean kraken?"));
+//!     }
+//!     other => panic!("{other:?}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `manager.ticker("kraken", "BTC/USD").await?` and the tower service of [`DataManager::service`] are the same thing at two
+//! depths; [`DataManager::source`] is the third.
+
+mod accept;
+mod budget;
+mod builder;
+mod cached;
+mod config;
+mod counters;
+mod error;
+mod event;
+mod failover;
+mod jobs;
+mod judge;
+mod load;
+mod manager;
+mod observe;
+mod query;
+mod question;
+mod read;
+mod route;
+mod shared;
+mod status;
+mod stored;
+mod watch;
+
+pub use budget::{Budget, BudgetError};
+pub use builder::{DataManagerBuilder, StartError};
+pub use config::{CacheSettings, Config, ConfigError, Environment, ExchangeSettings, Preset};
+pub use counters::Reads;
+pub use error::{Category, DataError, Stage};
+pub use event::{Event, Events};
+pub use jobs::DataJob;
+pub use manager::DataManager;
+pub use query::QueryService;
+pub use question::{Priority, Query};
+pub use read::{Part, Read};
+pub use status::{CacheStatus, JobsStatus, SourceStatus, Status, WindowStatus};
+
+/// Why a question cannot be put to an exchange, from `robust-connectors`.
+pub use robust_connectors::EncodeError;
+
+/// The market's nouns, from `robust-market`.
+pub use robust_market as market;
+/// The scheduler's types, from `robust-scheduler`.
+pub use robust_scheduler as scheduler;

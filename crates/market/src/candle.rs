@@ -129,6 +129,22 @@ impl FromStr for Interval {
     }
 }
 
+impl TryFrom<&str> for Interval {
+    type Error = InvalidName;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&Interval> for Interval {
+    type Error = InvalidName;
+
+    fn try_from(value: &Interval) -> Result<Self, Self::Error> {
+        Ok(*value)
+    }
+}
+
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}{}", self.count, self.unit.letter()))

@@ -107,6 +107,22 @@ impl FromStr for Exchange {
     }
 }
 
+impl TryFrom<&str> for Exchange {
+    type Error = InvalidName;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&Exchange> for Exchange {
+    type Error = InvalidName;
+
+    fn try_from(value: &Exchange) -> Result<Self, Self::Error> {
+        Ok(value.clone())
+    }
+}
+
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

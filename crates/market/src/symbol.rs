@@ -81,6 +81,22 @@ impl FromStr for Symbol {
     }
 }
 
+impl TryFrom<&str> for Symbol {
+    type Error = InvalidName;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&Symbol> for Symbol {
+    type Error = InvalidName;
+
+    fn try_from(value: &Symbol) -> Result<Self, Self::Error> {
+        Ok(value.clone())
+    }
+}
+
 impl fmt::Display for Symbol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)

@@ -1,1 +1,57 @@
 //! Is this data true? Rules over decoded market data; pure, the clock is an argument.
+//!
+//! [`judge`] takes one decoded answer, the question it answers and the time, and gives a [`Report`]: a score from 0 to
+//! 100 (a trend number), the objections (the facts) and the [`Acceptance`](robust_market::Acceptance) (what to do). Nothing is
+//! repaired and nothing is dropped: a broken record is named, and left out only by whoever reads the report.
+//!
+//! ```
+//! use robust_market::{Acceptance, Decoded, Exchange, Kind, Payload, Request, Ticker, Timestamp, decimal};
+//! use robust_quality::{Context, Profile, SymbolState, judge};
+//!
+//! let request = Request::Ticker { symbol: "BTC/USD".parse()? };
+//! let now = Timestamp::from_secs(1_700_000_000).unwrap_or(Timestamp::EPOCH);
+//! let context = Context::new(&request, Profile::default(), now, now);
+//!
+//! let mut ticker = Ticker::new("BTC/USD".parse()?);
+//! ticker.last = Some(decimal::parse("36500.1")?);
+//! ticker.bid = Some(decimal::parse("36500.2")?);
+//! ticker.ask = Some(decimal::parse("36500.0")?); // below the bid
+//! let decoded = Decoded::clean(Payload::Ticker(ticker));
+//!
+//! let report = judge(&decoded, &context, &mut SymbolState::new()).ok_or("not judged")?;
+//! assert_eq!(report.acceptance, Acceptance::Quarantine);
+//! assert_eq!(report.issues[0].rule, "K.crossed");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`judge`], [`Context`] | the judgement and what it depends on |
+//! | [`Profile`] | what a source is able to send |
+//! | [`SymbolState`], [`StatePool`] | what is remembered, bounded |
+//! | [`RULES`] | every rule with its dimension and weight |
+//! | [`WEIGHTS`], [`THRESHOLDS`] | the numbers of the score |
+
+mod book;
+mod candles;
+mod context;
+mod defects;
+mod exact;
+mod judge;
+mod pool;
+mod profile;
+mod rules;
+mod state;
+mod tally;
+mod ticker;
+mod timeliness;
+mod trades;
+
+pub use context::Context;
+pub use judge::judge;
+pub use pool::StatePool;
+pub use profile::{Profile, TickerField, TickerFields};
+pub use robust_market::Report;
+pub use rules::{RULES, Rule};
+pub use state::SymbolState;
+pub use tally::{THRESHOLDS, WEIGHTS};

@@ -197,6 +197,10 @@ mod tests {
                     .count()
             };
             assert_eq!(phases.len(), 1_000);
+            assert!(
+                phases.iter().all(|phase| !phase.is_zero()),
+                "none is due when it is added"
+            );
             assert!((0..1_000).map(crowd).max().unwrap() <= 12, "seed {seed}");
         }
     }

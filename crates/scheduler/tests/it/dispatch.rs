@@ -189,3 +189,37 @@ async fn what_waits_past_its_deadline_is_skipped_as_too_late() {
     assert_eq!(ledger.skipped.get(&SkipReason::TooLate), Some(&1));
     assert!(ledger.balances());
 }
+
+#[tokio::test(start_paused = true)]
+async fn more_than_a_batch_of_runs_that_never_end_all_start() {
+    let scheduler = Scheduler::builder().max_in_flight(2_000).start();
+    for n in 0..2_000 {
+        let job = Job::every(format!("job {n}"), secs(10)).handler(|_| std::future::pending());
+        scheduler.add(job).unwrap();
+    }
+    sleep(secs(10) + ms(1)).await;
+    let ledger = scheduler.ledger();
+    assert_eq!(
+        (ledger.ran, ledger.running, ledger.pending),
+        (2_000, 2_000, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_behind_its_own_run_is_no_wait_for_a_turn() {
+    let (scheduler, diary) = (
+        Scheduler::builder().max_in_flight(1).start(),
+        Diary::default(),
+    );
+    let slow = Job::every("slow", secs(1))
+        .run_at_start(true)
+        .handler(diary.keeps(secs(10)));
+    scheduler.add(slow).unwrap();
+    sleep(secs(5)).await;
+    // "slow" has waited for itself since 1 s, "other" for its turn since 5 s.
+    scheduler
+        .add(once("other").handler(diary.keeps(ms(10))))
+        .unwrap();
+    sleep(secs(6)).await;
+    assert_eq!(diary.names(), ["slow", "other", "slow"]);
+}

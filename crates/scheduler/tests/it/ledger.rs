@@ -163,7 +163,6 @@ async fn check(chores: Vec<Chore>, max_in_flight: usize, stall: u64, grace: u64)
             report.completed + report.cancelled + report.aborted,
             before.running
         );
-        // Told to end, everything here but a sleeper ends; the sleepers end within three seconds.
         after
     };
     let after = tokio::select! {

@@ -1,0 +1,49 @@
+//! `rdm config check`: is the file good, and what is in force?
+
+use std::path::Path;
+
+use robust_data_manager::{Config, DataManager};
+
+use crate::exit::{Failure, print};
+
+/// Checks a file the way `start` would, starts nothing that talks, and prints the settings in force.
+pub(crate) fn run(file: &Path) -> Result<(), Failure> {
+    let config = Config::load(file).map_err(Failure::usage)?;
+    // Building a manager checks what the text alone cannot show: names, connectors, addresses.
+    DataManager::builder()
+        .config(config.clone())
+        .start()
+        .map_err(Failure::usage)?;
+    print(&format!("{}: ok", file.display()));
+    print(&format!("environment = {:?}", config.environment).to_lowercase());
+    print(&format!("cache.capacity = {}", config.cache.capacity));
+    for (name, settings) in &config.exchanges {
+        let source = settings.source();
+        print(&format!("\n[exchanges.{name}]"));
+        if let Some(url) = &settings.base_url {
+            print(&format!("base_url = {url:?}"));
+        }
+        print(&format!(
+            "timeout = {:?}, max_timeout = {:?}",
+            source.timeout, source.max_timeout
+        ));
+        print(&format!(
+            "retries = {}, backoff_base = {:?}, backoff_max = {:?}",
+            source.retries, source.backoff_base, source.backoff_max
+        ));
+        print(&format!(
+            "breaker_failures = {}, breaker_open = {:?}",
+            source.breaker_failures, source.breaker_open
+        ));
+        match source.requests_per_minute {
+            Some(rate) => print(&format!(
+                "requests_per_minute = {rate}, and the exchange's own limits"
+            )),
+            None => print("requests_per_minute = the exchange's own limits"),
+        }
+        for (from, to) in &settings.quote_alias {
+            print(&format!("quote_alias: {from} is answered with {to}"));
+        }
+    }
+    Ok(())
+}

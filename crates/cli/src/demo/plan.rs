@@ -1,0 +1,96 @@
+//! What the demo collects.
+
+use std::time::Duration;
+
+use robust_data_manager::market::{Exchange, Interval, Symbol};
+use robust_data_manager::{DataJob, Priority, Query};
+
+/// Shorter times than the defaults, so that a minute shows failure and recovery.
+pub(super) const SETTINGS: &str = r#"
+timeout = "2s"
+max_timeout = "15s"
+retries = 2
+backoff_base = "250ms"
+backoff_max = "2s"
+breaker_failures = 3
+breaker_open = "10s"
+"#;
+
+/// One job of the plan.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    pub(super) exchange: Exchange,
+    pub(super) symbol: Symbol,
+    pub(super) what: What,
+    pub(super) every: Duration,
+}
+
+/// The kinds that the plan collects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Ticker,
+    Book,
+    Candles,
+    Trades,
+}
+
+impl Planned {
+    pub(super) fn into_data_job(self) -> DataJob {
+        let (exchange, symbol) = (self.exchange, self.symbol);
+        let name = format!("{exchange} {:?} {symbol}", self.what).to_lowercase();
+        let (query, priority) = match self.what {
+            What::Ticker => (Query::ticker(exchange, symbol), Priority::Critical),
+            What::Book => (Query::order_book(exchange, symbol), Priority::High),
+            What::Trades => (Query::trades(exchange, symbol), Priority::Medium),
+            What::Candles => (
+                Query::candles(exchange, symbol, Interval::M1),
+                Priority::Low,
+            ),
+        };
+        DataJob::new(name, query.priority(priority), self.every).at_start()
+    }
+}
+
+/// Tickers, books, candles and trades of both exchanges. Kraken allows one request a second in all: its jobs ask for 0.63 a second
+/// when all is well, which leaves room for retries.
+pub(super) fn jobs() -> Vec<Planned> {
+    let rows = [
+        (Exchange::KRAKEN, "BTC/USD", What::Ticker, 5),
+        (Exchange::KRAKEN, "ETH/USD", What::Ticker, 5),
+        (Exchange::KRAKEN, "BTC/USD", What::Book, 10),
+        (Exchange::KRAKEN, "BTC/USD", What::Trades, 15),
+        (Exchange::KRAKEN, "BTC/USD", What::Candles, 20),
+        (Exchange::BINANCE, "BTC/USDT", What::Ticker, 2),
+        (Exchange::BINANCE, "ETH/USDT", What::Ticker, 2),
+        (Exchange::BINANCE, "BTC/USDT", What::Book, 5),
+        (Exchange::BINANCE, "BTC/USDT", What::Trades, 10),
+        (Exchange::BINANCE, "BTC/USDT", What::Candles, 20),
+    ];
+    rows.into_iter()
+        .filter_map(|(exchange, symbol, what, every)| {
+            let symbol = symbol.parse().ok()?;
+            Some(Planned {
+                exchange,
+                symbol,
+                what,
+                every: Duration::from_secs(every),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_is_whole_and_feasible_on_kraken() {
+        assert_eq!(jobs().len(), 10);
+        let rate: f64 = jobs()
+            .iter()
+            .filter(|job| job.exchange == Exchange::KRAKEN)
+            .map(|job| 1.0 / job.every.as_secs_f64())
+            .sum();
+        assert!((0.6..0.65).contains(&rate), "{rate}");
+    }
+}

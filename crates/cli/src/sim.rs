@@ -1,0 +1,121 @@
+//! `rdm sim`: simulated exchanges on loopback.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use robust_data_manager::market::{Clock, Exchange, SystemClock};
+use robust_sim::{Script, Server, Sim};
+use tokio::time::Instant;
+
+use crate::args::SimArgs;
+use crate::exit::{Failure, note, print};
+use crate::faults;
+
+/// How often the script is looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// One simulated exchange that listens.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) exchange: Exchange,
+    pub(crate) sim: Sim,
+    pub(crate) server: Server,
+}
+
+/// Starts every exchange, or none.
+pub(crate) async fn start(
+    exchanges: &[Exchange],
+    listen: SocketAddr,
+    seed: u64,
+) -> Result<Vec<Running>, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut running = Vec::new();
+    for (offset, exchange) in exchanges.iter().enumerate() {
+        let sim = Sim::builder(exchange.clone())
+            .seed(seed)
+            .clock(Arc::clone(&clock))
+            .build()
+            .map_err(Failure::usage)?;
+        let mut address = listen;
+        if listen.port() != 0 {
+            let port = u16::try_from(offset)
+                .ok()
+                .and_then(|offset| listen.port().checked_add(offset));
+            address.set_port(port.ok_or_else(|| {
+                Failure::Usage(format!(
+                    "sim: listen {listen}: no port is left above it for {exchange}; use a lower one"
+                ))
+            })?);
+        }
+        let server = sim.listen(address).await.map_err(Failure::usage)?;
+        running.push(Running {
+            exchange: exchange.clone(),
+            sim,
+            server,
+        });
+    }
+    Ok(running)
+}
+
+/// Plays a script of faults until dropped, telling each change.
+pub(crate) async fn play(
+    script: Script,
+    sims: Vec<(Exchange, Sim)>,
+    mut told: impl FnMut(&Exchange, Option<&str>),
+) {
+    let begun = Instant::now();
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tick.tick().await;
+        for (exchange, sim) in &sims {
+            let now = script.active(exchange, begun.elapsed());
+            if now != sim.fault() {
+                told(exchange, now.as_ref().map(ToString::to_string).as_deref());
+                sim.set_fault(now);
+            }
+        }
+    }
+}
+
+pub(crate) async fn run(args: SimArgs) -> Result<(), Failure> {
+    let script = faults::script(&args.faults, args.seed, &args.exchange)?;
+    let running = start(&args.exchange, args.listen, args.seed).await?;
+    for exchange in &running {
+        print(&format!(
+            "{} {}",
+            exchange.exchange,
+            exchange.server.base_url()
+        ));
+    }
+    note(
+        "Simulated exchanges; Ctrl-C ends them. Try: rdm fetch ticker EXCHANGE SYMBOL --base-url URL",
+    );
+    let sims = running
+        .iter()
+        .map(|one| (one.exchange.clone(), one.sim.clone()))
+        .collect();
+    let playing = play(script, sims, |exchange, fault| {
+        note(&format!("{exchange}: fault {}", fault.unwrap_or("ends")))
+    });
+    let ending = async {
+        match args.lasting {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = playing => {}
+        () = ending => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    for one in running {
+        let stats = one.sim.stats();
+        note(&format!(
+            "{}: {} requests, {} over the limit",
+            one.exchange, stats.requests, stats.over_limit
+        ));
+        one.server.shutdown().await;
+    }
+    Ok(())
+}

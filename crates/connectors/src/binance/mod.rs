@@ -1,0 +1,143 @@
+//! Binance spot, public REST interface.
+//!
+//! Facts from binance/binance-spot-api-docs (rest-api.md, errors.md, 2026-07). What is special: answers have no envelope, errors are
+//! `{"code": -1121, "msg": …}` with 4xx or 5xx; calls have weights that depend on their parameters; every answer tells how much
+//! weight the whole IP has used; who goes on after 429 is banned with 418 for minutes to days.
+
+mod book;
+mod candles;
+mod encode;
+mod errors;
+mod instruments;
+mod limits;
+mod state;
+mod symbols;
+mod ticker;
+mod trades;
+
+use http::HeaderMap;
+use robust_market::{Decoded, Exchange, Kind, Payload, Request};
+
+use crate::wire::Window;
+use crate::{
+    Charges, Class, Connector, Context, EncodeError, RateWindow, Reply, SymbolTable, Usages,
+    Verdict, WireRequest, answer,
+};
+
+/// Binance spot.
+///
+/// Public data only, at `https://api.binance.com`. `Assets` needs a key there and is not supported. Trades are aggregate trades: fills of one order at
+/// one price are one row, and their id is the aggregate's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Binance;
+
+impl Binance {
+    /// The limits that an answer to [`Request::Instruments`] states for the calling IP, in the order of
+    /// [`Connector::windows`].
+    ///
+    /// Binance changes them now and then (1,200 to 6,000 weight a minute in 2023); what its answer says is newer than any table.
+    /// `None` when the answer states none.
+    #[must_use]
+    pub fn stated_windows(&self, body: &[u8]) -> Option<Vec<RateWindow>> {
+        limits::stated(body)
+    }
+}
+
+impl Connector for Binance {
+    fn exchange(&self) -> Exchange {
+        Exchange::BINANCE
+    }
+
+    fn base_url(&self) -> &'static str {
+        "https://api.binance.com"
+    }
+
+    fn supports(&self, kind: Kind) -> bool {
+        kind != Kind::Assets
+    }
+
+    fn windows(&self) -> Vec<RateWindow> {
+        limits::windows()
+    }
+
+    fn cost(&self, request: &Request) -> Charges {
+        limits::cost(request)
+    }
+
+    fn symbols(&self) -> SymbolTable {
+        symbols::table()
+    }
+
+    fn encode(&self, request: &Request, context: &Context<'_>) -> Result<WireRequest, EncodeError> {
+        encode::encode(request, context.symbols)
+    }
+
+    fn decode(
+        &self,
+        request: &Request,
+        context: &Context<'_>,
+        reply: &Reply<'_>,
+    ) -> Result<Decoded<Payload>, Verdict> {
+        let decoded = match errors::refusal(reply) {
+            Some(verdict) => Err(verdict),
+            None => decode(request, context, reply),
+        };
+        decoded.map_err(|verdict| {
+            let wait = verdict.retry_after;
+            verdict.retry_after(answer::retry_after(reply.headers, context.now).or(wait))
+        })
+    }
+
+    fn usage(&self, headers: &HeaderMap) -> Usages {
+        limits::usage(headers)
+    }
+
+    fn asset_code<'a>(&self, id: &'a str) -> &'a str {
+        symbols::asset_code(id)
+    }
+}
+
+fn decode(
+    request: &Request,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Result<Decoded<Payload>, Verdict> {
+    let Ok(body) = std::str::from_utf8(reply.body) else {
+        return Err(answer::malformed(reply, "not UTF-8"));
+    };
+    let decoded = match request {
+        Request::Ticker { symbol } => ticker::one(symbol, context, body),
+        Request::Tickers { symbols }
+        | Request::BidsAsks { symbols }
+        | Request::LastPrices { symbols } => ticker::many(request.kind(), symbols, context, body),
+        Request::OrderBook { symbol, .. } => book::book(symbol, body),
+        Request::Candles {
+            symbol,
+            interval,
+            since,
+            limit,
+        } => {
+            let window = Window::new(*since, *limit);
+            candles::candles(symbol, *interval, window, context.now, body)
+        }
+        Request::Trades {
+            symbol,
+            since,
+            limit,
+        } => trades::trades(symbol, Window::new(*since, *limit), body),
+        Request::Instruments => instruments::instruments(body),
+        Request::ServerTime => state::server_time(body),
+        Request::Status => state::status(body),
+        other => {
+            return Err(Verdict::new(
+                Class::Permanent,
+                reply.status.as_u16(),
+                None,
+                &format!("kind \"{}\" is not read from binance", other.kind()),
+            ));
+        }
+    };
+    // An error can stand where data should, whatever the status says.
+    decoded
+        .map_err(|why| errors::from_body(reply).unwrap_or_else(|| answer::malformed(reply, &why)))
+}

@@ -1,0 +1,150 @@
+//! Tickers: `/ticker/24hr` (one object, or a list of them), `/ticker/bookTicker` and `/ticker/price`.
+//!
+//! `closeTime` is the end of the rolling day, which is the time of the record; the two others have no time. A pair without trades has
+//! zeros for prices.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use robust_market::{Decoded, DefectKind, Kind, Payload, Symbol, Ticker};
+use serde::Deserialize;
+
+use crate::Context;
+use crate::tickers::{Part, note_absent};
+use crate::wire::{Fields, Notes, Raw, Rows};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TickerWire<'a> {
+    #[serde(borrow, default)]
+    symbol: Raw<'a>,
+    #[serde(borrow, default)]
+    last_price: Raw<'a>,
+    /// The last price, as `/ticker/price` calls it.
+    #[serde(borrow, default)]
+    price: Raw<'a>,
+    #[serde(borrow, default)]
+    bid_price: Raw<'a>,
+    #[serde(borrow, default)]
+    bid_qty: Raw<'a>,
+    #[serde(borrow, default)]
+    ask_price: Raw<'a>,
+    #[serde(borrow, default)]
+    ask_qty: Raw<'a>,
+    #[serde(borrow, default)]
+    high_price: Raw<'a>,
+    #[serde(borrow, default)]
+    low_price: Raw<'a>,
+    #[serde(borrow, default)]
+    open_price: Raw<'a>,
+    #[serde(borrow, default)]
+    volume: Raw<'a>,
+    #[serde(borrow, default)]
+    quote_volume: Raw<'a>,
+    #[serde(borrow, default)]
+    weighted_avg_price: Raw<'a>,
+    #[serde(borrow, default)]
+    price_change: Raw<'a>,
+    #[serde(borrow, default)]
+    close_time: Raw<'a>,
+}
+
+pub(super) fn one(
+    symbol: &Symbol,
+    context: &Context<'_>,
+    body: &str,
+) -> Result<Decoded<Payload>, String> {
+    let wire: TickerWire<'_> = serde_json::from_str(body).map_err(|_| "no ticker".to_owned())?;
+    if wire.symbol.is_missing() && wire.last_price.is_missing() && wire.bid_price.is_missing() {
+        return Err("no ticker".to_owned());
+    }
+    let mut notes = Notes::clean(());
+    let mut fields = Fields::new(&mut notes, Some(0));
+    let id = fields.need("symbol", wire.symbol, Raw::text);
+    let listing = id.as_deref().and_then(|id| context.symbols.by_id(id));
+    if let Some(other) = listing.filter(|listing| listing.symbol != *symbol) {
+        return Err(format!(
+            "the answer is about {} instead of {symbol}",
+            other.symbol
+        ));
+    }
+    let ticker = ticker(symbol.clone(), &wire, Part::Whole, &mut fields);
+    Ok(notes.map(|()| Payload::Ticker(ticker)))
+}
+
+pub(super) fn many(
+    kind: Kind,
+    asked: &[Symbol],
+    context: &Context<'_>,
+    body: &str,
+) -> Result<Decoded<Payload>, String> {
+    // One pair asked for by its own parameter is answered without a list.
+    let rows = match body.trim_start().starts_with('{') {
+        true => serde_json::from_str(body).map(|wire: TickerWire<'_>| Rows::Sound(vec![wire])),
+        false => Rows::of(body),
+    };
+    let rows = rows.map_err(|_| "no list of tickers".to_owned())?;
+    if let Rows::Sound(rows) = &rows
+        && let [only] = rows.as_slice()
+        && only.symbol.is_missing()
+    {
+        return Err("no ticker".to_owned());
+    }
+    let mut notes = Notes::clean(());
+    let mut tickers = Vec::with_capacity(rows.len());
+    rows.for_each(|index, row| {
+        let mut fields = Fields::new(&mut notes, Some(index));
+        let symbol = match &row {
+            Ok(wire) => symbol(wire, context, &mut fields),
+            Err(raw) => {
+                fields.not_a_record("ticker", *raw);
+                None
+            }
+        };
+        match (symbol, row) {
+            (Some(symbol), Ok(wire)) => {
+                tickers.push(ticker(symbol, &wire, Part::of(kind), &mut fields));
+            }
+            _ => fields.exclude(),
+        }
+    });
+    note_absent(&mut notes, asked, &tickers);
+    Ok(notes.map(|()| Payload::Tickers(tickers)))
+}
+
+fn symbol(wire: &TickerWire<'_>, context: &Context<'_>, fields: &mut Fields<'_>) -> Option<Symbol> {
+    let id = fields.need("symbol", wire.symbol, Raw::text)?;
+    let listing = context.symbols.by_id(&id);
+    if listing.is_none() {
+        fields.broken("symbol", DefectKind::Unparsable, Some(&id));
+    }
+    listing.map(|listing| listing.symbol.clone())
+}
+
+fn ticker(symbol: Symbol, wire: &TickerWire<'_>, part: Part, fields: &mut Fields<'_>) -> Ticker {
+    let mut ticker = Ticker::new(symbol);
+    if part.has_quotes() {
+        ticker.bid = fields.need("bid", wire.bid_price, Raw::decimal);
+        ticker.bid_size = fields.need("bid_size", wire.bid_qty, Raw::decimal);
+        ticker.ask = fields.need("ask", wire.ask_price, Raw::decimal);
+        ticker.ask_size = fields.need("ask_size", wire.ask_qty, Raw::decimal);
+    }
+    if part.has_last() {
+        let last = if part == Part::Last {
+            wire.price
+        } else {
+            wire.last_price
+        };
+        ticker.last = fields.need("last", last, Raw::decimal);
+    }
+    if part == Part::Whole {
+        ticker.high = fields.need("high", wire.high_price, Raw::decimal);
+        ticker.low = fields.need("low", wire.low_price, Raw::decimal);
+        ticker.open = fields.need("open", wire.open_price, Raw::decimal);
+        ticker.base_volume = fields.need("base_volume", wire.volume, Raw::decimal);
+        ticker.quote_volume = fields.need("quote_volume", wire.quote_volume, Raw::decimal);
+        ticker.vwap = fields.need("vwap", wire.weighted_avg_price, Raw::decimal);
+        ticker.change = fields.need("change", wire.price_change, Raw::decimal);
+        ticker.time = fields.need("time", wire.close_time, Raw::millis);
+    }
+    ticker
+}

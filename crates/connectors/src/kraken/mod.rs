@@ -1,0 +1,123 @@
+//! Kraken spot, public REST interface.
+//!
+//! Facts from the OpenAPI description (krakenfx/api-specs, 2025-09), docs.kraken.com and support.kraken.com. What is special:
+//! errors come with HTTP 200; the key inside `result` is Kraken's canonical id and not the name that was asked with; the
+//! ticker carries no time; the last row of OHLC is always the open bar, and bars without trades are filled in.
+
+mod assets;
+mod book;
+mod candles;
+mod encode;
+mod envelope;
+mod errors;
+mod instruments;
+mod limits;
+mod state;
+mod symbols;
+mod ticker;
+mod trades;
+
+use http::HeaderMap;
+use robust_market::{Decoded, Exchange, Kind, Payload, Request};
+
+use crate::wire::Window;
+use crate::{
+    Charges, Class, Connector, Context, EncodeError, RateWindow, Reply, SymbolTable, Usages,
+    Verdict, WireRequest, answer,
+};
+
+/// Kraken spot.
+///
+/// Public data only, at `https://api.kraken.com`. Every kind of [`Request`] is supported; best quotes and last prices are read from
+/// the ticker endpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kraken;
+
+impl Connector for Kraken {
+    fn exchange(&self) -> Exchange {
+        Exchange::KRAKEN
+    }
+
+    fn base_url(&self) -> &'static str {
+        "https://api.kraken.com"
+    }
+
+    fn supports(&self, kind: Kind) -> bool {
+        Kind::ALL.contains(&kind)
+    }
+
+    fn windows(&self) -> Vec<RateWindow> {
+        limits::windows()
+    }
+
+    fn cost(&self, request: &Request) -> Charges {
+        limits::cost(request)
+    }
+
+    fn symbols(&self) -> SymbolTable {
+        symbols::table()
+    }
+
+    fn encode(&self, request: &Request, context: &Context<'_>) -> Result<WireRequest, EncodeError> {
+        encode::encode(request, context.symbols)
+    }
+
+    fn decode(
+        &self,
+        request: &Request,
+        context: &Context<'_>,
+        reply: &Reply<'_>,
+    ) -> Result<Decoded<Payload>, Verdict> {
+        decode(request, context, reply).map_err(|verdict| {
+            let wait = verdict.retry_after;
+            verdict.retry_after(answer::retry_after(reply.headers, context.now).or(wait))
+        })
+    }
+
+    /// Kraken's public interface reports no usage.
+    fn usage(&self, _headers: &HeaderMap) -> Usages {
+        Usages::new()
+    }
+
+    fn asset_code<'a>(&self, id: &'a str) -> &'a str {
+        symbols::asset_code(id)
+    }
+}
+
+fn decode(
+    request: &Request,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Result<Decoded<Payload>, Verdict> {
+    match request {
+        Request::Ticker { symbol } => ticker::one(symbol, context, reply),
+        Request::Tickers { symbols }
+        | Request::BidsAsks { symbols }
+        | Request::LastPrices { symbols } => ticker::many(request.kind(), symbols, context, reply),
+        Request::OrderBook { symbol, .. } => book::book(symbol, context, reply),
+        Request::Candles {
+            symbol,
+            interval,
+            since,
+            limit,
+        } => {
+            let window = Window::new(*since, *limit);
+            candles::candles(symbol, *interval, window, context, reply)
+        }
+        Request::Trades {
+            symbol,
+            since,
+            limit,
+        } => trades::trades(symbol, Window::new(*since, *limit), context, reply),
+        Request::Instruments => instruments::instruments(reply),
+        Request::Assets => assets::assets(reply),
+        Request::ServerTime => state::server_time(reply),
+        Request::Status => state::status(reply),
+        other => Err(Verdict::new(
+            Class::Permanent,
+            reply.status.as_u16(),
+            None,
+            &format!("kind \"{}\" is not read from kraken", other.kind()),
+        )),
+    }
+}

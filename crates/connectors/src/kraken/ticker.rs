@@ -1,0 +1,129 @@
+//! Ticker: `{"XXBTZUSD": {"a": [ask, whole, size], "b": […], "c": [last, size], "v": [today, 24 h], …}}`.
+//!
+//! Of the pairs of numbers the second covers the last 24 hours. There is no time. `o` is the price at 00:00 UTC and not of 24 hours
+//! ago, so it is neither `open` nor does a change follow from it.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use robust_market::{Decoded, DefectKind, Kind, Payload, Symbol, Ticker};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+use super::envelope::{open_pair, open_records};
+use crate::tickers::{Part, note_absent};
+use crate::wire::{Cells, Fields, Notes, Raw};
+use crate::{Context, Reply, Verdict, answer};
+
+#[derive(Debug, Deserialize)]
+struct TickerWire<'a> {
+    #[serde(borrow, default, rename = "a")]
+    ask: Raw<'a>,
+    #[serde(borrow, default, rename = "b")]
+    bid: Raw<'a>,
+    #[serde(borrow, default, rename = "c")]
+    last: Raw<'a>,
+    #[serde(borrow, default, rename = "v")]
+    volume: Raw<'a>,
+    #[serde(borrow, default, rename = "p")]
+    vwap: Raw<'a>,
+    #[serde(borrow, default, rename = "l")]
+    low: Raw<'a>,
+    #[serde(borrow, default, rename = "h")]
+    high: Raw<'a>,
+}
+
+impl TickerWire<'_> {
+    fn is_empty(&self) -> bool {
+        let fields = [self.ask, self.bid, self.last, self.volume];
+        fields.iter().all(|raw| raw.is_missing())
+    }
+}
+
+pub(super) fn one(
+    symbol: &Symbol,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Result<Decoded<Payload>, Verdict> {
+    let pair = open_pair::<TickerWire<'_>>(reply, symbol, context)?;
+    let wire = pair.value.ok().filter(|wire| !wire.is_empty());
+    let wire = wire.ok_or_else(|| answer::malformed(reply, "no ticker"))?;
+    let mut notes = Notes::clean(());
+    let mut fields = Fields::new(&mut notes, Some(0));
+    let ticker = ticker(symbol.clone(), &wire, Part::Whole, &mut fields);
+    Ok(notes.map(|()| Payload::Ticker(ticker)))
+}
+
+pub(super) fn many(
+    kind: Kind,
+    asked: &[Symbol],
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Result<Decoded<Payload>, Verdict> {
+    let records = open_records::<TickerWire<'_>>(reply)?;
+    let mut notes = Notes::clean(());
+    let mut tickers = Vec::with_capacity(records.len());
+    for (index, (key, record)) in records.into_iter().enumerate() {
+        let mut fields = Fields::new(&mut notes, Some(index));
+        let Some(listing) = context.symbols.by_id(&key) else {
+            fields.broken("symbol", DefectKind::Unparsable, Some(&key));
+            fields.exclude();
+            continue;
+        };
+        match record {
+            Ok(wire) => tickers.push(ticker(
+                listing.symbol.clone(),
+                &wire,
+                Part::of(kind),
+                &mut fields,
+            )),
+            Err(raw) => {
+                fields.not_a_record("ticker", raw);
+                fields.exclude();
+            }
+        }
+    }
+    note_absent(&mut notes, asked, &tickers);
+    Ok(notes.map(|()| Payload::Tickers(tickers)))
+}
+
+fn ticker(symbol: Symbol, wire: &TickerWire<'_>, part: Part, fields: &mut Fields<'_>) -> Ticker {
+    let mut ticker = Ticker::new(symbol);
+    if part.has_quotes() {
+        (ticker.ask, ticker.ask_size) = quote(wire.ask, "ask", "ask_size", fields);
+        (ticker.bid, ticker.bid_size) = quote(wire.bid, "bid", "bid_size", fields);
+    }
+    if part.has_last() {
+        ticker.last = fields
+            .need("last", wire.last, Cells::<1>::read)
+            .and_then(|Cells([price])| fields.need("last", price, Raw::decimal));
+    }
+    if part == Part::Whole {
+        ticker.base_volume = of_24_hours(wire.volume, "base_volume", fields);
+        ticker.vwap = of_24_hours(wire.vwap, "vwap", fields);
+        ticker.low = of_24_hours(wire.low, "low", fields);
+        ticker.high = of_24_hours(wire.high, "high", fields);
+    }
+    ticker
+}
+
+/// `[price, whole lot size, size]`; replies of 2014 have no third cell.
+fn quote(
+    raw: Raw<'_>,
+    price_field: &'static str,
+    size_field: &'static str,
+    fields: &mut Fields<'_>,
+) -> (Option<Decimal>, Option<Decimal>) {
+    let Some(Cells([price, _, size])) = fields.need(price_field, raw, Cells::<3>::read) else {
+        return (None, None);
+    };
+    (
+        fields.need(price_field, price, Raw::decimal),
+        fields.may(size_field, size, Raw::decimal),
+    )
+}
+
+/// The second cell of `[today, last 24 hours]`.
+fn of_24_hours(raw: Raw<'_>, field: &'static str, fields: &mut Fields<'_>) -> Option<Decimal> {
+    let Cells([_, value]) = fields.need(field, raw, Cells::<2>::read)?;
+    fields.need(field, value, Raw::decimal)
+}

@@ -1,0 +1,118 @@
+//! The two sides of an order book, which Kraken and Binance write alike.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use robust_market::{Level, OrderBook};
+use serde::Deserialize;
+
+use crate::wire::{Cells, Fields, Notes, Raw, Rows};
+
+/// An order book on the wire: `{"bids": [[price, size, …]], "asks": […], "lastUpdateId": …}`.
+#[derive(Debug, Deserialize)]
+#[serde(bound = "S: Deserialize<'de>")]
+pub(crate) struct BookWire<'a, S> {
+    #[serde(default = "Option::default")]
+    bids: Option<S>,
+    #[serde(default = "Option::default")]
+    asks: Option<S>,
+    #[serde(borrow, default, rename = "lastUpdateId")]
+    sequence: Raw<'a>,
+}
+
+/// A book whose levels all have the shape of a level.
+pub(crate) type SoundBook<'a> = BookWire<'a, Vec<Cells<'a, 2>>>;
+
+/// One side of a book, or what stands in its place.
+type Side<'a> = Result<Rows<'a, Cells<'a, 2>>, Raw<'a>>;
+
+/// An order book that has been read as far as its levels.
+#[derive(Debug)]
+pub(crate) struct BookText<'a> {
+    bids: Side<'a>,
+    asks: Side<'a>,
+    sequence: Raw<'a>,
+}
+
+impl<'a> BookText<'a> {
+    /// Reads a book, level by level where one is broken; `None` when it is no book at all.
+    pub(crate) fn read(json: &'a str) -> Option<Self> {
+        if let Ok(sound) = serde_json::from_str::<SoundBook<'a>>(json) {
+            return Self::sound(sound);
+        }
+        let wire: BookWire<'a, Raw<'a>> = serde_json::from_str(json).ok()?;
+        let side = |raw: Option<Raw<'a>>| {
+            let raw = raw.unwrap_or(Raw::MISSING);
+            raw.json().and_then(|json| Rows::of(json).ok()).ok_or(raw)
+        };
+        Self::with_a_side(side(wire.bids), side(wire.asks), wire.sequence)
+    }
+
+    /// Takes a book whose levels are sound.
+    pub(crate) fn sound(wire: SoundBook<'a>) -> Option<Self> {
+        let side = |rows: Option<Vec<_>>| rows.map(Rows::Sound).ok_or(Raw::MISSING);
+        Self::with_a_side(side(wire.bids), side(wire.asks), wire.sequence)
+    }
+
+    fn with_a_side(bids: Side<'a>, asks: Side<'a>, sequence: Raw<'a>) -> Option<Self> {
+        (bids.is_ok() || asks.is_ok()).then_some(Self {
+            bids,
+            asks,
+            sequence,
+        })
+    }
+
+    /// Puts the levels, and the counter where there is one, into a book.
+    pub(crate) fn fill(self, book: &mut OrderBook, notes: &mut Notes) {
+        book.sequence = Fields::new(notes, None).may("sequence", self.sequence, Raw::count);
+        let bids_on_wire = self.bids.as_ref().map_or(0, Rows::len);
+        book.bids = levels(self.bids, notes, 0, &BIDS);
+        book.asks = levels(self.asks, notes, bids_on_wire, &ASKS);
+    }
+}
+
+struct Names {
+    side: &'static str,
+    price: &'static str,
+    size: &'static str,
+}
+
+const BIDS: Names = Names {
+    side: "bids",
+    price: "bids.price",
+    size: "bids.size",
+};
+const ASKS: Names = Names {
+    side: "asks",
+    price: "asks.price",
+    size: "asks.size",
+};
+
+fn levels(side: Side<'_>, notes: &mut Notes, offset: usize, names: &Names) -> Vec<Level> {
+    let rows = match side {
+        Ok(rows) => rows,
+        Err(raw) => {
+            Fields::new(notes, None).not_a_record(names.side, raw);
+            return Vec::new();
+        }
+    };
+    let mut levels = Vec::with_capacity(rows.len());
+    rows.for_each(|index, row| {
+        let mut fields = Fields::new(notes, Some(offset + index));
+        let level = match row {
+            Ok(Cells([price, size])) => {
+                let price = fields.need(names.price, price, Raw::decimal);
+                let size = fields.need(names.size, size, Raw::decimal);
+                price.zip(size).map(|(price, size)| Level { price, size })
+            }
+            Err(raw) => {
+                fields.not_a_record(names.side, raw);
+                None
+            }
+        };
+        match level {
+            Some(level) => levels.push(level),
+            None => fields.exclude(),
+        }
+    });
+    levels
+}

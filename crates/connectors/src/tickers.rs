@@ -1,0 +1,60 @@
+//! Answers about many pairs: which of the pairs that were asked for are there.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use std::collections::HashSet;
+
+use robust_market::{Defect, DefectKind, Kind, Symbol, Ticker};
+
+use crate::wire::Notes;
+
+/// What of a ticker a request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Everything.
+    Whole,
+    /// The best quotes.
+    Quotes,
+    /// The last price.
+    Last,
+}
+
+impl Part {
+    pub(crate) const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::BidsAsks => Self::Quotes,
+            Kind::LastPrices => Self::Last,
+            _ => Self::Whole,
+        }
+    }
+
+    pub(crate) const fn has_quotes(self) -> bool {
+        matches!(self, Self::Whole | Self::Quotes)
+    }
+
+    pub(crate) const fn has_last(self) -> bool {
+        matches!(self, Self::Whole | Self::Last)
+    }
+}
+
+/// Notes every pair that was asked for and is in no record.
+pub(crate) fn note_absent(notes: &mut Notes, asked: &[Symbol], tickers: &[Ticker]) {
+    if asked.is_empty() {
+        return;
+    }
+    let there: HashSet<&Symbol> = tickers.iter().map(|ticker| &ticker.symbol).collect();
+    for symbol in asked.iter().filter(|symbol| !there.contains(symbol)) {
+        notes.note(Defect::new(
+            None,
+            "symbol",
+            DefectKind::Missing,
+            Some(symbol.as_str()),
+        ));
+    }
+}
+
+/// The exchange's names of the pairs that a request is about, each once, in the order of the request.
+pub(crate) fn distinct<'a>(ids: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = HashSet::new();
+    ids.into_iter().filter(|id| seen.insert(*id)).collect()
+}

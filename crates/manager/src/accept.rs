@@ -1,0 +1,163 @@
+//! The reader's terms: a source and a listed pair, a deadline, a least quality.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use robust_market::{Request, Symbol};
+use tokio::time::Instant;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::error::Stage;
+use crate::query::Answered;
+use crate::shared::Shared;
+use crate::{DataError, Query};
+
+/// How old the list of instruments may be when an unknown pair is looked up in it.
+const LISTING_AGE: Duration = Duration::from_secs(3_600);
+
+#[derive(Debug, Clone)]
+pub(crate) struct AcceptLayer {
+    shared: Arc<Shared>,
+}
+
+impl AcceptLayer {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Accept<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S> Layer<S> for AcceptLayer {
+    type Service = Accept<S>;
+
+    fn layer(&self, inner: S) -> Accept<S> {
+        Accept {
+            inner,
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<S> Service<Query> for Accept<S>
+where
+    S: Service<Query, Response = Answered, Error = DataError> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = Answered;
+    type Error = DataError;
+    type Future = BoxFuture<'static, Result<Answered, DataError>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), DataError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, query: Query) -> Self::Future {
+        let (inner, shared) = (self.inner.clone(), Arc::clone(&self.shared));
+        Box::pin(async move {
+            if shared.closed.load(Ordering::Acquire) {
+                return Err(DataError::Shutdown);
+            }
+            let longest = shared.venue(&query.exchange)?.source.config().max_timeout;
+            let began = Instant::now();
+            let ends = query.ends(began, longest);
+            let (exchange, min) = (query.exchange.clone(), query.min_quality);
+            let answer = async {
+                let query = resolve(&shared, inner.clone(), query).await?;
+                inner.oneshot(query).await
+            };
+            // The reader's deadline ends the wait, never the load.
+            let sample =
+                tokio::time::timeout_at(ends, answer)
+                    .await
+                    .map_err(|_| DataError::Timeout {
+                        exchange: exchange.clone(),
+                        stage: Stage::Reader,
+                        after: ends.saturating_duration_since(began),
+                    })??;
+            match (min, &sample.quality) {
+                (Some(min), Some(report)) if report.overall.get() < min => {
+                    Err(DataError::Quality {
+                        exchange,
+                        min,
+                        report: Arc::clone(report),
+                    })
+                }
+                _ => Ok(sample),
+            }
+        })
+    }
+}
+
+/// Puts the exchange's listed pairs in place of the names that were asked for.
+///
+/// The connector's own table answers for the best known pairs. Only when a pair is not in it is the exchange asked for its
+/// instruments, once an hour at most, and only then is the pair refused.
+async fn resolve<S>(shared: &Shared, inner: S, mut query: Query) -> Result<Query, DataError>
+where
+    S: Service<Query, Response = Answered, Error = DataError>,
+{
+    let venue = shared.venue(&query.exchange)?;
+    if let Some(known) = listed(venue, &query.request) {
+        query.request = known;
+        return Ok(query);
+    }
+    let mut listing = Query::instruments(query.exchange.clone())
+        .priority(query.priority)
+        .max_age(LISTING_AGE);
+    listing.deadline = query.deadline;
+    listing.id = query.id;
+    // A list that cannot be had changes nothing: the table at hand decides.
+    let _ = inner.oneshot(listing).await;
+    if let Some(known) = listed(venue, &query.request) {
+        query.request = known;
+        return Ok(query);
+    }
+    for symbol in query.request.symbols() {
+        venue.source.listed(symbol)?;
+    }
+    Ok(query)
+}
+
+/// The request in listed pairs; `None` when one of them is not known to be listed.
+fn listed(venue: &crate::shared::Venue, request: &Arc<Request>) -> Option<Arc<Request>> {
+    let find = |symbol: &Symbol| {
+        if venue.source.listed(symbol).is_ok() {
+            Some(symbol.clone())
+        } else {
+            venue.aliased(symbol)
+        }
+    };
+    if request
+        .symbols()
+        .iter()
+        .all(|symbol| venue.source.symbols().get(symbol).is_some())
+    {
+        return Some(Arc::clone(request));
+    }
+    let mut renamed = Request::clone(request);
+    match &mut renamed {
+        Request::Ticker { symbol }
+        | Request::OrderBook { symbol, .. }
+        | Request::Candles { symbol, .. }
+        | Request::Trades { symbol, .. } => *symbol = find(symbol)?,
+        Request::Tickers { symbols }
+        | Request::BidsAsks { symbols }
+        | Request::LastPrices { symbols } => {
+            for symbol in symbols {
+                *symbol = find(symbol)?;
+            }
+        }
+        _ => {}
+    }
+    Some(Arc::new(renamed))
+}

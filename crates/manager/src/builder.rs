@@ -1,0 +1,268 @@
+//! From settings to a running manager.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use http::Uri;
+use robust_connectors::{Binance, Connector, Kraken};
+use robust_http::Client;
+use robust_market::{Clock, Exchange, InvalidName, SystemClock};
+use robust_scheduler::Scheduler;
+use robust_source::{Source, Transport};
+use tokio::task::JoinSet;
+
+use crate::config::{Config, ConfigError, Environment, ExchangeSettings};
+use crate::counters::Counters;
+use crate::event::Hub;
+use crate::judge::Judges;
+use crate::manager::{DataManager, Parts};
+use crate::shared::{Shared, Venue};
+use crate::{cached, query, watch};
+
+/// Why a manager cannot be started. Nothing was.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An exchange's name does not keep to the grammar.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// No connector of this name was handed in.
+    #[error("exchange \"{exchange}\" has no connector; {remedy}")]
+    NoConnector {
+        /// The name.
+        exchange: Exchange,
+        /// What to do.
+        remedy: String,
+    },
+    /// An address cannot be used.
+    #[error(transparent)]
+    Source(#[from] robust_source::BuildError),
+    /// The address of a source is on this machine, and the configuration is for live data.
+    #[error(
+        "exchanges.{exchange}.base_url {url} is on this machine, so it is a simulated source; set environment = \"simulated\" to use it"
+    )]
+    SimulatedSource {
+        /// The exchange.
+        exchange: Exchange,
+        /// The address.
+        url: String,
+    },
+    /// The HTTP client cannot be built.
+    #[error("http client: {0}")]
+    Http(String),
+}
+
+/// Builds a [`DataManager`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until start"]
+pub struct DataManagerBuilder {
+    config: Config,
+    connectors: Vec<Arc<dyn Connector>>,
+    transports: BTreeMap<Exchange, Transport>,
+    clock: Arc<dyn Clock>,
+    seed: u64,
+    max_in_flight: usize,
+}
+
+impl DataManagerBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            config: Config::default(),
+            connectors: vec![Arc::new(Kraken::default()), Arc::new(Binance::default())],
+            transports: BTreeMap::new(),
+            clock: Arc::new(SystemClock),
+            seed: seed(),
+            max_in_flight: 10,
+        }
+    }
+
+    /// Takes settings, from [`Config::load`] or made in code.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds an exchange with its default settings.
+    pub fn exchange(mut self, name: impl Into<String>) -> Self {
+        self.config.exchanges.entry(name.into()).or_default();
+        self
+    }
+
+    /// Adds an exchange with settings.
+    pub fn exchange_with(mut self, name: impl Into<String>, settings: ExchangeSettings) -> Self {
+        self.config.exchanges.insert(name.into(), settings);
+        self
+    }
+
+    /// Says whether the sources are real exchanges. Default: live.
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.config.environment = environment;
+        self
+    }
+
+    /// Hands in a connector for a venue that is not built in, or one to use instead of a built-in.
+    pub fn connector(mut self, connector: Arc<dyn Connector>) -> Self {
+        self.connectors.push(connector);
+        self
+    }
+
+    /// Sends the requests of one exchange through another transport than the HTTP client, such as a simulator's in-memory door.
+    pub fn transport(mut self, exchange: Exchange, transport: Transport) -> Self {
+        self.transports.insert(exchange, transport);
+        self
+    }
+
+    /// Hands in the wall clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Seeds all jitter; the same seed gives the same delays. Default: a seed of the operating system.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Jobs that run at once; 10.
+    pub const fn max_in_flight(mut self, jobs: usize) -> Self {
+        self.max_in_flight = jobs;
+        self
+    }
+
+    /// Checks every setting, then starts. Must be called inside a tokio runtime. Asks no exchange anything.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] for the first setting that cannot be used; nothing is left running.
+    pub fn start(self) -> Result<DataManager, StartError> {
+        self.config.check()?;
+        let client = Client::builder()
+            .build()
+            .map_err(|error| StartError::Http(error.to_string()))?;
+        let mut venues = BTreeMap::new();
+        for (offset, (name, settings)) in self.config.exchanges.iter().enumerate() {
+            let exchange: Exchange = name.parse()?;
+            let seed = self.seed.wrapping_add(offset as u64);
+            let venue = self.venue(&exchange, settings, &client, seed)?;
+            venues.insert(exchange, venue);
+        }
+        let shared = Arc::new(Shared {
+            venues,
+            environment: self.config.environment,
+            clock: self.clock,
+            hub: Hub::new(),
+            counters: Counters::default(),
+            judges: Judges::default(),
+            closed: AtomicBool::new(false),
+        });
+        let cache = cached::cache(self.config.cache.capacity);
+        let service = query::build(&shared, cache.clone());
+        let scheduler = Scheduler::builder()
+            .max_in_flight(self.max_in_flight)
+            .seed(self.seed)
+            .start();
+        let mut tasks = JoinSet::new();
+        for (exchange, venue) in &shared.venues {
+            let changes = venue.source.breaker().watch();
+            tasks.spawn(watch::breaker(
+                Arc::downgrade(&shared),
+                exchange.clone(),
+                changes,
+            ));
+        }
+        Ok(DataManager::new(Parts {
+            shared,
+            cache,
+            service,
+            scheduler,
+            tasks: Mutex::new(tasks),
+        }))
+    }
+
+    fn venue(
+        &self,
+        exchange: &Exchange,
+        settings: &ExchangeSettings,
+        client: &Client,
+        seed: u64,
+    ) -> Result<Venue, StartError> {
+        // The last one handed in wins, so a built-in can be replaced.
+        let connector = self
+            .connectors
+            .iter()
+            .rev()
+            .find(|connector| connector.exchange() == *exchange);
+        let connector = connector.ok_or_else(|| StartError::NoConnector {
+            exchange: exchange.clone(),
+            remedy: self.nearest_connector(exchange),
+        })?;
+        if let Some(url) = &settings.base_url
+            && self.config.environment == Environment::Live
+            && is_loopback(url)
+        {
+            return Err(StartError::SimulatedSource {
+                exchange: exchange.clone(),
+                url: url.clone(),
+            });
+        }
+        let transport = match self.transports.get(exchange) {
+            Some(transport) => transport.clone(),
+            None => robust_source::over(client),
+        };
+        let mut source = Source::builder(Arc::clone(connector))
+            .config(settings.source())
+            .clock(Arc::clone(&self.clock))
+            .seed(seed);
+        if let Some(url) = &settings.base_url {
+            source = source.base_url(url.clone());
+        }
+        Ok(Venue {
+            source: source.build(transport)?,
+            quote_alias: settings.quote_alias.clone(),
+        })
+    }
+
+    fn nearest_connector(&self, exchange: &Exchange) -> String {
+        let names: Vec<Exchange> = self
+            .connectors
+            .iter()
+            .map(|connector| connector.exchange())
+            .collect();
+        let near = |name: &Exchange| strsim::jaro_winkler(name.as_str(), exchange.as_str());
+        let nearest = names.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
+        let all: Vec<&str> = names.iter().map(Exchange::as_str).collect();
+        match nearest {
+            Some(nearest) => format!("did you mean {nearest}? (known: {})", all.join(", ")),
+            None => "hand one in with DataManagerBuilder::connector".to_owned(),
+        }
+    }
+}
+
+/// Whether an address points to this machine.
+fn is_loopback(url: &str) -> bool {
+    let Some(host) = url
+        .parse::<Uri>()
+        .ok()
+        .and_then(|uri| uri.host().map(str::to_owned))
+    else {
+        return false;
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+/// A seed that differs from run to run, for jitter that nobody else shares.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish()
+}

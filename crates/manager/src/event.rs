@@ -1,0 +1,117 @@
+//! What happens in a manager, told to whoever listens.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use robust_market::{Exchange, Kind, Payload, Report, RequestId, Sample, Symbol};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::DataError;
+
+/// Events that are kept for a slow listener; older ones are dropped and counted.
+const EVENTS: usize = 1_024;
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A value was fetched. Values read from the cache are not told again.
+    Data(Sample<Arc<Payload>>),
+    /// A fetched value was judged, and something stands against it.
+    Quality {
+        /// The exchange.
+        exchange: Exchange,
+        /// The kind of data.
+        kind: Kind,
+        /// The pair, where it is one.
+        symbol: Option<Symbol>,
+        /// The verdict.
+        report: Arc<Report>,
+        /// The read that fetched it.
+        id: RequestId,
+    },
+    /// A read ended without a value.
+    Error {
+        /// The exchange that was asked.
+        exchange: Exchange,
+        /// The kind of data.
+        kind: Kind,
+        /// The pair, where it is one.
+        symbol: Option<Symbol>,
+        /// Why.
+        error: DataError,
+        /// The read.
+        id: RequestId,
+    },
+    /// The breaker of a source changed its state.
+    State {
+        /// The exchange.
+        exchange: Exchange,
+        /// The state before, in words.
+        from: String,
+        /// The state now, in words.
+        to: String,
+    },
+    /// This listener was too slow and has missed so many events. Never sent to others.
+    Dropped(u64),
+}
+
+/// Tells events to any number of listeners, none of which can slow the others or the manager.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    sender: broadcast::Sender<Event>,
+    told: AtomicU64,
+}
+
+impl Hub {
+    pub(crate) fn new() -> Self {
+        Self {
+            sender: broadcast::Sender::new(EVENTS),
+            told: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        self.told.fetch_add(1, Ordering::Relaxed);
+        // Nobody listening is fine.
+        let _ = self.sender.send(event);
+    }
+
+    pub(crate) fn told(&self) -> u64 {
+        self.told.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn listen(&self) -> Events {
+        Events(self.sender.subscribe())
+    }
+}
+
+/// A listener's end.
+#[derive(Debug)]
+pub struct Events(broadcast::Receiver<Event>);
+
+impl Events {
+    /// Waits for the next event; `None` when the manager is gone.
+    ///
+    /// A listener that falls more than 1,024 events behind gets [`Event::Dropped`] with the number it missed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no event.
+    pub async fn next(&mut self) -> Option<Event> {
+        match self.0.recv().await {
+            Ok(event) => Some(event),
+            Err(RecvError::Lagged(missed)) => Some(Event::Dropped(missed)),
+            Err(RecvError::Closed) => None,
+        }
+    }
+}
+
+/// Calls `callback` for every event until the manager is gone. A panic in the callback ends that call, not the listener.
+pub(crate) async fn drive(mut events: Events, mut callback: impl FnMut(Event) + Send) {
+    while let Some(event) = events.next().await {
+        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| callback(event)));
+    }
+}

@@ -1,0 +1,244 @@
+//! The handle that an engine holds.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use robust_market::{
+    Candles, Exchange, Instrument, Interval, OrderBook, Payload, Sample, Symbol, Ticker, Trades,
+};
+use robust_scheduler::{Scheduler, ShutdownReport};
+use robust_source::Source;
+use tokio::task::JoinSet;
+use tower::ServiceExt;
+
+use crate::builder::DataManagerBuilder;
+use crate::cached::ValueCache;
+use crate::event::{Event, Events, drive};
+use crate::query::QueryService;
+use crate::read::Read;
+use crate::shared::Shared;
+use crate::{Budget, DataError, Query, Status};
+
+/// Market data of many exchanges behind one handle.
+///
+/// Cloning is cheap and shares everything. Dropping the last handle ends the jobs; [`shutdown`](Self::shutdown) ends them cleanly.
+#[derive(Debug, Clone)]
+pub struct DataManager {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) cache: ValueCache,
+    pub(crate) service: QueryService,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) tasks: Mutex<JoinSet<()>>,
+}
+
+impl DataManager {
+    /// Starts to build a manager.
+    pub fn builder() -> DataManagerBuilder {
+        DataManagerBuilder::new()
+    }
+
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+        }
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// State of one market. Await it, or set terms first: `manager.ticker("kraken", "BTC/USD").max_age(age).await`.
+    pub fn ticker<E, S>(&self, exchange: E, symbol: S) -> Read<Ticker>
+    where
+        E: TryInto<Exchange>,
+        S: TryInto<Symbol>,
+        DataError: From<E::Error> + From<S::Error>,
+    {
+        Read::new(
+            self,
+            names(exchange, symbol).map(|(exchange, symbol)| Query::ticker(exchange, symbol)),
+        )
+    }
+
+    /// Resting orders of one market.
+    pub fn order_book<E, S>(&self, exchange: E, symbol: S) -> Read<OrderBook>
+    where
+        E: TryInto<Exchange>,
+        S: TryInto<Symbol>,
+        DataError: From<E::Error> + From<S::Error>,
+    {
+        Read::new(
+            self,
+            names(exchange, symbol).map(|(exchange, symbol)| Query::order_book(exchange, symbol)),
+        )
+    }
+
+    /// Price bars of one market.
+    pub fn candles<E, S>(&self, exchange: E, symbol: S, interval: Interval) -> Read<Candles>
+    where
+        E: TryInto<Exchange>,
+        S: TryInto<Symbol>,
+        DataError: From<E::Error> + From<S::Error>,
+    {
+        Read::new(
+            self,
+            names(exchange, symbol)
+                .map(|(exchange, symbol)| Query::candles(exchange, symbol, interval)),
+        )
+    }
+
+    /// Executed trades of one market.
+    pub fn trades<E, S>(&self, exchange: E, symbol: S) -> Read<Trades>
+    where
+        E: TryInto<Exchange>,
+        S: TryInto<Symbol>,
+        DataError: From<E::Error> + From<S::Error>,
+    {
+        Read::new(
+            self,
+            names(exchange, symbol).map(|(exchange, symbol)| Query::trades(exchange, symbol)),
+        )
+    }
+
+    /// Every pair that the exchange lists.
+    pub fn instruments<E>(&self, exchange: E) -> Read<Vec<Instrument>>
+    where
+        E: TryInto<Exchange>,
+        DataError: From<E::Error>,
+    {
+        Read::new(
+            self,
+            exchange
+                .try_into()
+                .map(Query::instruments)
+                .map_err(DataError::from),
+        )
+    }
+
+    /// Answers any query. The typed methods above are short forms of this one.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`]: names exchange, cause and when to ask again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the wait and nothing else: a fetch that was begun goes on, and its result is kept for the next
+    /// reader.
+    pub async fn get(&self, query: Query) -> Result<Sample<Arc<Payload>>, DataError> {
+        self.service().oneshot(query).await
+    }
+
+    /// The whole query stack as a tower service, for layers of your own around it.
+    #[must_use]
+    pub fn service(&self) -> QueryService {
+        self.parts.service.clone()
+    }
+
+    /// The budget of one exchange, for the engine's own clients.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownExchange`] when it is not configured, [`DataError::InvalidName`] when it is no name.
+    pub fn budget<E>(&self, exchange: E) -> Result<Budget, DataError>
+    where
+        E: TryInto<Exchange>,
+        DataError: From<E::Error>,
+    {
+        let source = self.source(exchange)?;
+        Ok(Budget::new(&source))
+    }
+
+    /// The source of one exchange: its stack, breaker, limiter and counters.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownExchange`] when it is not configured, [`DataError::InvalidName`] when it is no name.
+    pub fn source<E>(&self, exchange: E) -> Result<Source, DataError>
+    where
+        E: TryInto<Exchange>,
+        DataError: From<E::Error>,
+    {
+        let exchange = exchange.try_into()?;
+        Ok(self.parts.shared.venue(&exchange)?.source.clone())
+    }
+
+    /// Listens to everything that happens from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.parts.shared.hub.listen()
+    }
+
+    /// Calls `callback` for everything that happens from now on, until shutdown.
+    ///
+    /// Callbacks run in a task of their own: a slow one misses events and is told how many ([`Event::Dropped`]), and never slows
+    /// a read. A panic in it is contained. Must be called inside a tokio runtime.
+    pub fn on_event(&self, callback: impl FnMut(Event) + Send + 'static) {
+        if !self.is_shut_down() {
+            self.tasks().spawn(drive(self.events(), callback));
+        }
+    }
+
+    /// Calls `callback` for every fetched value; see [`on_event`](Self::on_event).
+    pub fn on_data(&self, mut callback: impl FnMut(Sample<Arc<Payload>>) + Send + 'static) {
+        self.on_event(move |event| {
+            if let Event::Data(sample) = event {
+                callback(sample);
+            }
+        });
+    }
+
+    /// The scheduler that runs this manager's jobs.
+    #[must_use]
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.parts.scheduler
+    }
+
+    /// All that an operator wants to know at this moment.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status::of(&self.parts)
+    }
+
+    /// Ends the jobs, then the fetches, each given up to `grace`. Reads that come later get [`DataError::Shutdown`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The manager refuses new reads from the first poll on. Dropping the future leaves the rest to be aborted on drop; calling
+    /// again goes on where it was.
+    pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
+        self.parts.shared.closed.store(true, Ordering::Release);
+        let report = self.parts.scheduler.shutdown(grace).await;
+        self.parts.cache.close(grace).await;
+        self.tasks().abort_all();
+        report
+    }
+
+    /// Whether [`shutdown`](Self::shutdown) was called.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        self.parts.shared.closed.load(Ordering::Acquire)
+    }
+
+    fn tasks(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
+        self.parts
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn names<E, S>(exchange: E, symbol: S) -> Result<(Exchange, Symbol), DataError>
+where
+    E: TryInto<Exchange>,
+    S: TryInto<Symbol>,
+    DataError: From<E::Error> + From<S::Error>,
+{
+    Ok((exchange.try_into()?, symbol.try_into()?))
+}

@@ -1,0 +1,66 @@
+//! The way from a fetch to its source.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use robust_connectors::SymbolTable;
+use robust_market::{Origin, Payload};
+use robust_source::{Answer, Call};
+use tokio::time::Instant;
+use tower::Service;
+
+use crate::DataError;
+use crate::config::Environment;
+use crate::load::Load;
+use crate::shared::Shared;
+
+/// Puts a fetch to its source, with the source's own deadline.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    shared: Arc<Shared>,
+}
+
+impl Route {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+        }
+    }
+}
+
+impl Service<Load> for Route {
+    type Response = Answer;
+    type Error = DataError;
+    type Future = BoxFuture<'static, Result<Answer, DataError>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), DataError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, load: Load) -> Self::Future {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let source = &shared.venue(&load.exchange)?.source;
+            let deadline = Instant::now() + source.config().max_timeout;
+            let call =
+                Call::new(load.request, load.urgency.0, deadline, load.id).admit_by(load.admit_by);
+            let answer = source
+                .call(call)
+                .await
+                .map_err(|error| DataError::from_source(load.exchange.clone(), error))?;
+            if answer.origin == Origin::Simulated && shared.environment == Environment::Live {
+                return Err(DataError::Simulated {
+                    exchange: load.exchange,
+                });
+            }
+            if let Payload::Instruments(rows) = &answer.decoded.value {
+                let table = SymbolTable::from_instruments(rows);
+                if !table.is_empty() {
+                    source.set_symbols(table);
+                }
+            }
+            Ok(answer)
+        })
+    }
+}

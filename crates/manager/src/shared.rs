@@ -1,0 +1,60 @@
+//! What the parts of one manager share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use robust_market::{Clock, Exchange, Symbol};
+use robust_source::Source;
+
+use crate::DataError;
+use crate::config::Environment;
+use crate::counters::Counters;
+use crate::event::Hub;
+use crate::judge::Judges;
+
+/// One configured exchange.
+#[derive(Debug)]
+pub(crate) struct Venue {
+    pub(crate) source: Source,
+    /// Quote currencies that stand in for others, as configured: `USD` → `USDT`.
+    pub(crate) quote_alias: BTreeMap<String, String>,
+}
+
+impl Venue {
+    /// The pair that the configured alias makes of `symbol`, when the exchange is known to list it.
+    pub(crate) fn aliased(&self, symbol: &Symbol) -> Option<Symbol> {
+        let quote = self.quote_alias.get(symbol.quote())?;
+        let aliased = Symbol::new(symbol.base(), quote).ok()?;
+        self.source.listed(&aliased).is_ok().then_some(aliased)
+    }
+}
+
+/// The state behind every handle of one manager.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) venues: BTreeMap<Exchange, Venue>,
+    pub(crate) environment: Environment,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hub: Hub,
+    pub(crate) counters: Counters,
+    pub(crate) judges: Judges,
+    pub(crate) closed: AtomicBool,
+}
+
+impl Shared {
+    /// Finds a configured exchange.
+    pub(crate) fn venue(&self, exchange: &Exchange) -> Result<&Venue, DataError> {
+        self.venues.get(exchange).ok_or_else(|| {
+            let mut known: Vec<Exchange> = self.venues.keys().cloned().collect();
+            known.sort_by(|a, b| {
+                let near = |name: &Exchange| strsim::jaro_winkler(name.as_str(), exchange.as_str());
+                near(b).total_cmp(&near(a))
+            });
+            DataError::UnknownExchange {
+                exchange: exchange.clone(),
+                known,
+            }
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! All that an operator wants to know at one moment.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use robust_breaker::State;
+use robust_market::Exchange;
+use robust_scheduler::SkipReason;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::config::Environment;
+use crate::counters::Reads;
+use crate::manager::Parts;
+use crate::shared::Venue;
+
+/// The state of a manager at one moment. Times are in milliseconds.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether the sources are real exchanges.
+    pub environment: Environment,
+    /// Each source.
+    pub sources: BTreeMap<Exchange, SourceStatus>,
+    /// Every read that was asked for, by outcome.
+    pub reads: Reads,
+    /// The jobs.
+    pub jobs: JobsStatus,
+    /// The cache.
+    pub cache: CacheStatus,
+    /// Events that were told.
+    pub events: u64,
+}
+
+/// The state of one source.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct SourceStatus {
+    /// `closed`, `open` or `half-open`.
+    pub breaker: &'static str,
+    /// When the next probe may be made, if the breaker is open.
+    pub probe_in_ms: Option<u64>,
+    /// Failed attempts in a row.
+    pub consecutive_failures: u32,
+    /// How often the breaker has opened.
+    pub opened: u64,
+    /// The budget's windows.
+    pub budget: Vec<WindowStatus>,
+    /// Calls that wait for the budget, Low to Critical.
+    pub queued: [usize; 4],
+    /// How long the exchange has told us to stay away.
+    pub paused_ms: Option<u64>,
+    /// Calls that began.
+    pub calls: u64,
+    /// Calls that ended with data.
+    pub ok: u64,
+    /// Calls that ended with an error.
+    pub errors: u64,
+    /// Of these, ended by a refusal of this process: breaker open, budget spent.
+    pub rejected: u64,
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Requests beyond the first of a call.
+    pub retries: u64,
+    /// Mean time of the last 1,000 attempts.
+    pub mean_ms: Option<f64>,
+    /// 95th percentile of the same.
+    pub p95_ms: Option<f64>,
+    /// 99th percentile of the same.
+    pub p99_ms: Option<f64>,
+    /// The last failed attempt, in words.
+    pub last_error: Option<String>,
+    /// When it was, in milliseconds since 1970.
+    pub last_error_ms: Option<i64>,
+    /// Pairs that are known to be listed.
+    pub symbols: usize,
+}
+
+/// One window of a budget.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct WindowStatus {
+    /// Its name.
+    pub name: String,
+    /// Units it holds.
+    pub limit: u32,
+    /// Units that are used; of the fullest key, for a window with keys.
+    pub used: u64,
+    /// Its length.
+    pub per_ms: u64,
+}
+
+/// The jobs' ledger: `due = ran + superseded + skipped + pending`.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct JobsStatus {
+    /// Runs that came due.
+    pub due: u64,
+    /// Runs that began.
+    pub ran: u64,
+    /// Runs replaced by a newer one before they began.
+    pub superseded: u64,
+    /// Runs left out, by reason.
+    pub skipped: BTreeMap<SkipReason, u64>,
+    /// Runs that wait.
+    pub pending: u64,
+    /// Runs under way; part of `ran`.
+    pub running: u64,
+    /// Runs that failed; part of `ran`.
+    pub failed: u64,
+}
+
+/// The cache's counters.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct CacheStatus {
+    /// Values that are kept.
+    pub values: u64,
+    /// Reads answered from memory.
+    pub hits: u64,
+    /// Reads that needed a fetch.
+    pub misses: u64,
+    /// Fetches that began.
+    pub loads: u64,
+    /// Reads that joined a fetch under way.
+    pub joined: u64,
+    /// Stale values that stood in.
+    pub stale_served: u64,
+    /// Values dropped for room.
+    pub evictions: u64,
+}
+
+fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Status {
+    pub(crate) fn of(parts: &Parts) -> Self {
+        let ledger = parts.scheduler.ledger();
+        let cache = parts.cache.stats();
+        Self {
+            environment: parts.shared.environment,
+            sources: parts
+                .shared
+                .venues
+                .iter()
+                .map(|(exchange, venue)| (exchange.clone(), SourceStatus::of(venue)))
+                .collect(),
+            reads: parts.shared.counters.snapshot(),
+            jobs: JobsStatus {
+                due: ledger.due,
+                ran: ledger.ran,
+                superseded: ledger.superseded,
+                skipped: ledger.skipped,
+                pending: ledger.pending,
+                running: ledger.running,
+                failed: ledger.outcomes.failed
+                    + ledger.outcomes.panicked
+                    + ledger.outcomes.timed_out,
+            },
+            cache: CacheStatus {
+                values: cache.len,
+                hits: cache.hits,
+                misses: cache.misses,
+                loads: cache.loads,
+                joined: cache.joined,
+                stale_served: cache.stale_served,
+                evictions: cache.evictions,
+            },
+            events: parts.shared.hub.told(),
+        }
+    }
+}
+
+impl SourceStatus {
+    fn of(venue: &Venue) -> Self {
+        let breaker = venue.source.breaker().snapshot();
+        let limiter = venue.source.limiter().snapshot();
+        let stats = venue.source.stats();
+        Self {
+            breaker: match breaker.state {
+                State::Closed => "closed",
+                State::Open { .. } => "open",
+                _ => "half-open",
+            },
+            probe_in_ms: breaker.retry_in.map(whole_ms),
+            consecutive_failures: breaker.consecutive_failures,
+            opened: breaker.opened_times,
+            budget: limiter
+                .windows
+                .iter()
+                .map(|window| WindowStatus {
+                    name: window.name.to_string(),
+                    limit: window.limit,
+                    used: window.used,
+                    per_ms: whole_ms(window.per),
+                })
+                .collect(),
+            queued: limiter.queued,
+            paused_ms: limiter
+                .paused_until
+                .map(|until| whole_ms(until.saturating_duration_since(Instant::now())))
+                .filter(|left| *left > 0),
+            calls: stats.calls,
+            ok: stats.ok,
+            errors: stats.errors,
+            rejected: stats.rejected,
+            requests: stats.requests,
+            retries: stats.retries,
+            mean_ms: stats.mean.map(ms),
+            p95_ms: stats.p95.map(ms),
+            p99_ms: stats.p99.map(ms),
+            last_error_ms: stats.last_error.as_ref().map(|(time, _)| time.as_ms()),
+            last_error: stats.last_error.map(|(_, text)| text),
+            symbols: venue.source.symbols().len(),
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Rules for the resting orders of one market.
+
+use robust_market::{
+    Acceptance, Decoded, Dimension, Level, OrderBook, Payload, Report, Request, Severity,
+};
+use rust_decimal::Decimal;
+
+use crate::defects::{self, Meaning};
+use crate::exact::on_grid;
+use crate::rules::{
+    C_DEPTH, C_ROW, C_SIDE_EMPTY, C_SIDES, K_CROSSED, K_LOCKED, K_SEQ_REGRESS, K_UNSORTED_ASKS,
+    K_UNSORTED_BIDS, Rule, U_DUP_LEVEL, V_PRICE, V_SIZE, V_SYMBOL, V_TICK,
+};
+use crate::tally::{Place, Tally};
+use crate::{Context, SymbolState, timeliness};
+
+/// One side of the book under judgement.
+struct Side<'a> {
+    name: &'static str,
+    levels: &'a [Level],
+    /// Wire position of each level.
+    positions: Vec<usize>,
+    /// Levels of the wire that lack a field.
+    lacking: usize,
+    /// Levels of the wire that are there but hold no value.
+    invalid: usize,
+    /// Prices that passed validity, in the order of the wire, with their positions.
+    prices: Vec<(Decimal, usize)>,
+}
+
+impl Side<'_> {
+    /// Levels that are there, whatever they are worth.
+    fn count(&self) -> usize {
+        self.levels.len() + self.invalid
+    }
+}
+
+/// Judges one book against the depth that was asked for and is usual.
+pub(crate) fn book(
+    book: &OrderBook,
+    decoded: &Decoded<Payload>,
+    context: &Context<'_>,
+    state: &mut SymbolState,
+) -> Report {
+    let mut tally = Tally::single();
+    let [mut bids, mut asks] = sides(book, decoded);
+    symbol(&mut tally, book, context);
+    broken(&mut tally, decoded);
+    tally.checked(
+        Dimension::Validity,
+        book.bids.len() + book.asks.len() + decoded.excluded.len(),
+    );
+    validity(&mut tally, &mut bids, context);
+    validity(&mut tally, &mut asks, context);
+    completeness(&mut tally, &bids, &asks, decoded, context, state);
+    consistency(&mut tally, &bids, &asks);
+    sequence(&mut tally, book, state);
+    let levels = bids.prices.len() + asks.prices.len();
+    tally.checked(Dimension::Uniqueness, levels);
+    twice(&mut tally, &bids);
+    twice(&mut tally, &asks);
+    let time = event_time(&mut tally, book, context);
+    timeliness::event(&mut tally, time, context);
+    let sound = tally.is_sound();
+    let report = tally.finish();
+    if sound {
+        // A market that is thinner than what was asked for would never be accepted if only accepted books taught its depth.
+        state.learn_depth(bids.count(), asks.count());
+    }
+    if report.acceptance >= Acceptance::AcceptWithExclusions {
+        state.accept(time, book.sequence);
+    }
+    report
+}
+
+/// Splits the positions of the wire into bids and asks: bids come first, an ask's position counts on.
+fn sides<'a>(book: &'a OrderBook, decoded: &Decoded<Payload>) -> [Side<'a>; 2] {
+    let mut bids_on_wire = book.bids.len();
+    let mut lacking = [0, 0];
+    let mut invalid = [0, 0];
+    for (before, position) in decoded.excluded.iter().enumerate() {
+        let mut own = decoded
+            .defects
+            .iter()
+            .filter(|d| d.index == Some(*position));
+        let named = own.clone().map(|d| d.field.as_ref()).next();
+        let bid = match named {
+            Some(field) if field.starts_with("bids") => true,
+            Some(field) if field.starts_with("asks") => false,
+            _ => *position < book.bids.len() + before,
+        };
+        let absent = own.any(|d| matches!(defects::meaning(d), Meaning::Absent));
+        let side = usize::from(!bid);
+        let counter = if absent { &mut lacking } else { &mut invalid };
+        if let Some(count) = counter.get_mut(side) {
+            *count += 1;
+        }
+        bids_on_wire += usize::from(bid);
+    }
+    let positions: Vec<usize> = defects::positions(&decoded.excluded)
+        .take(book.bids.len() + book.asks.len())
+        .collect();
+    let (first, rest) = positions.split_at(book.bids.len().min(positions.len()));
+    debug_assert!(first.iter().all(|position| *position < bids_on_wire) || !decoded.is_clean());
+    let [bids_lacking, asks_lacking] = lacking;
+    let [bids_invalid, asks_invalid] = invalid;
+    [
+        Side {
+            name: "bids",
+            levels: &book.bids,
+            positions: first.to_vec(),
+            lacking: bids_lacking,
+            invalid: bids_invalid,
+            prices: Vec::with_capacity(book.bids.len()),
+        },
+        Side {
+            name: "asks",
+            levels: &book.asks,
+            positions: rest.to_vec(),
+            lacking: asks_lacking,
+            invalid: asks_invalid,
+            prices: Vec::with_capacity(book.asks.len()),
+        },
+    ]
+}
+
+fn symbol(tally: &mut Tally, book: &OrderBook, context: &Context<'_>) {
+    if context
+        .request
+        .symbol()
+        .is_some_and(|asked| *asked != book.symbol)
+    {
+        tally.whole(&V_SYMBOL, Severity::Critical, Some("symbol"), || {
+            format!("{} came and was not asked for", book.symbol)
+        });
+    }
+}
+
+fn broken(tally: &mut Tally, decoded: &Decoded<Payload>) {
+    for defect in &decoded.defects {
+        let field = Some(defect.field.as_ref());
+        let say = || defects::text(defect);
+        match (defect.index, defects::meaning(defect)) {
+            (Some(record), Meaning::Absent) => {
+                let place = Place {
+                    field,
+                    ..Place::row(record)
+                };
+                tally.object(&C_ROW, Severity::Error, place, say);
+            }
+            (Some(record), Meaning::Invalid(rule)) => {
+                let place = Place {
+                    field,
+                    ..Place::row(record)
+                };
+                tally.object(rule, Severity::Error, place, say);
+            }
+            // A side that is missing is objected to by completeness.
+            (None, Meaning::Absent) => {}
+            (None, Meaning::Invalid(rule)) => {
+                let side = matches!(defect.field.as_ref(), "bids" | "asks");
+                let severity = if side {
+                    Severity::Critical
+                } else {
+                    Severity::Error
+                };
+                tally.whole(rule, severity, field, say);
+            }
+        }
+    }
+    defects::unexplained(tally, &decoded.excluded);
+}
+
+fn validity(tally: &mut Tally, side: &mut Side<'_>, context: &Context<'_>) {
+    let steps = (context.profile.price_tick, context.profile.amount_step);
+    for (level, position) in side.levels.iter().zip(&side.positions) {
+        let place = Place {
+            field: Some(side.name),
+            ..Place::row(*position)
+        };
+        let mut good = true;
+        if level.price <= Decimal::ZERO {
+            good = false;
+            tally.object(&V_PRICE, Severity::Error, place, || {
+                format!("price {} is not above zero", level.price)
+            });
+        }
+        // A size of zero deletes a level, which a snapshot has no use for.
+        if level.size <= Decimal::ZERO {
+            good = false;
+            tally.object(&V_SIZE, Severity::Error, place, || {
+                format!("size {} is not above zero", level.size)
+            });
+        }
+        if good {
+            side.prices.push((level.price, *position));
+            let off_price = steps.0.is_some_and(|tick| !on_grid(level.price, tick));
+            let off_size = steps.1.is_some_and(|step| !on_grid(level.size, step));
+            if off_price || off_size {
+                tally.object(&V_TICK, Severity::Warning, place, || {
+                    format!("{} × {} is off the grid", level.price, level.size)
+                });
+            }
+        }
+    }
+}
+
+fn completeness(
+    tally: &mut Tally,
+    bids: &Side<'_>,
+    asks: &Side<'_>,
+    decoded: &Decoded<Payload>,
+    context: &Context<'_>,
+    state: &SymbolState,
+) {
+    let absent = |side: &str| {
+        decoded.defects.iter().any(|defect| {
+            defect.index.is_none()
+                && defect.field == side
+                && matches!(defects::meaning(defect), Meaning::Absent)
+        })
+    };
+    // A side that is something else than a list is objected to by validity.
+    let unreadable = decoded.defects.iter().any(|defect| {
+        defect.index.is_none()
+            && matches!(defect.field.as_ref(), "bids" | "asks")
+            && matches!(defects::meaning(defect), Meaning::Invalid(_))
+    });
+    if unreadable {
+        return;
+    }
+    let counts = (bids.count(), asks.count());
+    let due = due(counts, context, state);
+    let share = |count: usize, due: usize| (count.min(due), due);
+    let ((b, due_b), (a, due_a)) = (share(counts.0, due.0), share(counts.1, due.1));
+    // ½·b/D + ½·a/D as one fraction of integers.
+    let part = b
+        .saturating_mul(due_a)
+        .saturating_add(a.saturating_mul(due_b));
+    let whole = due_a.saturating_mul(due_b).saturating_mul(2);
+    let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+    tally.own_share(Dimension::Completeness, count(part), count(whole));
+
+    let nothing = (bids.lacking, asks.lacking) == (0, 0) && counts == (0, 0);
+    if absent("bids") || absent("asks") || nothing {
+        tally.whole(&C_SIDES, Severity::Critical, Some("bids"), || {
+            "a side is not in the answer, or both are empty".to_owned()
+        });
+    } else if (counts.0 == 0 && bids.lacking == 0) || (counts.1 == 0 && asks.lacking == 0) {
+        let empty = if counts.0 == 0 { "bids" } else { "asks" };
+        let severity = if context.halted {
+            Severity::Info
+        } else {
+            Severity::Error
+        };
+        tally.measured(&C_SIDE_EMPTY, severity, Some(empty), || {
+            format!("no {empty}")
+        });
+    } else if (b + bids.lacking) * 2 < due_b || (a + asks.lacking) * 2 < due_a {
+        tally.measured(&C_DEPTH, Severity::Warning, None, || {
+            format!("{b} bids of {due_b} and {a} asks of {due_a}")
+        });
+    }
+}
+
+/// How many levels are due on each side: what was asked for, or what is usual if that is less.
+fn due(counts: (usize, usize), context: &Context<'_>, state: &SymbolState) -> (usize, usize) {
+    let asked = match context.request {
+        Request::OrderBook { depth, .. } => depth.and_then(|depth| usize::try_from(depth).ok()),
+        _ => None,
+    };
+    let usual = state.usual_depth().map(|(bids, asks)| {
+        let levels = |side: u32| usize::try_from(side).unwrap_or(usize::MAX);
+        (levels(bids), levels(asks))
+    });
+    let deeper = counts.0.max(counts.1);
+    let least = |usual: Option<usize>| match (asked, usual) {
+        (Some(asked), Some(usual)) => asked.min(usual).max(1),
+        (Some(one), None) | (None, Some(one)) => one.max(1),
+        (None, None) => deeper.max(1),
+    };
+    (least(usual.map(|u| u.0)), least(usual.map(|u| u.1)))
+}
+
+fn consistency(tally: &mut Tally, bids: &Side<'_>, asks: &Side<'_>) {
+    if bids.prices.is_empty() && asks.prices.is_empty() {
+        return;
+    }
+    tally.checked(Dimension::Consistency, 1);
+    // Highest and lowest, not the first of each side: unsorted and crossed are two faults.
+    let highest = bids.prices.iter().map(|(price, _)| *price).max();
+    let lowest = asks.prices.iter().map(|(price, _)| *price).min();
+    if let (Some(bid), Some(ask)) = (highest, lowest) {
+        if bid > ask {
+            tally.whole(&K_CROSSED, Severity::Critical, Some("bids"), || {
+                format!("highest bid {bid} above lowest ask {ask}")
+            });
+        } else if bid == ask {
+            tally.whole(&K_LOCKED, Severity::Warning, Some("bids"), || {
+                format!("highest bid and lowest ask are both {bid}")
+            });
+        }
+    }
+    let rises = |pair: &[(Decimal, usize)]| matches!(pair, [a, b] if b.0 > a.0);
+    let falls = |pair: &[(Decimal, usize)]| matches!(pair, [a, b] if b.0 < a.0);
+    unsorted(tally, &K_UNSORTED_BIDS, bids, rises);
+    unsorted(tally, &K_UNSORTED_ASKS, asks, falls);
+}
+
+fn unsorted(
+    tally: &mut Tally,
+    rule: &Rule,
+    side: &Side<'_>,
+    wrong: impl Fn(&[(Decimal, usize)]) -> bool,
+) {
+    let count = side.prices.windows(2).filter(|pair| wrong(pair)).count();
+    if count > 0 {
+        tally.whole(rule, Severity::Error, Some(side.name), || {
+            format!("{count} times out of order")
+        });
+    }
+}
+
+fn sequence(tally: &mut Tally, book: &OrderBook, state: &SymbolState) {
+    if let (Some(sequence), Some(last)) = (book.sequence, state.last_sequence()) {
+        tally.checked(Dimension::Consistency, 1);
+        if sequence < last {
+            tally.whole(&K_SEQ_REGRESS, Severity::Error, Some("sequence"), || {
+                format!("{sequence} is before the last accepted {last}")
+            });
+        }
+    }
+}
+
+fn twice(tally: &mut Tally, side: &Side<'_>) {
+    let sorted = |pair: &[(Decimal, usize)]| matches!(pair, [a, b] if a.0 < b.0);
+    let strict = side.prices.windows(2).all(sorted)
+        || side
+            .prices
+            .windows(2)
+            .all(|pair| matches!(pair, [a, b] if a.0 > b.0));
+    if strict {
+        return;
+    }
+    let mut prices = side.prices.clone();
+    prices.sort();
+    for pair in prices.windows(2) {
+        let [(first, _), (second, position)] = pair else {
+            continue;
+        };
+        if first == second {
+            let place = Place {
+                field: Some(side.name),
+                ..Place::row(*position)
+            };
+            tally.object(&U_DUP_LEVEL, Severity::Error, place, || {
+                format!("price {second} is there twice")
+            });
+        }
+    }
+}
+
+fn event_time(
+    tally: &mut Tally,
+    book: &OrderBook,
+    context: &Context<'_>,
+) -> Option<robust_market::Timestamp> {
+    let Some(time) = book.time else {
+        timeliness::no_event_time(tally);
+        return None;
+    };
+    let Some(rule) = timeliness::impossible(time, context.now) else {
+        return Some(time);
+    };
+    tally.whole(rule, Severity::Error, Some("time"), || {
+        format!("{time} cannot be the time of an event")
+    });
+    None
+}

@@ -1,0 +1,208 @@
+//! Where bars of an interval begin.
+
+use robust_market::{Candles, Interval, Timestamp};
+
+const NS_PER_SECOND: i64 = 1_000_000_000;
+const DAY: i64 = 86_400 * NS_PER_SECOND;
+
+/// The grid of one interval: bars of fixed length, or calendar months.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grid {
+    interval: Interval,
+    /// Length of a bar in nanoseconds, or in months.
+    step: i64,
+    /// Start of a bar, in nanoseconds after a multiple of the length.
+    anchor: i64,
+}
+
+impl Grid {
+    /// The grid that these bars are on.
+    ///
+    /// Bars up to a day start at a multiple of their length. Longer ones start on a day that each exchange chooses (weeks
+    /// on Monday, or on Thursday as the epoch did), so their anchor is that of the first bar that starts at midnight.
+    pub(crate) fn of(candles: &Candles) -> Self {
+        let interval = candles.interval;
+        let nanoseconds = i64::try_from(interval.duration().as_nanos()).unwrap_or(i64::MAX);
+        if interval.is_calendar_month() {
+            let months = nanoseconds / (30 * DAY);
+            return Self {
+                interval,
+                step: months.max(1),
+                anchor: 0,
+            };
+        }
+        let step = nanoseconds.max(1);
+        let anchor = if step > DAY && step % DAY == 0 {
+            candles
+                .rows
+                .iter()
+                .map(|row| row.time.as_ns().rem_euclid(step))
+                .find(|offset| offset % DAY == 0)
+                .unwrap_or(0)
+        } else {
+            0
+        };
+        Self {
+            interval,
+            step,
+            anchor,
+        }
+    }
+
+    pub(crate) const fn interval(&self) -> Interval {
+        self.interval
+    }
+
+    /// Length of a bar, in the unit of [`steps`](Self::steps).
+    pub(crate) const fn step(&self) -> i64 {
+        self.step
+    }
+
+    /// The number of the bar that holds `time`.
+    pub(crate) fn slot(&self, time: Timestamp) -> i64 {
+        if self.interval.is_calendar_month() {
+            month(time).0.div_euclid(self.step)
+        } else {
+            time.as_ns()
+                .saturating_sub(self.anchor)
+                .div_euclid(self.step)
+        }
+    }
+
+    /// How far into its bar `time` lies, in nanoseconds; zero on the grid.
+    pub(crate) fn offset(&self, time: Timestamp) -> i64 {
+        if self.interval.is_calendar_month() {
+            month(time).1
+        } else {
+            time.as_ns()
+                .saturating_sub(self.anchor)
+                .rem_euclid(self.step)
+        }
+    }
+
+    /// When a bar that starts at `time` ends.
+    pub(crate) fn end(&self, time: Timestamp) -> Timestamp {
+        if !self.interval.is_calendar_month() {
+            return time.saturating_add(self.interval.duration());
+        }
+        // The shortest month first: a bar is never called open that is over by the calendar.
+        let start = month(time).0;
+        (28..=31 * self.step)
+            .map(|days| {
+                time.saturating_add(std::time::Duration::from_secs(
+                    u64::try_from(days).unwrap_or(0).saturating_mul(86_400),
+                ))
+            })
+            .find(|end| month(*end).0 >= start.saturating_add(self.step))
+            .unwrap_or_else(|| time.saturating_add(self.interval.duration()))
+    }
+
+    /// Distances of bars in ascending order of time, equal times left out.
+    pub(crate) fn steps(&self, times: impl Iterator<Item = Timestamp>) -> Vec<i64> {
+        let mut places: Vec<i64> = times
+            .map(|time| {
+                if self.interval.is_calendar_month() {
+                    month(time).0
+                } else {
+                    time.as_ns()
+                }
+            })
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+            .windows(2)
+            .filter_map(|pair| match pair {
+                [a, b] => Some(b.saturating_sub(*a)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// A distance in words.
+    pub(crate) fn words(&self, steps: i64) -> String {
+        if self.interval.is_calendar_month() {
+            format!("{steps} months")
+        } else {
+            format!("{} s", steps / NS_PER_SECOND)
+        }
+    }
+}
+
+/// The month that holds a time, counted from year 0, and how far into it the time lies.
+fn month(time: Timestamp) -> (i64, i64) {
+    let days = time.as_ns().div_euclid(DAY);
+    // Civil date from days, after Howard Hinnant's chrono-compatible algorithm: years begin in March.
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5;
+    let months = (era * 400 + year_of_era) * 12 + march_month + 2;
+    (months, day * DAY + time.as_ns().rem_euclid(DAY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_secs(seconds).unwrap()
+    }
+
+    fn grid(interval: &str) -> Grid {
+        let symbol = "BTC/USD".parse().unwrap();
+        Grid::of(&Candles::new(symbol, interval.parse().unwrap()))
+    }
+
+    #[test]
+    fn months_follow_the_calendar() {
+        let grid = grid("1M");
+        let (january, february, march) = (at(1_704_067_200), at(1_706_745_600), at(1_709_251_200));
+        assert_eq!(grid.offset(january), 0);
+        assert_eq!(grid.offset(february), 0);
+        assert_eq!(grid.slot(february) - grid.slot(january), 1);
+        assert_eq!(grid.slot(march) - grid.slot(january), 2);
+        assert_eq!(grid.end(january), february);
+        assert_eq!(grid.end(february), march); // 29 days in 2024
+        assert_eq!(grid.steps([march, january, february].into_iter()), [1, 1]);
+        assert_eq!(month(at(0)), (1970 * 12, 0));
+        assert_eq!(month(at(-1)).0, 1970 * 12 - 1);
+    }
+
+    #[test]
+    fn minutes_are_multiples_and_weeks_start_where_the_exchange_starts_them() {
+        assert_eq!(grid("1m").offset(at(61)), NS_PER_SECOND);
+        assert_eq!(grid("1m").slot(at(61)), 1);
+        let mut weeks = Candles::new("BTC/USD".parse().unwrap(), "1w".parse().unwrap());
+        let monday = at(1_704_067_200);
+        weeks.rows.push(robust_market::Candle {
+            time: monday,
+            open: 1.into(),
+            high: 1.into(),
+            low: 1.into(),
+            close: 1.into(),
+            volume: 1.into(),
+            quote_volume: None,
+            vwap: None,
+            count: None,
+            closed: true,
+        });
+        assert_eq!(Grid::of(&weeks).offset(monday), 0);
+    }
+
+    #[test]
+    fn extremes_do_not_panic() {
+        for interval in ["1s", "1m", "65535w", "1M", "65535M"] {
+            for ns in [i64::MIN, -1, 0, i64::MAX] {
+                let time = Timestamp::from_ns(ns);
+                let grid = grid(interval);
+                let _ = (grid.slot(time), grid.offset(time), grid.end(time));
+                let _ = grid.steps([time, Timestamp::EPOCH].into_iter());
+            }
+        }
+    }
+}

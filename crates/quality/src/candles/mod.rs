@@ -1,0 +1,263 @@
+//! Rules for a series of price bars.
+
+mod gaps;
+mod grid;
+mod rows;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use robust_market::{Candle, Candles, Decoded, Dimension, Payload, Report, Request, Severity};
+
+use crate::rules::{
+    K_DESCENDING, K_ORDER, T_FUTURE, U_DUP_CONFLICT, U_DUP_EXACT, V_INTERVAL, V_SYMBOL, V_TS_UNIT,
+};
+use crate::tally::{Place, Tally};
+use crate::timeliness::{self, Bounds};
+use crate::{Context, defects};
+use grid::Grid;
+
+/// A bar whose time is possible, with its place on the wire and on the grid.
+#[derive(Debug, Clone, Copy)]
+struct Row<'a> {
+    candle: &'a Candle,
+    position: usize,
+    slot: i64,
+    forming: bool,
+}
+
+/// Judges one series.
+pub(crate) fn candles(
+    candles: &Candles,
+    decoded: &Decoded<Payload>,
+    context: &Context<'_>,
+) -> Report {
+    let total = candles.rows.len().saturating_add(decoded.excluded.len());
+    let mut tally = Tally::list(total);
+    asked_for(&mut tally, candles, context);
+    let lacking = defects::rows(&mut tally, decoded, candles.rows.len());
+
+    let grid = Grid::of(candles);
+    let timed = possible(&mut tally, candles, decoded, context, &grid);
+    let regular = interval(&mut tally, &timed, &grid, context);
+    if regular {
+        rows::grid(&mut tally, &timed, &grid);
+    }
+    rows::values(&mut tally, &timed);
+
+    let unique = unique(&mut tally, &timed);
+    let backwards = order(&mut tally, &timed, &unique);
+    let series = gaps::Series {
+        unique: &unique,
+        excluded: &decoded.excluded,
+        lacking,
+        total,
+        regular: regular && !backwards,
+    };
+    gaps::completeness(&mut tally, &series, &grid, context);
+    age(&mut tally, &timed, &unique, &grid, context);
+    tally.finish()
+}
+
+fn asked_for(tally: &mut Tally, candles: &Candles, context: &Context<'_>) {
+    let Request::Candles {
+        symbol, interval, ..
+    } = context.request
+    else {
+        return;
+    };
+    if *symbol != candles.symbol {
+        tally.whole(&V_SYMBOL, Severity::Critical, Some("symbol"), || {
+            format!("{} came and was not asked for", candles.symbol)
+        });
+    }
+    if *interval != candles.interval {
+        tally.whole(&V_INTERVAL, Severity::Error, Some("interval"), || {
+            format!("{} came, {interval} was asked for", candles.interval)
+        });
+    }
+}
+
+/// Bars whose time can be a time; objects to the others.
+fn possible<'a>(
+    tally: &mut Tally,
+    candles: &'a Candles,
+    decoded: &Decoded<Payload>,
+    context: &Context<'_>,
+    grid: &Grid,
+) -> Vec<Row<'a>> {
+    let mut rows = Vec::with_capacity(candles.rows.len());
+    let mut other_unit = 0;
+    // A bar that starts later is not forming: it comes from the future, and timeliness says so.
+    let soon = context.now.saturating_add(Duration::from_secs(60));
+    for (candle, position) in candles
+        .rows
+        .iter()
+        .zip(defects::positions(&decoded.excluded))
+    {
+        match timeliness::impossible(candle.time, context.now) {
+            None => rows.push(Row {
+                candle,
+                position,
+                slot: grid.slot(candle.time),
+                forming: candle.time <= soon
+                    && (!candle.closed || grid.end(candle.time) > context.now),
+            }),
+            Some(rule) => {
+                other_unit += usize::from(rule == &V_TS_UNIT);
+                let place = Place {
+                    field: Some("time"),
+                    ..Place::row(position)
+                };
+                tally.object(rule, Severity::Error, place, || {
+                    format!("{} cannot be the time of a bar", candle.time)
+                });
+            }
+        }
+    }
+    if other_unit > 0 && other_unit == candles.rows.len() {
+        tally.whole(&V_TS_UNIT, Severity::Critical, Some("time"), || {
+            "every bar's time is in another unit".to_owned()
+        });
+    }
+    rows
+}
+
+/// Whether the usual distance of the bars is the interval; where it is not, gaps and grid mean nothing.
+fn interval(tally: &mut Tally, rows: &[Row<'_>], grid: &Grid, context: &Context<'_>) -> bool {
+    let mut steps: Vec<i64> = grid.steps(rows.iter().map(|row| row.candle.time));
+    if steps.len() < 2 {
+        return true;
+    }
+    steps.sort_unstable();
+    let usual = steps.get(steps.len() / 2).copied().unwrap_or_default();
+    let step = grid.step();
+    let right = if context.profile.dense_candles {
+        usual == step
+    } else {
+        // Where empty bars are left out, the distance is some multiple.
+        usual >= step && usual % step == 0
+    };
+    if !right {
+        tally.whole(&V_INTERVAL, Severity::Error, Some("time"), || {
+            format!(
+                "the bars are {} long, not {}",
+                grid.words(usual),
+                grid.words(step)
+            )
+        });
+    }
+    right
+}
+
+/// One bar for each time, ascending; objects to the other copies.
+fn unique<'a>(tally: &mut Tally, rows: &[Row<'a>]) -> Vec<Row<'a>> {
+    let ascending = rows
+        .windows(2)
+        .all(|pair| matches!(pair, [a, b] if a.candle.time < b.candle.time));
+    if ascending {
+        share_of_distinct(tally, rows.len(), rows.len());
+        return rows.to_vec();
+    }
+    let mut by_time: BTreeMap<_, Row<'a>> = BTreeMap::new();
+    for row in rows {
+        let Some(first) = by_time.get(&row.candle.time).copied() else {
+            by_time.insert(row.candle.time, *row);
+            continue;
+        };
+        let place = |row: Row<'_>| Place {
+            field: Some("time"),
+            ..Place::row(row.position)
+        };
+        if first.candle == row.candle {
+            tally.object(&U_DUP_EXACT, Severity::Error, place(*row), || {
+                format!("the bar of {} again", row.candle.time)
+            });
+            continue;
+        }
+        // The closed one is final; of two alike the later one is newer.
+        let (kept, dropped) = if first.candle.closed && !row.candle.closed {
+            (first, *row)
+        } else {
+            (*row, first)
+        };
+        let say = || format!("two different bars of {}", row.candle.time);
+        tally.object(&U_DUP_CONFLICT, Severity::Warning, place(kept), say);
+        tally.object(&U_DUP_CONFLICT, Severity::Error, place(dropped), say);
+        by_time.insert(row.candle.time, kept);
+    }
+    share_of_distinct(tally, by_time.len(), rows.len());
+    by_time.into_values().collect()
+}
+
+fn share_of_distinct(tally: &mut Tally, distinct: usize, all: usize) {
+    if all > 0 {
+        let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        tally.own_share(Dimension::Uniqueness, count(distinct), count(all));
+    }
+}
+
+/// Objects to bars that are out of order, copies aside; says whether the whole series runs backwards.
+fn order(tally: &mut Tally, rows: &[Row<'_>], unique: &[Row<'_>]) -> bool {
+    tally.checked(Dimension::Consistency, rows.len());
+    if unique.len() < 2 {
+        return false;
+    }
+    let kept: std::collections::BTreeSet<usize> = unique.iter().map(|row| row.position).collect();
+    let once: Vec<Row<'_>> = rows
+        .iter()
+        .filter(|row| kept.contains(&row.position))
+        .copied()
+        .collect();
+    let falls = |pair: &[Row<'_>]| matches!(pair, [a, b] if b.candle.time < a.candle.time);
+    let wrong: Vec<usize> = once
+        .windows(2)
+        .filter(|pair| falls(pair))
+        .filter_map(|pair| pair.get(1).map(|row| row.position))
+        .collect();
+    if wrong.len() + 1 == once.len() && once.len() > 2 {
+        tally.whole(&K_DESCENDING, Severity::Error, Some("time"), || {
+            "the newest bar comes first".to_owned()
+        });
+        return true;
+    }
+    for position in &wrong {
+        let place = Place {
+            field: Some("time"),
+            ..Place::row(*position)
+        };
+        tally.object(&K_ORDER, Severity::Error, place, || {
+            "earlier than the bar before it".to_owned()
+        });
+    }
+    if wrong.len() > 2 {
+        tally.whole(&K_ORDER, Severity::Error, Some("time"), || {
+            format!("{} bars are out of order", wrong.len())
+        });
+    }
+    false
+}
+
+/// Age of the newest closed bar, counted from its close; only where the newest bars were asked for.
+fn age(
+    tally: &mut Tally,
+    rows: &[Row<'_>],
+    unique: &[Row<'_>],
+    grid: &Grid,
+    context: &Context<'_>,
+) {
+    let newest = rows.iter().map(|row| row.candle.time).max();
+    let closed = unique.iter().rev().find(|row| !row.forming);
+    if let (Some(closed), true) = (closed, gaps::wants_newest(grid, context)) {
+        let age = context.now.since(grid.end(closed.candle.time));
+        timeliness::age(tally, age, Bounds::bars(grid.interval()));
+    }
+    let Some(newest) = newest else {
+        return;
+    };
+    if let Some(severity) = timeliness::ahead(newest, context.now) {
+        tally.whole(&T_FUTURE, severity, Some("time"), || {
+            timeliness::future(newest, context.now)
+        });
+    }
+}

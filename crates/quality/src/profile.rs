@@ -1,0 +1,229 @@
+//! What a source is able to send, so that nobody is blamed for what it never has.
+
+use std::time::Duration;
+
+use robust_market::{Exchange, Kind};
+use rust_decimal::Decimal;
+
+/// A field of a ticker that a source may or may not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum TickerField {
+    /// Price of the last trade.
+    Last,
+    /// Best bid.
+    Bid,
+    /// Best ask.
+    Ask,
+    /// Amount at the best bid.
+    BidSize,
+    /// Amount at the best ask.
+    AskSize,
+    /// Highest price of the window.
+    High,
+    /// Lowest price of the window.
+    Low,
+    /// First price of the window.
+    Open,
+    /// Traded amount of the window in base currency.
+    BaseVolume,
+    /// Traded amount of the window in quote currency.
+    QuoteVolume,
+    /// Average price of the window, weighted by amount.
+    Vwap,
+    /// Change of the price over the window.
+    Change,
+    /// The exchange's time.
+    Time,
+    /// The exchange's sequence number.
+    Sequence,
+}
+
+impl TickerField {
+    /// Every field, in the order of their declaration.
+    pub const ALL: [Self; 14] = [
+        Self::Last,
+        Self::Bid,
+        Self::Ask,
+        Self::BidSize,
+        Self::AskSize,
+        Self::High,
+        Self::Low,
+        Self::Open,
+        Self::BaseVolume,
+        Self::QuoteVolume,
+        Self::Vwap,
+        Self::Change,
+        Self::Time,
+        Self::Sequence,
+    ];
+
+    /// The unified name, as defects and issues write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::Bid => "bid",
+            Self::Ask => "ask",
+            Self::BidSize => "bid_size",
+            Self::AskSize => "ask_size",
+            Self::High => "high",
+            Self::Low => "low",
+            Self::Open => "open",
+            Self::BaseVolume => "base_volume",
+            Self::QuoteVolume => "quote_volume",
+            Self::Vwap => "vwap",
+            Self::Change => "change",
+            Self::Time => "time",
+            Self::Sequence => "sequence",
+        }
+    }
+}
+
+/// A set of ticker fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TickerFields(u16);
+
+impl TickerFields {
+    /// No field.
+    pub const NONE: Self = Self(0);
+
+    /// These fields.
+    #[must_use]
+    pub const fn of(fields: &[TickerField]) -> Self {
+        let mut bits = 0;
+        let mut rest = fields;
+        while let [field, tail @ ..] = rest {
+            bits |= 1 << *field as u16;
+            rest = tail;
+        }
+        Self(bits)
+    }
+
+    /// Whether the field is in the set.
+    #[must_use]
+    pub const fn contains(self, field: TickerField) -> bool {
+        self.0 & (1 << field as u16) != 0
+    }
+
+    /// The set with one field more.
+    #[must_use]
+    pub const fn with(self, field: TickerField) -> Self {
+        Self(self.0 | 1 << field as u16)
+    }
+}
+
+/// What one exchange sends for one kind of data.
+///
+/// ```
+/// use robust_market::{Exchange, Kind};
+/// use robust_quality::{Profile, TickerField};
+///
+/// let kraken = Profile::of(&Exchange::KRAKEN, Kind::Ticker);
+/// assert!(!kraken.expected.contains(TickerField::Time)); // a Kraken ticker has no time, and that is no fault
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Profile {
+    /// Ticker fields that every answer should hold, beyond the required ones.
+    pub expected: TickerFields,
+    /// How often a new value is due; `None` uses the smallest thresholds.
+    pub cadence: Option<Duration>,
+    /// Whether there is a bar for every interval, also when nothing was traded.
+    pub dense_candles: bool,
+    /// How many bars back the exchange keeps, where that is limited.
+    pub history: Option<u32>,
+    /// Whether trade ids of one market count up by one.
+    pub dense_trade_ids: bool,
+    /// Smallest step of a price.
+    pub price_tick: Option<Decimal>,
+    /// Smallest step of an amount.
+    pub amount_step: Option<Decimal>,
+}
+
+/// Kraken: `a`, `b`, `c`, `v`, `p`, `l`, `h` of the 24-hour column; no time, no quote volume, and `o` is the open of the UTC
+/// day, which is another window.
+const KRAKEN_TICKER: TickerFields = TickerFields::of(&[
+    TickerField::Bid,
+    TickerField::Ask,
+    TickerField::BidSize,
+    TickerField::AskSize,
+    TickerField::High,
+    TickerField::Low,
+    TickerField::BaseVolume,
+    TickerField::Vwap,
+]);
+
+/// Binance `ticker/24hr`, type FULL.
+const BINANCE_TICKER: TickerFields = TickerFields::of(&[
+    TickerField::Bid,
+    TickerField::Ask,
+    TickerField::BidSize,
+    TickerField::AskSize,
+    TickerField::High,
+    TickerField::Low,
+    TickerField::Open,
+    TickerField::BaseVolume,
+    TickerField::QuoteVolume,
+    TickerField::Vwap,
+    TickerField::Change,
+    TickerField::Time,
+]);
+
+/// Binance `ticker/bookTicker`: quotes with sizes and nothing else.
+const BINANCE_BIDS_ASKS: TickerFields = TickerFields::of(&[
+    TickerField::Bid,
+    TickerField::Ask,
+    TickerField::BidSize,
+    TickerField::AskSize,
+]);
+
+impl Profile {
+    /// What is known of an exchange; of an unknown one nothing is expected.
+    ///
+    /// Sources: the public REST documentation of the exchanges; that Kraken fills bars without trades is also seen in
+    /// captures (216 of 721 rows).
+    #[must_use]
+    pub fn of(exchange: &Exchange, kind: Kind) -> Self {
+        let mut profile = Self::default();
+        match exchange.as_str() {
+            "kraken" => {
+                profile.dense_candles = true;
+                profile.history = Some(720);
+                if matches!(kind, Kind::Ticker | Kind::Tickers) {
+                    profile.expected = KRAKEN_TICKER;
+                }
+            }
+            "binance" => {
+                profile.dense_candles = true;
+                profile.dense_trade_ids = true;
+                match kind {
+                    Kind::Ticker | Kind::Tickers => profile.expected = BINANCE_TICKER,
+                    Kind::BidsAsks => profile.expected = BINANCE_BIDS_ASKS,
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        profile
+    }
+
+    /// The same with the instrument's steps of price and amount.
+    #[must_use]
+    pub const fn with_steps(
+        mut self,
+        price_tick: Option<Decimal>,
+        amount_step: Option<Decimal>,
+    ) -> Self {
+        self.price_tick = price_tick;
+        self.amount_step = amount_step;
+        self
+    }
+
+    /// The same with the time after which a new value is due.
+    #[must_use]
+    pub const fn with_cadence(mut self, cadence: Duration) -> Self {
+        self.cadence = Some(cadence);
+        self
+    }
+}

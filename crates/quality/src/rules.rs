@@ -1,0 +1,115 @@
+//! Every rule that can object, in one table.
+
+use robust_market::{Dimension, Severity};
+
+/// One rule: what it looks at and how much its objection weighs at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rule {
+    /// The name that issues carry: the dimension's letter and a word, such as `K.crossed`.
+    pub id: &'static str,
+    /// The dimension it counts in.
+    pub dimension: Dimension,
+    /// The heaviest severity it can give.
+    pub severity: Severity,
+    /// What it objects to.
+    pub what: &'static str,
+}
+
+macro_rules! rules {
+    ($($name:ident = $id:literal, $dimension:ident, $severity:ident, $what:literal;)*) => {
+        $(pub(crate) const $name: Rule = Rule {
+            id: $id,
+            dimension: Dimension::$dimension,
+            severity: Severity::$severity,
+            what: $what,
+        };)*
+
+        /// Every rule of this crate, by dimension; `C` completeness, `V` validity, `K` consistency, `T` timeliness,
+        /// `U` uniqueness.
+        pub const RULES: &[Rule] = &[$($name),*];
+    };
+}
+
+rules! {
+    C_REQUIRED = "C.required", Completeness, Critical, "a field without which the record means nothing is missing or null; Error inside a list";
+    C_OPTIONAL = "C.optional", Completeness, Warning, "a field that this source sends is missing: Info each, Warning when half of them are";
+    C_ONE_SIDED = "C.one_sided", Completeness, Warning, "only one of bid and ask is there";
+    C_ABSENT = "C.absent", Completeness, Warning, "a pair that was asked for is not in the list";
+    C_SIDES = "C.sides", Completeness, Critical, "a side of the book is not in the answer, or both sides are empty";
+    C_SIDE_EMPTY = "C.side_empty", Completeness, Error, "one side of the book is empty; Info while the market is known to be halted";
+    C_DEPTH = "C.depth", Completeness, Warning, "a side has less than half of the levels that were asked for and are usual";
+    C_ROW = "C.row", Completeness, Error, "a row, level or trade lacks a required field";
+    C_GAP = "C.gap", Completeness, Error, "bars are missing inside the series: Warning, Error from 10 in a row or above 5 %, Info where the source leaves out empty bars";
+    C_SHORT = "C.short", Completeness, Error, "fewer bars than asked for: Warning under 95 %, Error under 90 %";
+    C_ID_GAP = "C.id_gap", Completeness, Error, "ids of trades are missing on a source that counts without holes: Warning, Error above 1 %";
+    C_QUIET = "C.quiet", Completeness, Info, "no trade on the page: a quiet market, not a fault";
+
+    V_KIND = "V.kind", Validity, Critical, "the answer holds another kind of data than was asked for";
+    V_SYMBOL = "V.symbol_mismatch", Validity, Critical, "the answer is about another pair than was asked for; Error inside a list";
+    V_TYPE = "V.type", Validity, Critical, "a field holds another type than it should, or text that cannot be read";
+    V_FINITE = "V.finite", Validity, Critical, "a field spells NaN or an infinity";
+    V_RANGE = "V.range", Validity, Critical, "a value is beyond what is kept exactly (over 28 digits, or outside the representable years)";
+    V_UNREADABLE = "V.unreadable", Validity, Error, "a record could not be read; its details were over the limit of the list";
+    V_PRICE = "V.price", Validity, Critical, "a price is not above zero; Critical for the last price of a ticker";
+    V_SIZE = "V.size", Validity, Error, "a size or volume is negative, or zero where something must have been traded or offered";
+    V_TICK = "V.tick", Validity, Warning, "a price or size is off the instrument's grid; Info for tickers";
+    V_TIME = "V.time", Validity, Error, "a time before 2009-01-03 or more than a day ahead";
+    V_TS_UNIT = "V.ts_unit", Validity, Critical, "a time that is right in another unit; never rescaled in silence; Critical for a whole series of bars";
+    V_GRID = "V.grid", Validity, Error, "a single bar does not start on the grid of its interval";
+    V_SHIFTED_GRID = "V.shifted_grid", Validity, Warning, "three or more bars in a row start off the grid by the same offset";
+    V_INTERVAL = "V.interval", Validity, Error, "the bars are of another length than was asked for";
+    V_ID = "V.id", Validity, Error, "a trade id is empty";
+
+    K_CROSSED = "K.crossed", Consistency, Critical, "bid above ask: Error in a ticker, Critical in a book";
+    K_LOCKED = "K.locked", Consistency, Warning, "bid equals ask";
+    K_LAST_VS_QUOTE = "K.last_vs_quote", Consistency, Warning, "the last price is further from the quote than 0.5 % and three spreads";
+    K_HIGH_LOW = "K.high_low", Consistency, Error, "high below low";
+    K_LAST_VS_RANGE = "K.last_vs_range", Consistency, Warning, "the last price is outside low to high by more than 0.2 %";
+    K_VWAP_RANGE = "K.vwap_range", Consistency, Warning, "the average price is outside low to high by more than 0.1 %";
+    K_QUOTE_VOLUME = "K.quote_volume", Consistency, Error, "quote volume over base volume is not the average price, or outside low to high; Warning in a ticker";
+    K_TS_REGRESS = "K.ts_regress", Consistency, Error, "older than the last accepted value";
+    K_SEQ_REGRESS = "K.seq_regress", Consistency, Error, "a lower sequence number than the last accepted value";
+    K_UNSORTED_BIDS = "K.unsorted_bids", Consistency, Error, "bids do not fall";
+    K_UNSORTED_ASKS = "K.unsorted_asks", Consistency, Error, "asks do not rise";
+    K_HIGH = "K.high", Consistency, Error, "high below open, close or low";
+    K_LOW = "K.low", Consistency, Error, "low above open, close or high";
+    K_ZERO_VOL = "K.zero_vol", Consistency, Warning, "no volume, and yet the price moved";
+    K_COUNT = "K.count", Consistency, Warning, "volume without trades, or trades without volume";
+    K_VWAP = "K.vwap", Consistency, Error, "a bar's average price is outside its low to high";
+    K_ORDER = "K.order", Consistency, Error, "a record is older than the one before it";
+    K_DESCENDING = "K.descending", Consistency, Error, "the whole series runs backwards; Info for trades";
+
+    T_STALE = "T.stale", Timeliness, Error, "older than is usual: Warning, then Error; the share that is lost is in the score's curve";
+    T_FUTURE = "T.future", Timeliness, Critical, "ahead of our clock: Warning over 1 s, Error over 5 s, Critical over 60 s (Error inside a list)";
+    T_NO_EVENT_TIME = "T.no_event_time", Timeliness, Info, "the exchange does not say when it was; the receive time stands in";
+
+    U_DUP_SYMBOL = "U.dup_symbol", Uniqueness, Error, "a pair is in the list twice";
+    U_DUP_LEVEL = "U.dup_level", Uniqueness, Error, "a price is on one side of the book twice";
+    U_DUP_EXACT = "U.dup_exact", Uniqueness, Error, "the same record again";
+    U_DUP_CONFLICT = "U.dup_conflict", Uniqueness, Error, "two records of the same time or id that differ; the kept bar carries a Warning";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_its_own_id_that_begins_with_its_dimension() {
+        let mut ids: Vec<_> = RULES.iter().map(|rule| rule.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), RULES.len());
+        for rule in RULES {
+            let letter = match rule.dimension {
+                Dimension::Completeness => "C.",
+                Dimension::Validity => "V.",
+                Dimension::Accuracy => "A.",
+                Dimension::Consistency => "K.",
+                Dimension::Timeliness => "T.",
+                Dimension::Uniqueness => "U.",
+            };
+            assert!(rule.id.starts_with(letter), "{}", rule.id);
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! One ticker: its fields, and what they say about each other.
+
+use robust_market::{Defect, Dimension, Kind, Severity, Symbol, Ticker, Timestamp};
+use rust_decimal::Decimal;
+
+use crate::defects::{self, Meaning};
+use crate::exact::{on_grid, within};
+use crate::profile::{TickerField as F, TickerFields};
+use crate::rules::{
+    C_ONE_SIDED, C_OPTIONAL, C_REQUIRED, K_CROSSED, K_HIGH_LOW, K_LAST_VS_QUOTE, K_LAST_VS_RANGE,
+    K_LOCKED, K_QUOTE_VOLUME, K_SEQ_REGRESS, K_TS_REGRESS, K_VWAP_RANGE, Rule, V_PRICE, V_SIZE,
+    V_SYMBOL, V_TICK,
+};
+use crate::tally::{Place, Tally};
+use crate::{Context, SymbolState, timeliness};
+
+/// Units of one ticker: its fields, then its checks; a list gives each ticker a block of its own.
+pub(super) const BLOCK: usize = 32;
+/// The symbol's unit within a block.
+const SYMBOL: usize = 31;
+
+/// Weight of a required field; a bid or an ask weighs 2, everything else 1.
+pub(super) const WEIGHT_REQUIRED: u64 = 3;
+
+const fn weight(field: F) -> u64 {
+    match field {
+        F::Last => WEIGHT_REQUIRED,
+        F::Bid | F::Ask => 2,
+        _ => 1,
+    }
+}
+
+const fn is_price(field: F) -> bool {
+    matches!(
+        field,
+        F::Last | F::Bid | F::Ask | F::High | F::Low | F::Open | F::Vwap
+    )
+}
+
+/// One ticker under judgement: its valid values, and what it owes.
+pub(super) struct Record<'t, 'a> {
+    tally: &'t mut Tally,
+    ticker: &'a Ticker,
+    index: usize,
+    in_list: bool,
+    faults: &'a [&'a Defect],
+    context: &'a Context<'a>,
+    /// Values that passed validity, by field.
+    values: [Option<Decimal>; 12],
+    /// Fields that are on the wire, valid or not.
+    present: TickerFields,
+    pub(super) time: Option<Timestamp>,
+    pub(super) sequence: Option<u64>,
+    /// Weight of the fields that should be there, and of those that are.
+    pub(super) expected: u64,
+    pub(super) found: u64,
+}
+
+impl<'t, 'a> Record<'t, 'a> {
+    pub(super) fn new(
+        tally: &'t mut Tally,
+        ticker: &'a Ticker,
+        index: usize,
+        in_list: bool,
+        faults: &'a [&'a Defect],
+        context: &'a Context<'a>,
+    ) -> Self {
+        Self {
+            tally,
+            ticker,
+            index,
+            in_list,
+            faults,
+            context,
+            values: [None; 12],
+            present: TickerFields::NONE,
+            time: None,
+            sequence: ticker.sequence,
+            expected: 0,
+            found: 0,
+        }
+    }
+
+    pub(super) fn judge(&mut self, asked: &[Symbol]) {
+        self.validity(asked);
+        self.completeness();
+        self.consistency();
+    }
+
+    fn value(&self, field: F) -> Option<Decimal> {
+        self.values.get(field as usize).copied().flatten()
+    }
+
+    fn object(
+        &mut self,
+        rule: &Rule,
+        severity: Severity,
+        unit: usize,
+        field: &str,
+        message: impl FnOnce() -> String,
+    ) {
+        // One ticker that means nothing does not make a list mean nothing.
+        let severity = if self.in_list {
+            severity.min(Severity::Error)
+        } else {
+            severity
+        };
+        let place = Place {
+            unit: self.index.saturating_mul(BLOCK).saturating_add(unit),
+            record: self.index,
+            field: Some(field),
+        };
+        self.tally.object(rule, severity, place, message);
+    }
+
+    /// Required besides the symbol and a time, for which the receive time stands in.
+    fn required(&self) -> &'static [F] {
+        match self.context.request.kind() {
+            Kind::BidsAsks => &[F::Bid, F::Ask],
+            _ => &[F::Last],
+        }
+    }
+
+    fn raw(&self, field: F) -> Option<Decimal> {
+        let ticker = self.ticker;
+        match field {
+            F::Last => ticker.last,
+            F::Bid => ticker.bid,
+            F::Ask => ticker.ask,
+            F::BidSize => ticker.bid_size,
+            F::AskSize => ticker.ask_size,
+            F::High => ticker.high,
+            F::Low => ticker.low,
+            F::Open => ticker.open,
+            F::BaseVolume => ticker.base_volume,
+            F::QuoteVolume => ticker.quote_volume,
+            F::Vwap => ticker.vwap,
+            F::Change => ticker.change,
+            F::Time | F::Sequence => None,
+        }
+    }
+
+    fn validity(&mut self, asked: &[Symbol]) {
+        let mut units = 1;
+        if !asked.is_empty() && !asked.contains(&self.ticker.symbol) {
+            let came = self.ticker.symbol.clone();
+            self.object(&V_SYMBOL, Severity::Critical, SYMBOL, "symbol", || {
+                format!("{came} came and was not asked for")
+            });
+        }
+        // Exchanges write 0 for "none" in a market where nothing is traded.
+        let quiet = self.ticker.base_volume.is_some_and(|v| v.is_zero());
+        for field in F::ALL {
+            let Some(value) = self.raw(field) else {
+                continue;
+            };
+            if quiet && is_price(field) && field != F::Last && value.is_zero() {
+                continue;
+            }
+            self.present = self.present.with(field);
+            units += 1;
+            if self.is_valid(field, value)
+                && let Some(slot) = self.values.get_mut(field as usize)
+            {
+                *slot = Some(value);
+            }
+        }
+        if self.ticker.sequence.is_some() {
+            self.present = self.present.with(F::Sequence);
+            units += 1;
+        }
+        if let Some(time) = self.ticker.time {
+            self.present = self.present.with(F::Time);
+            units += 1;
+            match timeliness::impossible(time, self.context.now) {
+                None => self.time = Some(time),
+                Some(rule) => {
+                    self.object(rule, Severity::Error, F::Time as usize, "time", || {
+                        format!("{time} cannot be the time of an event")
+                    });
+                }
+            }
+        }
+        units += self.unreadable_fields();
+        self.tally.checked(Dimension::Validity, units);
+    }
+
+    /// Fields that came and could not be read: validity, not completeness.
+    fn unreadable_fields(&mut self) -> usize {
+        let mut units = 0;
+        for defect in self.faults {
+            let Meaning::Invalid(rule) = defects::meaning(defect) else {
+                continue;
+            };
+            let field = F::ALL.into_iter().find(|f| f.as_str() == defect.field);
+            let severity = if field.is_some_and(|field| self.required().contains(&field)) {
+                Severity::Critical
+            } else {
+                Severity::Error
+            };
+            if let Some(field) = field {
+                self.present = self.present.with(field);
+            }
+            units += 1;
+            let unit = field.map_or(SYMBOL, |field| field as usize);
+            self.object(rule, severity, unit, &defect.field, || {
+                defects::text(defect)
+            });
+        }
+        units
+    }
+
+    fn is_valid(&mut self, field: F, value: Decimal) -> bool {
+        let unit = field as usize;
+        if is_price(field) {
+            if value <= Decimal::ZERO {
+                let severity = if self.required().contains(&field) && field == F::Last {
+                    Severity::Critical
+                } else {
+                    Severity::Error
+                };
+                self.object(&V_PRICE, severity, unit, field.as_str(), || {
+                    format!("{value} is not above zero")
+                });
+                return false;
+            }
+            let tick = self.context.profile.price_tick;
+            if field != F::Vwap && tick.is_some_and(|tick| !on_grid(value, tick)) {
+                self.object(&V_TICK, Severity::Info, unit, field.as_str(), || {
+                    format!("{value} is off the grid of prices")
+                });
+            }
+        } else if field != F::Change && value < Decimal::ZERO {
+            self.object(&V_SIZE, Severity::Error, unit, field.as_str(), || {
+                format!("{value} is negative")
+            });
+            return false;
+        }
+        true
+    }
+
+    fn completeness(&mut self) {
+        let required = self.required();
+        // The symbol, and a time: the receive time stands in for the exchange's.
+        self.expected += 2 * WEIGHT_REQUIRED;
+        self.found += 2 * WEIGHT_REQUIRED;
+        for field in required {
+            self.expected += WEIGHT_REQUIRED;
+            if self.present.contains(*field) {
+                self.found += WEIGHT_REQUIRED;
+                continue;
+            }
+            // Of a quote, one side may be missing while the other still means something.
+            if *field != F::Last && (self.present.contains(F::Bid) || self.present.contains(F::Ask))
+            {
+                continue;
+            }
+            self.object(
+                &C_REQUIRED,
+                Severity::Critical,
+                *field as usize,
+                field.as_str(),
+                || format!("{} is missing", field.as_str()),
+            );
+        }
+        let (mut optional, mut lost) = (0, 0);
+        for field in F::ALL {
+            let null = self.faults.iter().any(|defect| {
+                defect.field == field.as_str()
+                    && matches!(defects::meaning(defect), Meaning::Absent)
+            });
+            let due = self.context.profile.expected.contains(field) || null;
+            if required.contains(&field) || !due {
+                continue;
+            }
+            let quote = matches!(field, F::Bid | F::Ask);
+            let weight = weight(field);
+            self.expected += weight;
+            optional += if quote { 0 } else { weight };
+            if self.present.contains(field) {
+                self.found += weight;
+                continue;
+            }
+            lost += if quote { 0 } else { weight };
+            self.object(
+                &C_OPTIONAL,
+                Severity::Info,
+                field as usize,
+                field.as_str(),
+                || format!("{} is missing", field.as_str()),
+            );
+        }
+        if optional > 0 && lost * 2 >= optional {
+            self.object(&C_OPTIONAL, Severity::Warning, 0, "optional", || {
+                "half or more of the optional fields are missing".to_owned()
+            });
+        }
+        if self.present.contains(F::Bid) != self.present.contains(F::Ask) {
+            self.object(
+                &C_ONE_SIDED,
+                Severity::Warning,
+                F::Bid as usize,
+                "bid",
+                || "only one of bid and ask is there".to_owned(),
+            );
+        }
+    }
+
+    fn consistency(&mut self) {
+        let checks = self.quote_checks() + self.range_checks();
+        self.tally.checked(Dimension::Consistency, checks);
+    }
+
+    fn quote_checks(&mut self) -> usize {
+        let (Some(bid), Some(ask)) = (self.value(F::Bid), self.value(F::Ask)) else {
+            return 0;
+        };
+        if bid > ask {
+            self.object(&K_CROSSED, Severity::Error, 0, "bid", || {
+                format!("bid {bid} above ask {ask}")
+            });
+            return 1;
+        }
+        if bid == ask {
+            self.object(&K_LOCKED, Severity::Warning, 0, "bid", || {
+                format!("bid and ask are both {bid}")
+            });
+        }
+        let Some(last) = self.value(F::Last) else {
+            return 1;
+        };
+        let far = || {
+            let distance = (bid - last).max(last - ask).max(Decimal::ZERO);
+            let middle = bid.checked_add(ask)?.checked_div(Decimal::TWO)?;
+            let near = middle
+                .checked_mul(Decimal::new(5, 3))?
+                .max((ask - bid).checked_mul(Decimal::from(3))?);
+            Some(distance > near)
+        };
+        if far().unwrap_or(false) {
+            self.object(&K_LAST_VS_QUOTE, Severity::Warning, 1, "last", || {
+                format!("last {last} is far from the quote {bid} to {ask}")
+            });
+        }
+        2
+    }
+
+    fn range_checks(&mut self) -> usize {
+        let (high, low) = (self.value(F::High), self.value(F::Low));
+        let vwap = self.value(F::Vwap);
+        let volume = self.value(F::BaseVolume).filter(|v| *v > Decimal::ZERO);
+        let mut checks = 0;
+        if let (Some(high), Some(low)) = (high, low) {
+            checks += 1;
+            if high < low {
+                self.object(&K_HIGH_LOW, Severity::Error, 2, "high", || {
+                    format!("high {high} below low {low}")
+                });
+                return checks;
+            }
+            if let Some(last) = self.value(F::Last) {
+                checks += 1;
+                if !within(last, low, high, 2_000) {
+                    self.object(&K_LAST_VS_RANGE, Severity::Warning, 3, "last", || {
+                        format!("last {last} is outside {low} to {high}")
+                    });
+                }
+            }
+            if let (Some(vwap), Some(_)) = (vwap, volume) {
+                checks += 1;
+                if !within(vwap, low, high, 1_000) {
+                    self.object(&K_VWAP_RANGE, Severity::Warning, 4, "vwap", || {
+                        format!("vwap {vwap} is outside {low} to {high}")
+                    });
+                }
+            }
+        }
+        let average = volume
+            .zip(self.value(F::QuoteVolume))
+            .and_then(|(volume, quote)| quote.checked_div(volume));
+        let bounds = vwap.map(|vwap| (vwap, vwap)).or(low.zip(high));
+        if let (Some(average), Some((low, high))) = (average, bounds) {
+            checks += 1;
+            if !within(average, low, high, 1_000) {
+                self.object(
+                    &K_QUOTE_VOLUME,
+                    Severity::Warning,
+                    5,
+                    "quote_volume",
+                    || format!("quote volume over base volume is {average}, not {low} to {high}"),
+                );
+            }
+        }
+        checks
+    }
+
+    pub(super) fn regress(
+        &mut self,
+        time: Option<Timestamp>,
+        sequence: Option<u64>,
+        state: &SymbolState,
+    ) {
+        if let (Some(time), Some(last)) = (time, state.last_time()) {
+            self.tally.checked(Dimension::Consistency, 1);
+            if time < last {
+                self.object(&K_TS_REGRESS, Severity::Error, 6, "time", || {
+                    format!("{time} is before the last accepted {last}")
+                });
+            }
+        }
+        if let (Some(sequence), Some(last)) = (sequence, state.last_sequence()) {
+            self.tally.checked(Dimension::Consistency, 1);
+            if sequence < last {
+                self.object(&K_SEQ_REGRESS, Severity::Error, 7, "sequence", || {
+                    format!("{sequence} is before the last accepted {last}")
+                });
+            }
+        }
+    }
+}

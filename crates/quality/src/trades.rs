@@ -1,0 +1,252 @@
+//! Rules for a list of executed trades.
+
+use std::collections::HashMap;
+
+use robust_market::{Decoded, Dimension, Payload, Report, Severity, Trade, Trades};
+use rust_decimal::Decimal;
+
+use crate::exact::on_grid;
+use crate::rules::{
+    C_ID_GAP, C_QUIET, K_DESCENDING, K_ORDER, U_DUP_CONFLICT, U_DUP_EXACT, V_ID, V_PRICE, V_SIZE,
+    V_SYMBOL, V_TICK,
+};
+use crate::tally::{Place, Tally};
+use crate::timeliness::{self, Bounds};
+use crate::{Context, defects};
+
+/// A trade that passed validity.
+struct Row<'a> {
+    trade: &'a Trade,
+    position: usize,
+    /// The id as a number, where it is one.
+    number: Option<u128>,
+}
+
+/// Judges one page of trades.
+pub(crate) fn trades(trades: &Trades, decoded: &Decoded<Payload>, context: &Context<'_>) -> Report {
+    let total = trades.rows.len().saturating_add(decoded.excluded.len());
+    let mut tally = Tally::list(total);
+    if context
+        .request
+        .symbol()
+        .is_some_and(|asked| *asked != trades.symbol)
+    {
+        tally.whole(&V_SYMBOL, Severity::Critical, Some("symbol"), || {
+            format!("{} came and was not asked for", trades.symbol)
+        });
+    }
+    let lacking = defects::rows(&mut tally, decoded, trades.rows.len());
+    // The page is as old as its transport: a quiet market is not a stale one.
+    let age = context.now.since(context.received);
+    timeliness::age(&mut tally, age, Bounds::polled(context.profile.cadence));
+    if total == 0 {
+        tally.measured(&C_QUIET, Severity::Info, None, || {
+            "no trade on the page".to_owned()
+        });
+        return tally.finish();
+    }
+    let rows = valid(&mut tally, trades, decoded, context);
+    let copies = twice(&mut tally, &rows);
+    order(&mut tally, &rows, &copies);
+    completeness(&mut tally, &rows, &copies, total, lacking, context);
+    for row in &rows {
+        timeliness::record_ahead(
+            &mut tally,
+            row.trade.time,
+            context.now,
+            Place {
+                field: Some("time"),
+                ..Place::row(row.position)
+            },
+        );
+    }
+    tally.finish()
+}
+
+fn valid<'a>(
+    tally: &mut Tally,
+    trades: &'a Trades,
+    decoded: &Decoded<Payload>,
+    context: &Context<'_>,
+) -> Vec<Row<'a>> {
+    let mut rows = Vec::with_capacity(trades.rows.len());
+    let steps = (context.profile.price_tick, context.profile.amount_step);
+    for (trade, position) in trades
+        .rows
+        .iter()
+        .zip(defects::positions(&decoded.excluded))
+    {
+        let place = |field| Place {
+            field: Some(field),
+            ..Place::row(position)
+        };
+        let mut good = true;
+        if trade.price <= Decimal::ZERO {
+            good = false;
+            tally.object(&V_PRICE, Severity::Error, place("price"), || {
+                format!("{} is not above zero", trade.price)
+            });
+        }
+        if trade.amount <= Decimal::ZERO {
+            good = false;
+            tally.object(&V_SIZE, Severity::Error, place("amount"), || {
+                format!("{} is not above zero", trade.amount)
+            });
+        }
+        if trade.id.as_deref() == Some("") {
+            good = false;
+            tally.object(&V_ID, Severity::Error, place("id"), || {
+                "the id is empty".to_owned()
+            });
+        }
+        if let Some(rule) = timeliness::impossible(trade.time, context.now) {
+            good = false;
+            tally.object(rule, Severity::Error, place("time"), || {
+                format!("{} cannot be the time of an event", trade.time)
+            });
+        }
+        let off_price = steps.0.is_some_and(|tick| !on_grid(trade.price, tick));
+        let off_amount = steps.1.is_some_and(|step| !on_grid(trade.amount, step));
+        if good && (off_price || off_amount) {
+            tally.object(&V_TICK, Severity::Warning, place("price"), || {
+                format!("{} × {} is off the grid", trade.price, trade.amount)
+            });
+        }
+        if good {
+            let number = trade.id.as_deref().and_then(|id| id.parse().ok());
+            rows.push(Row {
+                trade,
+                position,
+                number,
+            });
+        }
+    }
+    rows
+}
+
+/// Objects to ids that are there twice; says of each row whether it is such a copy.
+fn twice(tally: &mut Tally, rows: &[Row<'_>]) -> Vec<bool> {
+    let with_id = rows.iter().filter(|row| row.trade.id.is_some()).count();
+    tally.checked(Dimension::Uniqueness, with_id);
+    let mut copies = vec![false; rows.len()];
+    let mut seen: HashMap<&str, &Row<'_>> = HashMap::with_capacity(with_id);
+    for (row, copy) in rows.iter().zip(&mut copies) {
+        let Some(id) = row.trade.id.as_deref() else {
+            continue;
+        };
+        let Some(first) = seen.get(id) else {
+            seen.insert(id, row);
+            continue;
+        };
+        *copy = true;
+        let place = |row: &Row<'_>| Place {
+            field: Some("id"),
+            ..Place::row(row.position)
+        };
+        if first.trade == row.trade {
+            tally.object(&U_DUP_EXACT, Severity::Error, place(row), || {
+                format!("trade {id} again")
+            });
+        } else {
+            // Which of them is right cannot be known.
+            for either in [*first, row] {
+                tally.object(&U_DUP_CONFLICT, Severity::Error, place(either), || {
+                    format!("two different trades have the id {id}")
+                });
+            }
+        }
+    }
+    copies
+}
+
+/// Whether `next` comes before `row` in time or number; equal times are legal.
+fn backwards(row: &Row<'_>, next: &Row<'_>) -> bool {
+    next.trade.time < row.trade.time
+        || matches!((row.number, next.number), (Some(a), Some(b)) if b < a)
+}
+
+fn order(tally: &mut Tally, rows: &[Row<'_>], copies: &[bool]) {
+    tally.checked(Dimension::Consistency, rows.len());
+    let once: Vec<&Row<'_>> = rows
+        .iter()
+        .zip(copies)
+        .filter_map(|(row, copy)| (!copy).then_some(row))
+        .collect();
+    let pairs = || {
+        once.windows(2).filter_map(|pair| match pair {
+            [row, next] => Some((*row, *next)),
+            _ => None,
+        })
+    };
+    let newest_first = once.len() > 2
+        && pairs().all(|(row, next)| !backwards(next, row))
+        && pairs().any(|(row, next)| backwards(row, next));
+    if newest_first {
+        tally.measured(&K_DESCENDING, Severity::Info, None, || {
+            "the newest trade comes first".to_owned()
+        });
+        return;
+    }
+    for (row, next) in pairs() {
+        if backwards(row, next) {
+            let place = Place {
+                field: Some("time"),
+                ..Place::row(next.position)
+            };
+            tally.object(&K_ORDER, Severity::Error, place, || {
+                "earlier than the trade before it".to_owned()
+            });
+        }
+    }
+}
+
+fn completeness(
+    tally: &mut Tally,
+    rows: &[Row<'_>],
+    copies: &[bool],
+    total: usize,
+    lacking: usize,
+    context: &Context<'_>,
+) {
+    let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+    let ids: Option<Vec<u128>> = rows
+        .iter()
+        .zip(copies)
+        .filter(|(_, copy)| !**copy)
+        .map(|(row, _)| row.number)
+        .collect();
+    let range = ids
+        .as_ref()
+        .filter(|_| context.profile.dense_trade_ids)
+        .and_then(|ids| Some((ids.iter().min()?, ids.iter().max()?, ids.len())));
+    let Some((first, last, distinct)) = range else {
+        tally.own_share(
+            Dimension::Completeness,
+            count(total.saturating_sub(lacking)),
+            count(total),
+        );
+        return;
+    };
+    let span = u64::try_from(last - first)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    // A row that failed validity has its place among the ids: it is not missing as well.
+    let left = total.saturating_sub(copies.iter().filter(|copy| **copy).count());
+    let there = count(left).min(span);
+    let missing = span - there;
+    tally.own_share(
+        Dimension::Completeness,
+        there.saturating_sub(count(lacking)),
+        span,
+    );
+    if missing > 0 && distinct > 1 {
+        let severity = if missing.saturating_mul(100) > span {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        tally.measured(&C_ID_GAP, severity, Some("id"), || {
+            format!("{missing} of {span} ids are missing")
+        });
+    }
+}

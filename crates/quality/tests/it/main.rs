@@ -1,0 +1,8 @@
+//! What the rules promise, by their public names.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod clean;
+mod faults;
+mod properties;
+mod state;

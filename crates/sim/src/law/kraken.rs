@@ -1,0 +1,120 @@
+//! Kraken: one request a second, sliding.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::law::{Demand, Refused, Verdict};
+
+/// "1 per second or less would remain within the limits" (Kraken support, article 206548367).
+const WINDOW: Duration = Duration::from_secs(1);
+/// Arrivals that one window remembers; a flood beyond that is over the limit anyway.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// The arrivals of the last second, per IP address and per pair for OHLC and Trades.
+///
+/// Two arrivals less than a second apart are over the limit, without tolerance. A refused arrival counts as well: who
+/// goes on calling stays over the limit.
+#[derive(Debug, Default)]
+pub(crate) struct Seconds {
+    ip: Window,
+    pairs: HashMap<(usize, &'static str), Window>,
+}
+
+#[derive(Debug, Default)]
+struct Window(VecDeque<Instant>);
+
+impl Window {
+    /// Counts an arrival and says how many the last second holds with it.
+    fn arrive(&mut self, now: Instant) -> u64 {
+        while self
+            .0
+            .front()
+            .is_some_and(|first| now.saturating_duration_since(*first) >= WINDOW)
+        {
+            self.0.pop_front();
+        }
+        if self.0.len() == MAX_REMEMBERED {
+            self.0.pop_front();
+        }
+        // Two threads may hand in their times in the wrong order; the later one keeps the window.
+        let now = self.0.back().map_or(now, |last| now.max(*last));
+        self.0.push_back(now);
+        self.0.len() as u64
+    }
+}
+
+impl Seconds {
+    pub(crate) fn arrive(&mut self, demand: &Demand, now: Instant) -> Verdict {
+        let ip = self.ip.arrive(now);
+        let mut used = vec![("ip:1s", ip)];
+        let mut over = ip > 1;
+        if let Some(key) = demand.pair {
+            let pair = self.pairs.entry(key).or_default().arrive(now);
+            used.push(("pair:1s", pair));
+            over |= pair > 1;
+        }
+        Verdict {
+            over,
+            refused: over.then_some(Refused::Slow { retry_after: None }),
+            headers: Vec::new(),
+            used,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(steps: &[(u64, Option<usize>)]) -> Vec<bool> {
+        let mut law = Seconds::default();
+        let start = Instant::now();
+        steps
+            .iter()
+            .map(|(ms, pair)| {
+                let demand = Demand {
+                    endpoint: "OHLC",
+                    weight: 1,
+                    pair: pair.map(|pair| (pair, "OHLC")),
+                };
+                law.arrive(&demand, start + Duration::from_millis(*ms)).over
+            })
+            .collect()
+    }
+
+    #[test]
+    fn two_arrivals_less_than_a_second_apart_are_over_without_tolerance() {
+        let none = |ms| (ms, None);
+        assert_eq!(run(&[none(0), none(999)]), [false, true]);
+        assert_eq!(run(&[none(0), none(1_000)]), [false, false]);
+        assert_eq!(run(&[none(0), none(0)]), [false, true]);
+        // The window slides: it is not cleared at the full second.
+        assert_eq!(run(&[none(900), none(1_100)]), [false, true]);
+    }
+
+    #[test]
+    fn who_goes_on_calling_stays_over_the_limit() {
+        let steps: Vec<_> = (0..8).map(|i| (i * 600, None)).collect();
+        assert_eq!(run(&steps).iter().filter(|over| **over).count(), 7);
+        let steps = [(0, None), (600, None), (1_600, None)];
+        assert_eq!(run(&steps), [false, true, false]);
+    }
+
+    #[test]
+    fn one_address_has_one_second_whatever_the_pair() {
+        assert_eq!(run(&[(0, Some(0)), (500, Some(1))]), [false, true]);
+        assert_eq!(run(&[(0, Some(0)), (1_000, Some(0))]), [false, false]);
+    }
+
+    #[test]
+    fn a_flood_is_remembered_within_bounds() {
+        let mut window = Window::default();
+        let now = Instant::now();
+        for _ in 0..MAX_REMEMBERED + 5 {
+            window.arrive(now);
+        }
+        assert_eq!(window.0.len(), MAX_REMEMBERED);
+    }
+}

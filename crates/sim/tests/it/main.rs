@@ -1,0 +1,1 @@
+//! What a simulated exchange promises, through its public doors only.

@@ -1,0 +1,27 @@
+//! What a source returns.
+
+use robust_connectors::Usages;
+use robust_market::{Decoded, Origin, Payload, Timestamp};
+use tokio::time::Instant;
+
+use crate::Judgement;
+
+/// A decoded answer with what is known of its birth.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The records, and what was broken in them.
+    pub decoded: Decoded<Payload>,
+    /// Live or simulated, by evidence.
+    pub origin: Origin,
+    /// When the first byte arrived, by the wall clock that was handed in.
+    pub received: Timestamp,
+    /// When the first byte arrived, by the monotonic clock.
+    pub first_byte: Instant,
+    /// The number of the attempt that got it, from 1.
+    pub attempts: u32,
+    /// What the exchange says it has counted.
+    pub usage: Usages,
+    /// The one verdict on the attempt.
+    pub judgement: Judgement,
+}

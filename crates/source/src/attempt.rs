@@ -1,0 +1,73 @@
+//! The time limit of one attempt.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+use tower::{Layer, Service};
+
+use crate::venue::Failed;
+use crate::{Call, Cause};
+
+/// Ends an attempt after its own limit, or 1 ms before the whole call ends, whichever is first.
+///
+/// The millisecond lets the verdict on the attempt reach the layers above while they still exist.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AttemptLayer {
+    pub(crate) limit: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt<S> {
+    inner: S,
+    limit: Duration,
+}
+
+impl<S> Layer<S> for AttemptLayer {
+    type Service = Attempt<S>;
+
+    fn layer(&self, inner: S) -> Attempt<S> {
+        Attempt {
+            inner,
+            limit: self.limit,
+        }
+    }
+}
+
+/// The margin before the end of the whole call.
+const MARGIN: Duration = Duration::from_millis(1);
+
+impl<S> Service<Call> for Attempt<S>
+where
+    S: Service<Call, Error = Failed>,
+    S::Future: Send + 'static,
+    S::Response: 'static,
+{
+    type Response = S::Response;
+    type Error = Failed;
+    type Future = BoxFuture<'static, Result<S::Response, Failed>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut call: Call) -> Self::Future {
+        let start = Instant::now();
+        let last = call.deadline.checked_sub(MARGIN).unwrap_or(call.deadline);
+        let end = last.min(start + self.limit);
+        // The client ends a moment later: this timer speaks first and names the time that was given.
+        call.deadline = end + MARGIN;
+        let attempt = self.inner.call(call);
+        Box::pin(async move {
+            tokio::time::timeout_at(end, attempt)
+                .await
+                .unwrap_or_else(|_| {
+                    Err(Cause::Timeout {
+                        after: end.saturating_duration_since(start),
+                    }
+                    .into())
+                })
+        })
+    }
+}

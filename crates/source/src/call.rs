@@ -1,0 +1,90 @@
+//! The unit of work: one question to one exchange.
+
+use std::sync::Arc;
+
+use robust_backoff::Replay;
+use robust_limiter::{ClassCell, Cost, Demand};
+use robust_market::{Request, RequestId};
+use tokio::time::Instant;
+
+/// One question to one exchange, with its urgency and its end.
+///
+/// The layers of the stack work on this, not on an HTTP request: signing, encoding and the judgement of an answer happen anew
+/// at every attempt, deep inside. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The question.
+    pub request: Arc<Request>,
+    /// Its urgency; raised from outside while the call waits.
+    pub class: ClassCell,
+    /// The end of the whole call. The stack lowers it to the source's own longest time.
+    pub deadline: Instant,
+    /// The latest useful start of the first attempt: when the budget cannot be had by then, the call is refused at once. Equals
+    /// `deadline` unless the caller's patience is shorter.
+    pub admit_by: Instant,
+    /// The name of the call in events and records.
+    pub id: RequestId,
+    /// The number of the attempt that is running, from 1.
+    pub attempt: u32,
+    pub(crate) cost: Cost,
+}
+
+impl Call {
+    /// A question that may take until `deadline`.
+    #[must_use]
+    pub fn new(
+        request: Arc<Request>,
+        class: impl Into<ClassCell>,
+        deadline: Instant,
+        id: RequestId,
+    ) -> Self {
+        Self {
+            request,
+            class: class.into(),
+            deadline,
+            admit_by: deadline,
+            id,
+            attempt: 0,
+            cost: Cost::new(),
+        }
+    }
+
+    /// Refuses the call at once when its first attempt cannot start by then.
+    #[must_use]
+    pub const fn admit_by(mut self, latest: Instant) -> Self {
+        self.admit_by = latest;
+        self
+    }
+}
+
+impl Replay for Call {
+    fn replay(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.deadline)
+    }
+
+    fn attempt_started(&mut self, attempt: u32) {
+        self.attempt = attempt;
+        if attempt > 1 {
+            // The caller's patience decides whether to begin, never whether to go on.
+            self.admit_by = self.deadline;
+        }
+    }
+}
+
+impl Demand for Call {
+    fn cost(&self) -> Cost {
+        self.cost.clone()
+    }
+
+    fn class(&self) -> ClassCell {
+        self.class.clone()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.deadline.min(self.admit_by))
+    }
+}

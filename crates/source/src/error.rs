@@ -1,0 +1,89 @@
+//! Why a source has no answer.
+
+use std::time::Duration;
+
+use robust_breaker::Open;
+use robust_connectors::{EncodeError, Verdict};
+use robust_http::Error as HttpError;
+use robust_limiter::Rejected;
+
+use crate::Judgement;
+
+/// Why a source has no answer.
+///
+/// Every layer of the stack speaks this one type, so nothing is wrapped and nothing is lost on the way out.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{cause}")]
+#[non_exhaustive]
+pub struct SourceError {
+    /// What happened last.
+    #[source]
+    pub cause: Cause,
+    /// Requests that were sent for this call.
+    pub attempts: u32,
+    /// The verdict on the last attempt; `None` when a layer of this process refused before one was made.
+    pub judgement: Option<Judgement>,
+}
+
+/// What happened last.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The question cannot be put to this exchange; nothing was sent.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The exchange answered, but not with data.
+    #[error("{0}")]
+    Refused(#[source] Verdict),
+    /// The way to the exchange failed.
+    #[error("{0}")]
+    Network(#[source] HttpError),
+    /// No answer in time.
+    #[error("no answer within {after:?}")]
+    Timeout {
+        /// How long the attempt was given.
+        after: Duration,
+    },
+    /// The breaker is open; nothing was sent.
+    #[error(transparent)]
+    Open(#[from] Open),
+    /// The budget is spent; nothing was sent.
+    #[error(transparent)]
+    Limited(#[from] Rejected),
+}
+
+impl SourceError {
+    /// An error before any verdict.
+    pub(crate) const fn new(cause: Cause, attempts: u32) -> Self {
+        Self {
+            cause,
+            attempts,
+            judgement: None,
+        }
+    }
+
+    /// How long to wait before asking again is worth it, where anybody said so.
+    #[must_use]
+    pub fn retry_in(&self) -> Option<Duration> {
+        match &self.cause {
+            Cause::Open(open) => Some(open.retry_in),
+            Cause::Limited(rejected) => rejected.retry_in(),
+            _ => self
+                .judgement
+                .as_ref()
+                .and_then(|judgement| judgement.stay_away),
+        }
+    }
+}
+
+impl From<Open> for SourceError {
+    fn from(open: Open) -> Self {
+        Self::new(Cause::Open(open), 0)
+    }
+}
+
+impl From<Rejected> for SourceError {
+    fn from(rejected: Rejected) -> Self {
+        Self::new(Cause::Limited(rejected), 0)
+    }
+}

@@ -1,0 +1,321 @@
+//! One exchange, ready to be asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use http::uri::Scheme;
+use robust_backoff::{Budget, Policy};
+use robust_breaker::Breaker;
+use robust_connectors::{Connector, EncodeError, SymbolTable};
+use robust_limiter::{Class, Limiter, Window};
+use robust_market::{Clock, Exchange, Request, Symbol, SystemClock};
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+
+use crate::attempt::AttemptLayer;
+use crate::classify::ClassifyLayer;
+use crate::config::UNKNOWN_LIMIT;
+use crate::deadline::DeadlineLayer;
+use crate::judgement::Read;
+use crate::observe::ObserveLayer;
+use crate::stack::{self, Parts};
+use crate::stats::Stats;
+use crate::venue::Venue;
+use crate::{Answer, Call, SourceConfig, SourceError, SourceStats, SymbolCell, Transport};
+
+/// The share of calls that may be retried, and the retries a second that are always allowed.
+const RETRY_RATIO: f64 = 0.2;
+const RETRY_FLOOR: f64 = 1.0;
+
+/// The name of the window that `requests_per_minute` makes.
+pub const USER_WINDOW: &str = "user";
+
+/// Why a source cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {value} is not valid: {remedy}")]
+pub struct BuildError {
+    /// The setting.
+    pub field: &'static str,
+    /// Its value, quoted.
+    pub value: String,
+    /// What to write instead.
+    pub remedy: String,
+}
+
+/// One exchange behind its resilience stack. A handle: clones share everything.
+#[derive(Debug, Clone)]
+pub struct Source {
+    shared: Arc<Shared>,
+    service: BoxCloneSyncService<Call, Answer, SourceError>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    connector: Arc<dyn Connector>,
+    symbols: SymbolCell,
+    breaker: Breaker,
+    limiter: Limiter,
+    stats: Arc<Stats>,
+    user_window: Option<usize>,
+    config: SourceConfig,
+}
+
+/// Builds a [`Source`].
+#[derive(Debug)]
+pub struct SourceBuilder {
+    connector: Arc<dyn Connector>,
+    config: SourceConfig,
+    base_url: Option<String>,
+    clock: Arc<dyn Clock>,
+    seed: u64,
+}
+
+impl Source {
+    /// Starts to build a source for one exchange.
+    #[must_use]
+    pub fn builder(connector: Arc<dyn Connector>) -> SourceBuilder {
+        SourceBuilder {
+            connector,
+            config: SourceConfig::default(),
+            base_url: None,
+            clock: Arc::new(SystemClock),
+            seed: 0,
+        }
+    }
+
+    /// The exchange's name.
+    #[must_use]
+    pub fn exchange(&self) -> Exchange {
+        self.shared.connector.exchange()
+    }
+
+    /// The connector.
+    #[must_use]
+    pub fn connector(&self) -> &Arc<dyn Connector> {
+        &self.shared.connector
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn config(&self) -> &SourceConfig {
+        &self.shared.config
+    }
+
+    /// The whole stack as a tower service.
+    #[must_use]
+    pub fn service(&self) -> BoxCloneSyncService<Call, Answer, SourceError> {
+        self.service.clone()
+    }
+
+    /// Puts one question through the whole stack.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`]: the last cause, the number of requests sent, and when to come back where anybody said so.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives back the queue place, the slot, the probe permit and any budget of a request that was not yet sent;
+    /// the budget of a request that is under way stays spent, because the exchange may have counted it.
+    pub async fn call(&self, call: Call) -> Result<Answer, SourceError> {
+        self.service.clone().oneshot(call).await
+    }
+
+    /// The breaker's handle.
+    #[must_use]
+    pub fn breaker(&self) -> &Breaker {
+        &self.shared.breaker
+    }
+
+    /// The budget's handle; the engine's own clients may draw on it.
+    #[must_use]
+    pub fn limiter(&self) -> &Limiter {
+        &self.shared.limiter
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn stats(&self) -> SourceStats {
+        self.shared.stats.snapshot()
+    }
+
+    /// The pairs that are known to be listed.
+    #[must_use]
+    pub fn symbols(&self) -> Arc<SymbolTable> {
+        self.shared.symbols.get()
+    }
+
+    /// Replaces the table of listed pairs.
+    pub fn set_symbols(&self, table: SymbolTable) {
+        self.shared.symbols.set(table);
+    }
+
+    /// Whether the pair is known to be listed.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::UnknownSymbol`], naming the nearest listed pair.
+    pub fn listed(&self, symbol: &Symbol) -> Result<(), EncodeError> {
+        let table = self.symbols();
+        if table.get(symbol).is_some() {
+            return Ok(());
+        }
+        Err(EncodeError::UnknownSymbol {
+            exchange: self.exchange(),
+            symbol: symbol.clone(),
+            nearest: table.nearest(symbol).cloned(),
+        })
+    }
+
+    /// How long a request of this class would wait for the budget if it were made now.
+    #[must_use]
+    pub fn estimate(&self, request: &Request, class: Class) -> Duration {
+        let cost = crate::cost::of(&*self.shared.connector, request, self.shared.user_window);
+        self.shared.limiter.estimate(&cost, class)
+    }
+}
+
+impl SourceBuilder {
+    /// Sets the times, retries and limits.
+    #[must_use]
+    pub fn config(mut self, config: SourceConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Talks to another address than the exchange's own, such as a simulator on loopback.
+    #[must_use]
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Hands in the wall clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Seeds the jitter; the same seed gives the same delays.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Builds the source over a transport.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] when the address is no `http` or `https` address with a host.
+    pub fn build(self, transport: Transport) -> Result<Source, BuildError> {
+        let (scheme, authority) = base(
+            self.base_url
+                .as_deref()
+                .unwrap_or_else(|| self.connector.base_url()),
+        )?;
+        let name = self.connector.exchange();
+        let config = self.config;
+        let symbols = SymbolCell::new(self.connector.symbols());
+        let stats = Arc::new(Stats::new(Arc::clone(&self.clock)));
+        let breaker = Breaker::builder(name.as_str())
+            .consecutive_failures(config.breaker_failures)
+            .open_for(config.breaker_open)
+            .half_open_deadline(config.timeout * 2)
+            .build();
+        let (limiter, user_window) = limits(&*self.connector, config.requests_per_minute);
+        let retry = Policy::builder(config.delays(), Read)
+            .max_retries(config.retries)
+            .budget(Budget::new(RETRY_RATIO, RETRY_FLOOR))
+            .seed(self.seed)
+            .build();
+        let venue = Venue::new(
+            Arc::clone(&self.connector),
+            symbols.clone(),
+            Arc::clone(&self.clock),
+            scheme,
+            authority,
+            transport,
+        );
+        let parts = Parts {
+            observe: ObserveLayer {
+                stats: Arc::clone(&stats),
+                connector: Arc::clone(&self.connector),
+                user_window,
+            },
+            deadline: DeadlineLayer {
+                longest: config.max_timeout,
+            },
+            retry,
+            breaker: breaker.clone(),
+            limiter: limiter.clone(),
+            slots: Arc::new(Semaphore::new(config.concurrency.max(1))),
+            classify: ClassifyLayer {
+                stats: Arc::clone(&stats),
+            },
+            attempt: AttemptLayer {
+                limit: config.timeout,
+            },
+        };
+        let service = stack::build(parts, venue);
+        let shared = Shared {
+            connector: self.connector,
+            symbols,
+            breaker,
+            limiter,
+            stats,
+            user_window,
+            config,
+        };
+        Ok(Source {
+            shared: Arc::new(shared),
+            service,
+        })
+    }
+}
+
+/// The exchange's own windows and the user's, in one limiter.
+fn limits(connector: &dyn Connector, user: Option<u32>) -> (Limiter, Option<usize>) {
+    let table = connector.windows();
+    let user = user.or_else(|| table.is_empty().then_some(UNKNOWN_LIMIT));
+    let user_window = user.map(|_| table.len());
+    let mut builder = Limiter::builder(connector.exchange().as_str());
+    for window in &table {
+        let sliding = Window::sliding(window.name, window.limit, window.per);
+        builder = builder.window(if window.keyed {
+            sliding.keyed()
+        } else {
+            sliding
+        });
+    }
+    if let Some(limit) = user {
+        builder = builder.window(Window::sliding(USER_WINDOW, limit, Duration::from_secs(60)));
+    }
+    (builder.build(), user_window)
+}
+
+fn base(url: &str) -> Result<(Scheme, http::uri::Authority), BuildError> {
+    let invalid = |remedy: &str| BuildError {
+        field: "base_url",
+        value: robust_market::quote(url),
+        remedy: remedy.to_owned(),
+    };
+    let parts = url
+        .parse::<Uri>()
+        .map_err(|_| invalid("write https://HOST or http://127.0.0.1:PORT"))?
+        .into_parts();
+    let plain = parts
+        .path_and_query
+        .as_ref()
+        .is_none_or(|path| path.as_str() == "/");
+    match (parts.scheme, parts.authority) {
+        _ if !plain => Err(invalid("leave the path away")),
+        (Some(scheme), Some(authority)) if scheme == Scheme::HTTP || scheme == Scheme::HTTPS => {
+            Ok((scheme, authority))
+        }
+        _ => Err(invalid("write https://HOST or http://127.0.0.1:PORT")),
+    }
+}

@@ -1,0 +1,166 @@
+//! The innermost service: one attempt at one exchange.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::header::SERVER;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use robust_connectors::{Connector, Reply, SymbolTable, Usages};
+use robust_http::{Deadline, Fetched};
+use robust_market::{Clock, Origin};
+use tokio::time::Instant;
+use tower::Service;
+
+use crate::{Answer, Call, Cause, Judgement, SymbolCell, Transport};
+
+/// The `Server` header that the simulator of this workspace sends.
+const SIMULATOR: &str = "robust-sim";
+
+/// Encodes, sends, collects and decodes: one attempt, without any opinion on what it means.
+#[derive(Debug, Clone)]
+pub(crate) struct Venue {
+    shared: Arc<Shared>,
+    transport: Transport,
+}
+
+#[derive(Debug)]
+struct Shared {
+    connector: Arc<dyn Connector>,
+    symbols: SymbolCell,
+    clock: Arc<dyn Clock>,
+    scheme: Scheme,
+    authority: Authority,
+}
+
+/// Why an attempt has no answer, and what its headers said all the same.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) cause: Cause,
+    pub(crate) usage: Usages,
+}
+
+impl From<Cause> for Failed {
+    fn from(cause: Cause) -> Self {
+        Self {
+            cause,
+            usage: Usages::new(),
+        }
+    }
+}
+
+impl Venue {
+    pub(crate) fn new(
+        connector: Arc<dyn Connector>,
+        symbols: SymbolCell,
+        clock: Arc<dyn Clock>,
+        scheme: Scheme,
+        authority: Authority,
+        transport: Transport,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                connector,
+                symbols,
+                clock,
+                scheme,
+                authority,
+            }),
+            transport,
+        }
+    }
+}
+
+impl Service<Call> for Venue {
+    type Response = Answer;
+    type Error = Failed;
+    type Future = BoxFuture<'static, Result<Answer, Failed>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        self.transport
+            .poll_ready(cx)
+            .map_err(|error| Cause::Network(error).into())
+    }
+
+    fn call(&mut self, call: Call) -> Self::Future {
+        let symbols = self.shared.symbols.get();
+        let request = match self.shared.encode(&call, &symbols) {
+            Ok(request) => request,
+            Err(cause) => return Box::pin(std::future::ready(Err(cause.into()))),
+        };
+        let sending = self.transport.call(request);
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let fetched = sending.await.map_err(Cause::Network)?;
+            shared.decode(&call, &symbols, fetched)
+        })
+    }
+}
+
+impl Shared {
+    fn encode(&self, call: &Call, symbols: &SymbolTable) -> Result<http::Request<Bytes>, Cause> {
+        let context = robust_connectors::Context::new(symbols, self.clock.now());
+        let wire = self.connector.encode(&call.request, &context)?;
+        let mut request = http::Request::new(wire.body);
+        *request.method_mut() = wire.method;
+        *request.uri_mut() = self.uri(wire.target);
+        *request.headers_mut() = wire.headers;
+        request.extensions_mut().insert(Deadline(call.deadline));
+        Ok(request)
+    }
+
+    fn uri(&self, target: PathAndQuery) -> http::Uri {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(target);
+        // Scheme, authority and path are each valid and all there: this cannot fail.
+        http::Uri::from_parts(parts).unwrap_or_default()
+    }
+
+    fn decode(
+        &self,
+        call: &Call,
+        symbols: &SymbolTable,
+        fetched: Fetched,
+    ) -> Result<Answer, Failed> {
+        let waited = Instant::now().saturating_duration_since(fetched.first_byte);
+        let received = self.clock.now().saturating_sub(waited);
+        let usage = self.connector.usage(&fetched.headers);
+        let reply = Reply {
+            status: fetched.status,
+            headers: &fetched.headers,
+            body: &fetched.body,
+        };
+        let context = robust_connectors::Context::new(symbols, received);
+        match self.connector.decode(&call.request, &context, &reply) {
+            Ok(decoded) => Ok(Answer {
+                decoded,
+                origin: origin(&fetched),
+                received,
+                first_byte: fetched.first_byte,
+                attempts: call.attempt.max(1),
+                usage,
+                judgement: Judgement::default(),
+            }),
+            Err(verdict) => Err(Failed {
+                cause: Cause::Refused(verdict),
+                usage,
+            }),
+        }
+    }
+}
+
+/// Live or simulated, decided by what is seen and never by what is configured.
+fn origin(fetched: &Fetched) -> Origin {
+    let simulator = fetched
+        .headers
+        .get(SERVER)
+        .is_some_and(|server| server.as_bytes().starts_with(SIMULATOR.as_bytes()));
+    if fetched.loopback || simulator {
+        Origin::Simulated
+    } else {
+        Origin::Rest
+    }
+}
