@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use smallvec::SmallVec;
 
@@ -58,10 +58,13 @@ enum Repr {
     Shared(Arc<Raisable>),
 }
 
+/// Who watches a class: the waiter's number and its queue.
+type Watchers = SmallVec<[(u64, Weak<dyn Watch>); 1]>;
+
 struct Raisable {
     class: AtomicU8,
     /// The queues that this class waits in. Locked only to enter, leave and raise.
-    watchers: Mutex<SmallVec<[(u64, Weak<dyn Watch>); 1]>>,
+    watchers: Mutex<Watchers>,
 }
 
 /// A queue that wants to know when a waiter's class rises.
@@ -138,7 +141,7 @@ impl ClassCell {
 }
 
 impl Raisable {
-    fn watchers(&self) -> std::sync::MutexGuard<'_, SmallVec<[(u64, Weak<dyn Watch>); 1]>> {
+    fn watchers(&self) -> MutexGuard<'_, Watchers> {
         self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -35,3 +35,9 @@ impl Charge {
 ///
 /// Two charges on one window and key add up; an empty cost waits for pauses only.
 pub type Cost = SmallVec<[Charge; 4]>;
+
+impl From<Charge> for Cost {
+    fn from(charge: Charge) -> Self {
+        Self::from_iter([charge])
+    }
+}

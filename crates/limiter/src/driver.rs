@@ -16,7 +16,10 @@ use crate::shared::{Shared, Timer};
 
 /// Starts the timer task, after [`Timer::Looking`] was set. Without a runtime nobody waits.
 pub(crate) fn start(shared: &Arc<Shared>) {
-    let driving = Driving(Arc::clone(shared));
+    let driving = Driving {
+        shared: Arc::clone(shared),
+        done: false,
+    };
     if let Ok(runtime) = Handle::try_current() {
         // Made here, so that a runtime without a timer panics in the face of the caller.
         let sleep = Box::pin(sleep_until(Instant::now()));
@@ -24,8 +27,8 @@ pub(crate) fn start(shared: &Arc<Shared>) {
     }
 }
 
-async fn drive(driving: Driving, mut sleep: Pin<Box<Sleep>>) {
-    let shared = &driving.0;
+async fn drive(mut driving: Driving, mut sleep: Pin<Box<Sleep>>) {
+    let shared = Arc::clone(&driving.shared);
     loop {
         let due = shared.change_inner(|inner| {
             let now = inner.state.at(shared.now());
@@ -33,7 +36,10 @@ async fn drive(driving: Driving, mut sleep: Pin<Box<Sleep>>) {
             inner.timer = inner.state.due.map_or(Timer::Absent, Timer::Asleep);
             inner.state.due
         });
-        let Some(due) = due else { return };
+        let Some(due) = due else {
+            driving.done = true;
+            return;
+        };
         sleep.as_mut().reset(shared.instant(due));
         let mut rearmed = pin!(shared.rearm.notified());
         poll_fn(
@@ -46,17 +52,21 @@ async fn drive(driving: Driving, mut sleep: Pin<Box<Sleep>>) {
     }
 }
 
-/// The task's life. Its end, when the runtime ends with waiters of another one left, wakes those,
-/// so that one of them starts a new task.
-struct Driving(Arc<Shared>);
+/// The task's life. When it ends too early, with its runtime, it wakes the waiters of other
+/// runtimes, so that one of them starts a new task.
+struct Driving {
+    shared: Arc<Shared>,
+    /// Nobody waits; another task may have been started since.
+    done: bool,
+}
 
 impl Drop for Driving {
     fn drop(&mut self) {
-        self.0.change_inner(|inner| {
-            if inner.timer != Timer::Absent {
+        if !self.done {
+            self.shared.change_inner(|inner| {
                 inner.timer = Timer::Absent;
                 inner.state.wake_all();
-            }
-        });
+            });
+        }
     }
 }

@@ -69,6 +69,11 @@ impl<'a> Forecast<'a> {
         placement
     }
 
+    /// Finds the earliest grant of `cost` behind all that were placed, when nobody follows.
+    pub(crate) fn place_last(mut self, cost: &Cost) -> Placement {
+        self.earliest(cost, Timeline::advance)
+    }
+
     /// Finds the earliest grant of `cost` behind all that were placed, without taking a place.
     pub(crate) fn peek(&mut self, cost: &Cost) -> Placement {
         self.earliest(cost, |line, units| line.look(units))

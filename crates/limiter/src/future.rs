@@ -104,25 +104,26 @@ where
                         this.step.project_replace(Step::Done);
                         return Poll::Ready(Err(error));
                     }
-                    let Some((held, (mut inner, request))) = permit.take().zip(next.take()) else {
+                    let Some(held) = permit.as_mut() else {
                         return Poll::Pending;
                     };
                     match held.commit_unless_paused() {
                         Ok(spent) => {
+                            let Some((mut inner, request)) = next.take() else {
+                                return Poll::Pending;
+                            };
+                            // The permit is spent and goes; the future takes its place.
                             let future = inner.call(request);
                             this.step.set(Step::Calling {
                                 future,
                                 spent: Some(spent),
                             });
                         }
-                        Err((held, until))
-                            if this.deadline.is_none_or(|deadline| until <= deadline) =>
-                        {
-                            *permit = Some(held);
-                            *next = Some((inner, request));
+                        // It keeps its grant and sends after the pause.
+                        Err(until) if this.deadline.is_none_or(|deadline| until <= deadline) => {
                             *sleep = Some(Box::pin(sleep_until(until)));
                         }
-                        Err((_, until)) => {
+                        Err(until) => {
                             this.step.project_replace(Step::Done);
                             let retry_in = until.saturating_duration_since(Instant::now());
                             return Poll::Ready(Err(Rejected::Paused { retry_in }.into()));

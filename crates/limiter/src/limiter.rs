@@ -20,7 +20,6 @@ pub struct Limiter {
 
 impl Limiter {
     /// Begins a limiter; `name` is what snapshots call it.
-    #[must_use]
     pub fn builder(name: impl Into<Arc<str>>) -> Builder {
         Builder::new(name.into())
     }

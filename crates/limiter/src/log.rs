@@ -44,7 +44,10 @@ impl Shape {
 pub(crate) struct Cell {
     pub(crate) first: Nanos,
     pub(crate) last: Nanos,
+    /// All units, ours and foreign ones.
     pub(crate) units: u64,
+    /// Those that we did not commit but learned of from the server.
+    foreign: u64,
 }
 
 /// One sliding budget. At most `min(units, 512 + 2)` cells long, see [`Window`].
@@ -108,11 +111,20 @@ impl Log {
     pub(crate) fn commit(&mut self, now: Nanos, units: u64, shape: Shape) {
         self.expire(now, shape);
         self.release(units);
-        self.push(now, units, shape.cell);
+        self.push(now, units, 0, shape.cell);
     }
 
-    /// Adds units that were used at `at` without having been granted.
+    /// Adds units that our request of `at` cost beyond what was granted.
     pub(crate) fn add(&mut self, at: Nanos, units: u64, shape: Shape) {
+        self.insert(at, units, 0, shape);
+    }
+
+    /// Adds units that others had used by `at`.
+    pub(crate) fn add_foreign(&mut self, at: Nanos, units: u64, shape: Shape) {
+        self.insert(at, units, units, shape);
+    }
+
+    fn insert(&mut self, at: Nanos, units: u64, foreign: u64, shape: Shape) {
         if units == 0 {
             return;
         }
@@ -120,9 +132,15 @@ impl Log {
         let index = self.cells.partition_point(|cell| cell.last < at);
         if let Some(cell) = self.cells.get_mut(index) {
             cell.units = cell.units.saturating_add(units);
+            cell.foreign = cell.foreign.saturating_add(foreign);
             self.committed = self.committed.saturating_add(units);
         } else {
-            self.push(at, units, shape.cell.max(shape.horizon / FOREIGN_PARTS));
+            self.push(
+                at,
+                units,
+                foreign,
+                shape.cell.max(shape.horizon / FOREIGN_PARTS),
+            );
         }
     }
 
@@ -135,7 +153,7 @@ impl Log {
         if cell.first > at {
             return;
         }
-        let back = units.min(cell.units);
+        let back = units.min(cell.units.saturating_sub(cell.foreign));
         cell.units -= back;
         self.committed -= back;
         if cell.units == 0 {
@@ -143,13 +161,13 @@ impl Log {
         }
     }
 
-    /// Committed units in cells that began after `at`.
+    /// What we committed in cells that began after `at`.
     pub(crate) fn committed_after(&self, at: Nanos) -> u64 {
         self.cells
             .iter()
             .rev()
             .take_while(|cell| cell.first > at)
-            .map(|cell| cell.units)
+            .map(|cell| cell.units.saturating_sub(cell.foreign))
             .sum()
     }
 
@@ -158,17 +176,19 @@ impl Log {
         self.committed
     }
 
-    fn push(&mut self, at: Nanos, units: u64, cell_width: Nanos) {
+    fn push(&mut self, at: Nanos, units: u64, foreign: u64, cell_width: Nanos) {
         self.committed = self.committed.saturating_add(units);
         match self.cells.back_mut() {
             Some(cell) if at.saturating_sub(cell.first) <= cell_width => {
                 cell.last = cell.last.max(at);
                 cell.units = cell.units.saturating_add(units);
+                cell.foreign = cell.foreign.saturating_add(foreign);
             }
             _ => self.cells.push_back(Cell {
                 first: at,
                 last: at,
                 units,
+                foreign,
             }),
         }
     }
@@ -248,12 +268,15 @@ mod tests {
     }
 
     #[test]
-    fn unknown_use_counts_at_least_as_long_as_if_it_were_ours() {
+    fn foreign_use_counts_at_least_as_long_as_if_it_were_ours() {
         let mut log = committed(EXACT, &[(5, 1), (50, 1)]);
-        log.add(20, 4, EXACT);
+        log.add_foreign(20, 4, EXACT);
         log.expire(120, EXACT);
         assert_eq!(log.used(), 5, "filed under the commit at 50");
-        log.add(120, 2, EXACT);
+        assert_eq!(log.committed_after(10), 1, "not taken for ours");
+        log.give_back(50, 5);
+        assert_eq!(log.used(), 4, "not given back");
+        log.add_foreign(120, 2, EXACT);
         log.expire(150, EXACT);
         assert_eq!(log.used(), 2);
     }
@@ -268,7 +291,7 @@ mod tests {
         };
         let mut log = Log::default();
         for at in 0..1_000_000 {
-            log.add(at, 1, shape);
+            log.add_foreign(at, 1, shape);
         }
         assert!(log.cells().len() <= 514, "{}", log.cells().len());
         assert_eq!(log.used(), 1_000_000);

@@ -45,8 +45,9 @@ impl Permit {
         }
     }
 
-    /// Commits, unless a pause has begun since the grant: then the permit comes back with its end.
-    pub(crate) fn commit_unless_paused(mut self) -> Result<Spent, (Self, Instant)> {
+    /// Commits, unless a pause has begun since the grant: then the permit stays as it is, and the
+    /// end of the pause is returned.
+    pub(crate) fn commit_unless_paused(&mut self) -> Result<Spent, Instant> {
         let cost = self.cost.take().unwrap_or_default();
         let outcome = self.shared.change(|state, now| match state.paused(now) {
             Some((until, _)) => Err(until),
@@ -63,8 +64,7 @@ impl Permit {
             }),
             Err(until) => {
                 self.cost = Some(cost);
-                let until = self.shared.instant(until);
-                Err((self, until))
+                Err(self.shared.instant(until))
             }
         }
     }

@@ -101,19 +101,25 @@ impl State {
     ///
     /// Counts nothing but the grant, so that it may be asked again with a later clock.
     pub(crate) fn grant_now(&mut self, now: Nanos, ask: &Ask) -> Result<(), Placement> {
-        self.turn(now);
-        let placement = self.placement(now, &ask.cost, ask.class.get());
-        if placement.at > now || ask.deadline.is_some_and(|deadline| deadline < now) {
-            return Err(placement);
-        }
-        if !self.windows.hold(now, &ask.cost) {
-            return Err(Placement {
-                at: now.saturating_add(LOOK_AGAIN),
-                ..placement
-            });
+        self.queue.refile();
+        let in_time = ask.deadline.is_none_or(|deadline| deadline >= now);
+        let nobody_ahead = self.queue.is_empty() && self.paused(now).is_none();
+        if !(in_time && nobody_ahead && self.windows.hold(now, &ask.cost)) {
+            // Before the turn of the queue: who is less important must not be served first only
+            // because it is due in the same instant. Who is ahead finds its room left free.
+            let placement = self.placement(now, &ask.cost, ask.class.get());
+            if placement.at > now || !in_time {
+                self.turn(now);
+                return Err(placement);
+            }
+            if !self.windows.hold(now, &ask.cost) {
+                let at = now.saturating_add(LOOK_AGAIN);
+                return Err(Placement { at, ..placement });
+            }
         }
         self.counts.asked += 1;
         self.counts.granted += 1;
+        self.turn(now);
         Ok(())
     }
 
@@ -301,7 +307,7 @@ impl State {
         for waiter in self.queue.ahead_of(class) {
             forecast.place(&waiter.cost);
         }
-        forecast.place(cost)
+        forecast.place_last(cost)
     }
 
     /// Reads the classes again, grants what is due, refuses what is overdue, and notes in
@@ -448,3 +454,6 @@ struct Plan {
 fn wait(now: Nanos, placement: Placement) -> Duration {
     Duration::from_nanos(placement.at.saturating_sub(now))
 }
+
+#[cfg(test)]
+mod model;

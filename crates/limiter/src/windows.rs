@@ -243,7 +243,10 @@ impl Windows {
         for charge in &actual {
             let more = u64::from(charge.units.saturating_sub(units_of(charged, charge)));
             if more > 0 {
-                self.surprise(now, at, charge, more, &mut surprise);
+                self.surprise(now, at, charge, &mut surprise, |log, shape| {
+                    log.add(at, more, shape);
+                    more
+                });
             }
         }
         *charged = actual;
@@ -284,24 +287,28 @@ impl Windows {
                 key,
                 units: 0,
             };
-            self.surprise(now, at, &charge, missing, &mut surprise);
+            self.surprise(now, at, &charge, &mut surprise, |log, shape| {
+                log.add_foreign(at, missing, shape);
+                missing
+            });
         }
         surprise
     }
 
+    /// Charges what was not granted, unless it has left its window.
     fn surprise(
         &mut self,
         now: Nanos,
         at: Nanos,
         charge: &Charge,
-        units: u64,
         surprise: &mut Surprise,
+        add: impl FnOnce(&mut Log, Shape) -> u64,
     ) {
         self.change(now, charge.window, charge.key, |log, shape| {
             if at.saturating_add(shape.horizon) <= now {
                 return;
             }
-            log.add(at, units, shape);
+            let units = add(log, shape);
             log.expire(now, shape);
             surprise.units = surprise.units.saturating_add(units);
             surprise.violations += u64::from(log.used() > shape.limit);

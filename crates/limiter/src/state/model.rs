@@ -1,0 +1,666 @@
+//! Random histories of the pure core, judged by a model that shares nothing with it: a plain list
+//! of everything that was ever charged, searched from end to end for each question.
+
+use std::task::Waker;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Ask, Poll, State};
+use crate::log::Nanos;
+use crate::windows::Windows;
+use crate::{Charge, Class, ClassCell, Cost, Pause, Rejected, Window};
+
+/// A charge as the server would remember it.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    at: Nanos,
+    window: usize,
+    key: u64,
+    units: u64,
+    spent: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    seq: u64,
+    cost: Cost,
+    class: ClassCell,
+    deadline: Option<Nanos>,
+}
+
+#[derive(Clone, Debug)]
+struct Spent {
+    at: Nanos,
+    cost: Cost,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Step(i64),
+    Ask {
+        cost: Vec<(usize, u64, u32)>,
+        class: usize,
+        deadline: Option<u64>,
+    },
+    Turn,
+    Commit(usize),
+    Drop(usize),
+    Refund(usize),
+    Settle(usize, Vec<(usize, u64, u32)>),
+    Observe(usize, usize, u32),
+    Abandon(usize),
+    Raise(usize, usize),
+    Pause(u64),
+    Resume,
+}
+
+struct World {
+    state: State,
+    windows: Vec<Window>,
+    /// What the clock says; may step back.
+    clock: Nanos,
+    waiting: Vec<Waiting>,
+    permits: Vec<Cost>,
+    spent: Vec<Spent>,
+    entries: Vec<Entry>,
+    /// Whether anything was charged that was never granted.
+    surprised: bool,
+    /// Whether the server told us of use that is not ours.
+    foreign: bool,
+}
+
+impl World {
+    fn new(windows: Vec<Window>, max_queue: usize) -> Self {
+        Self {
+            state: State::new(Windows::new(windows.clone(), 1_000), max_queue, None),
+            windows,
+            clock: 1_000,
+            waiting: Vec::new(),
+            permits: Vec::new(),
+            spent: Vec::new(),
+            entries: Vec::new(),
+            surprised: false,
+            foreign: false,
+        }
+    }
+
+    fn now(&mut self) -> Nanos {
+        self.state.at(self.clock)
+    }
+
+    fn horizon(&self, window: usize) -> Nanos {
+        u64::try_from(self.windows[window].horizon().as_nanos()).unwrap()
+    }
+
+    fn cell(&self, window: usize) -> Nanos {
+        u64::try_from(self.windows[window].cell().as_nanos()).unwrap()
+    }
+
+    fn limit(&self, window: usize) -> u64 {
+        u64::from(self.windows[window].limit)
+    }
+
+    /// Units that the server has in the window which ends at `now`, as far as we charged them.
+    fn charged(&self, window: usize, key: u64, now: Nanos, reach: Nanos) -> u64 {
+        let entries = self.entries.iter();
+        entries
+            .filter(|entry| (entry.window, entry.key) == (window, key) && entry.at + reach > now)
+            .map(|entry| entry.units)
+            .sum()
+    }
+
+    fn held(&self, window: usize, key: u64) -> u64 {
+        units(self.permits.iter().flatten(), window, key)
+    }
+
+    fn cost(&self, raw: &[(usize, u64, u32)]) -> Cost {
+        raw.iter()
+            .map(|&(window, key, units)| {
+                let window = window % self.windows.len();
+                let limit = self.windows[window].limit;
+                let key = if self.windows[window].keyed { key } else { 0 };
+                Charge {
+                    window,
+                    key,
+                    units: units % (limit + 1),
+                }
+            })
+            .collect()
+    }
+
+    fn apply(&mut self, op: &Op) {
+        let now = self.now();
+        match op {
+            Op::Step(by) => {
+                self.clock = self.clock.saturating_add_signed(*by);
+                return;
+            }
+            Op::Turn => self.state.turn(now),
+            Op::Ask {
+                cost,
+                class,
+                deadline,
+            } => self.ask(now, cost, *class, *deadline),
+            Op::Commit(which) => self.commit(now, *which),
+            Op::Drop(which) => {
+                if let Some(index) = pick(*which, self.permits.len()) {
+                    let cost = self.permits.swap_remove(index);
+                    self.state.give_back(now, &cost);
+                }
+            }
+            Op::Refund(which) => self.refund(now, *which),
+            Op::Settle(which, cost) => self.settle(now, *which, cost),
+            Op::Observe(which, window, used) => self.observe(now, *which, *window, *used),
+            Op::Abandon(which) => {
+                if let Some(index) = pick(*which, self.waiting.len()) {
+                    let waiter = self.waiting.remove(index);
+                    self.state.abandon(now, waiter.seq);
+                }
+            }
+            Op::Raise(which, class) => {
+                if let Some(index) = pick(*which, self.waiting.len()) {
+                    self.waiting[index].class.raise(Class::ALL[*class]);
+                    self.state.turn(now);
+                }
+            }
+            Op::Pause(length) => self.state.pause(now, now + length, Pause::Manual),
+            Op::Resume => self.state.resume(now),
+        }
+        self.harvest(now);
+        self.judge(now);
+    }
+
+    fn ask(&mut self, now: Nanos, raw: &[(usize, u64, u32)], class: usize, deadline: Option<u64>) {
+        let cost = self.cost(raw);
+        let checked = self.state.windows.check(&cost);
+        let too_large = cost
+            .iter()
+            .any(|charge| units(&cost, charge.window, charge.key) > self.limit(charge.window));
+        assert_eq!(checked.is_err(), too_large);
+        let Ok(cost) = checked else {
+            self.state.refuse_always();
+            return;
+        };
+        let class = ClassCell::new(Class::ALL[class]);
+        let deadline = deadline.map(|after| now + after);
+        let ask = Ask {
+            cost: cost.clone(),
+            class: class.clone(),
+            deadline,
+        };
+        let waiter = Waiting {
+            seq: u64::MAX,
+            cost: cost.clone(),
+            class,
+            deadline,
+        };
+        // A turn of the queue comes first, as when somebody else asks.
+        if deadline.is_none() && self.state.grant_without_clock(&cost) {
+            self.granted(now, &[waiter]);
+            return;
+        }
+        match self.state.grant_now(now, &ask) {
+            Ok(()) => {
+                self.harvest(now);
+                self.granted(now, &[waiter]);
+            }
+            Err(placement) => {
+                self.harvest(now);
+                assert!(placement.at > now || deadline.is_some_and(|deadline| deadline < now));
+                let full = self.waiting.len() >= self.state.max_queue;
+                match self
+                    .state
+                    .enqueue(now, ask, placement, Waker::noop().clone())
+                {
+                    Ok(seq) => self.waiting.push(Waiting { seq, ..waiter }),
+                    Err(Rejected::Full { .. }) => assert!(full),
+                    Err(Rejected::TooLate { retry_in, .. } | Rejected::Paused { retry_in }) => {
+                        let at = now + u64::try_from(retry_in.as_nanos()).unwrap();
+                        assert!(deadline.is_some_and(|deadline| at > deadline || deadline < now));
+                    }
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }
+    }
+
+    /// Fetches all answers.
+    fn harvest(&mut self, now: Nanos) {
+        let mut granted = Vec::new();
+        let mut waiting = Vec::new();
+        for waiter in std::mem::take(&mut self.waiting) {
+            match self.state.poll(waiter.seq, Waker::noop()).0 {
+                Poll::Granted(cost) => {
+                    assert_eq!(cost, waiter.cost);
+                    assert!(
+                        waiter.deadline.is_none_or(|deadline| deadline >= now),
+                        "granted too late"
+                    );
+                    granted.push(waiter);
+                }
+                Poll::Refused(Rejected::TooLate { .. }) => {
+                    assert!(
+                        waiter.deadline.is_some_and(|deadline| deadline < now),
+                        "refused too early"
+                    );
+                }
+                Poll::Refused(Rejected::Paused { .. }) => assert!(waiter.deadline.is_some()),
+                Poll::Refused(Rejected::Full { .. }) => {
+                    assert!(waiter.class.get() < Class::Critical)
+                }
+                Poll::Refused(other) => panic!("{other}"),
+                Poll::Waiting => waiting.push(waiter),
+            }
+        }
+        self.waiting = waiting;
+        self.granted(now, &granted);
+    }
+
+    /// Takes grants over, and asks of each whether it may have been given.
+    fn granted(&mut self, now: Nanos, granted: &[Waiting]) {
+        assert!(
+            granted.is_empty() || self.state.paused(now).is_none(),
+            "granted in a pause"
+        );
+        self.permits
+            .extend(granted.iter().map(|waiter| waiter.cost.clone()));
+        for waiter in granted {
+            for charge in &waiter.cost {
+                let (window, key) = (charge.window, charge.key);
+                let used =
+                    self.charged(window, key, now, self.horizon(window)) + self.held(window, key);
+                assert!(
+                    used <= self.limit(window),
+                    "window {window} holds {used} at {now}"
+                );
+                // Nobody who came first is delayed: what they wait for is left free.
+                let first = self
+                    .waiting
+                    .iter()
+                    .filter(|other| is_ahead(other, waiter))
+                    .flat_map(|other| &other.cost);
+                let claimed = units(first, window, key);
+                assert!(
+                    used + claimed <= self.limit(window),
+                    "somebody was overtaken at {now}"
+                );
+            }
+        }
+    }
+
+    fn commit(&mut self, now: Nanos, which: usize) {
+        if let Some(index) = pick(which, self.permits.len()) {
+            let cost = self.permits.swap_remove(index);
+            self.state.commit(now, &cost);
+            let spent = self.spent.len();
+            self.entries.extend(cost.iter().map(|charge| Entry {
+                at: now,
+                window: charge.window,
+                key: charge.key,
+                units: u64::from(charge.units),
+                spent,
+            }));
+            self.spent.push(Spent { at: now, cost });
+        }
+    }
+
+    fn commit_all(&mut self, now: Nanos) {
+        while !self.permits.is_empty() {
+            self.commit(now, 0);
+        }
+    }
+
+    fn refund(&mut self, now: Nanos, which: usize) {
+        if let Some(index) = pick(which, self.spent.len()) {
+            let Spent { at, cost } = self.spent[index].clone();
+            self.state.refund(now, at, &cost);
+            self.spent[index].cost = Cost::new();
+            self.entries.retain(|entry| entry.spent != index);
+        }
+    }
+
+    fn settle(&mut self, now: Nanos, which: usize, actual: &[(usize, u64, u32)]) {
+        let Some(index) = pick(which, self.spent.len()) else {
+            return;
+        };
+        let actual = self.cost(actual);
+        let Spent { at, mut cost } = self.spent[index].clone();
+        // An expired charge is not corrected: on neither side.
+        let live = (0..self.windows.len()).all(|window| at + self.horizon(window) > now);
+        if !live {
+            return;
+        }
+        for charge in &actual {
+            self.surprised |=
+                units(&actual, charge.window, charge.key) > units(&cost, charge.window, charge.key);
+        }
+        self.state.settle(now, at, &mut cost, &actual);
+        self.spent[index].cost = cost;
+        self.entries.retain(|entry| entry.spent != index);
+        self.entries.extend(actual.iter().map(|charge| Entry {
+            at,
+            window: charge.window,
+            key: charge.key,
+            units: u64::from(charge.units),
+            spent: index,
+        }));
+    }
+
+    fn observe(&mut self, now: Nanos, which: usize, window: usize, used: u32) {
+        let Some(index) = pick(which, self.spent.len()) else {
+            return;
+        };
+        let window = window % self.windows.len();
+        if self.windows[window].keyed {
+            return;
+        }
+        let used = used % (self.windows[window].limit + 2);
+        let at = self.spent[index].at;
+        let before = self.state.windows.snapshot(now)[window].used;
+        self.state.observe(now, at, window, 0, used);
+        self.foreign = true;
+        let after = self.state.windows.snapshot(now)[window].used;
+        assert!(after >= before, "a server's count lowered what we know");
+        if at + self.horizon(window) > now && self.cell(window) == 0 {
+            let guard = u64::try_from(self.windows[window].guard.as_nanos()).unwrap();
+            let entries = self.entries.iter();
+            let later = entries.filter(|entry| entry.window == window && entry.at > at + guard);
+            let known = u64::from(used)
+                + later.map(|entry| entry.units).sum::<u64>()
+                + self.held(window, 0);
+            // A surprise may be filed with a later commit, and is then taken for later.
+            assert!(
+                after == before.max(known) || (self.surprised && after > known),
+                "{after} is neither {before} nor {known}"
+            );
+        }
+    }
+
+    /// What must hold at every instant.
+    fn judge(&mut self, now: Nanos) {
+        let counts = self.state.counts;
+        let queued = u64::try_from(self.state.queue.len()).unwrap();
+        assert_eq!(
+            counts.asked,
+            counts.granted + counts.rejected + counts.abandoned + queued
+        );
+        let held = u64::try_from(self.permits.len()).unwrap();
+        assert_eq!(counts.granted, counts.committed + counts.returned + held);
+        assert_eq!(self.waiting.len(), self.state.queue.len());
+        assert!(self.waiting.len() <= self.state.max_queue);
+        self.state.turn(now);
+        self.harvest(now);
+        assert_eq!(
+            self.state.due.is_some(),
+            !self.waiting.is_empty(),
+            "when to look again"
+        );
+        if !self.foreign {
+            self.judge_use(now);
+            self.judge_idleness(now);
+        }
+    }
+
+    /// Nothing leaks: what is in use is what was charged and not given back.
+    fn judge_use(&mut self, now: Nanos) {
+        for (window, seen) in self.state.windows.snapshot(now).into_iter().enumerate() {
+            let keys = if self.windows[window].keyed {
+                0..4
+            } else {
+                0..1
+            };
+            let used = |reach: Nanos| {
+                let keys = keys.clone();
+                keys.map(|key| self.charged(window, key, now, reach) + self.held(window, key))
+                    .max()
+                    .unwrap_or(0)
+            };
+            let horizon = self.horizon(window);
+            assert!(
+                seen.used >= used(horizon),
+                "window {window} forgot something"
+            );
+            // A surprise may be filed with the next commit, and so count longer.
+            assert!(
+                self.surprised || seen.used <= used(horizon + self.cell(window)),
+                "window {window} keeps something"
+            );
+        }
+    }
+
+    /// Nobody waits for nothing: each waiter finds a window without room for it, once those ahead
+    /// of it are served. Asked after a turn of the queue, where use is known exactly.
+    fn judge_idleness(&self, now: Nanos) {
+        let exact = self
+            .windows
+            .iter()
+            .all(|window| window.cell() == Duration::ZERO);
+        if !exact || self.surprised || self.state.paused(now).is_some() {
+            return;
+        }
+        for waiter in &self.waiting {
+            let blocked = waiter.cost.iter().any(|charge| {
+                let (window, key) = (charge.window, charge.key);
+                let first = self
+                    .waiting
+                    .iter()
+                    .filter(|other| is_ahead(other, waiter))
+                    .flat_map(|other| &other.cost);
+                let taken =
+                    self.charged(window, key, now, self.horizon(window)) + self.held(window, key);
+                taken + units(first, window, key) + u64::from(charge.units) > self.limit(window)
+            });
+            assert!(blocked, "{waiter:?} waits for nothing at {now}");
+        }
+    }
+
+    /// Serves everyone who is left, by the limiter's own idea of when to look again.
+    fn drain(&mut self) {
+        let now = self.now();
+        self.state.resume(now);
+        self.harvest(now);
+        for _ in 0..10_000 {
+            let now = self.now();
+            self.commit_all(now);
+            if self.waiting.is_empty() {
+                return;
+            }
+            let due = self.state.due.expect("somebody waits, so something is due");
+            self.clock = self.clock.max(due);
+            let now = self.now();
+            self.state.turn(now);
+            self.harvest(now);
+            self.judge(now);
+        }
+        panic!("{} wait for ever", self.waiting.len());
+    }
+
+    /// The whole history: no window, wherever it begins, holds more than the limit.
+    fn judge_history(&self) {
+        for begin in &self.entries {
+            let (window, key) = (begin.window, begin.key);
+            let inside = self.entries.iter().filter(|entry| {
+                (entry.window, entry.key) == (window, key)
+                    && entry.at >= begin.at
+                    && entry.at < begin.at + self.horizon(window)
+            });
+            let sum: u64 = inside.map(|entry| entry.units).sum();
+            assert!(
+                sum <= self.limit(window),
+                "{sum} units of window {window} from {}",
+                begin.at
+            );
+        }
+    }
+}
+
+fn is_ahead(other: &Waiting, waiter: &Waiting) -> bool {
+    let (theirs, ours) = (other.class.get(), waiter.class.get());
+    theirs > ours || (theirs == ours && other.seq < waiter.seq)
+}
+
+fn units<'a>(charges: impl IntoIterator<Item = &'a Charge>, window: usize, key: u64) -> u64 {
+    charges
+        .into_iter()
+        .filter(|charge| (charge.window, charge.key) == (window, key))
+        .map(|charge| u64::from(charge.units))
+        .sum()
+}
+
+fn pick(which: usize, len: usize) -> Option<usize> {
+    (len > 0).then(|| which % len.max(1))
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    let limit = prop_oneof![4 => 1..20_u32, 1 => 600..700_u32];
+    (
+        limit,
+        1..2_000_u64,
+        prop_oneof![Just(0), 1..300_u64],
+        any::<bool>(),
+    )
+        .prop_map(|(limit, per, guard, keyed)| {
+            let window = Window::sliding("w", limit, Duration::from_nanos(per))
+                .guard(Duration::from_nanos(guard));
+            if keyed { window.keyed() } else { window }
+        })
+}
+
+fn charges() -> impl Strategy<Value = Vec<(usize, u64, u32)>> {
+    prop::collection::vec((0..3_usize, 0..4_u64, any::<u32>()), 0..4)
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let index = any::<usize>;
+    prop_oneof![
+        6 => prop_oneof![8 => 0..300_i64, 2 => 0..5_000_i64, 1 => -500..0_i64].prop_map(Op::Step),
+        8 => (charges(), 0..4_usize, prop::option::of(0..3_000_u64))
+            .prop_map(|(cost, class, deadline)| Op::Ask { cost, class, deadline }),
+        2 => Just(Op::Turn),
+        6 => index().prop_map(Op::Commit),
+        1 => index().prop_map(Op::Drop),
+        1 => index().prop_map(Op::Refund),
+        1 => (index(), charges()).prop_map(|(which, cost)| Op::Settle(which, cost)),
+        1 => (index(), 0..3_usize, any::<u32>()).prop_map(|(which, window, used)| Op::Observe(which, window, used)),
+        1 => index().prop_map(Op::Abandon),
+        1 => (index(), 0..4_usize).prop_map(|(which, class)| Op::Raise(which, class)),
+        1 => (0..2_000_u64).prop_map(Op::Pause),
+        1 => Just(Op::Resume),
+    ]
+}
+
+/// A window that remembers each commit, so that its future is known exactly.
+fn exact_window() -> impl Strategy<Value = Window> {
+    window().prop_map(|window| Window {
+        limit: window.limit % 64 + 1,
+        ..window
+    })
+}
+
+/// What leaves the future certain: nobody gives up, and nothing is paused.
+fn certain_op() -> impl Strategy<Value = Op> {
+    op().prop_map(|op| match op {
+        Op::Ask { cost, class, .. } => Op::Ask {
+            cost,
+            class,
+            deadline: None,
+        },
+        Op::Settle(..) | Op::Observe(..) | Op::Pause(_) => Op::Turn,
+        op => op,
+    })
+}
+
+/// Only what cannot charge more than was granted.
+fn honest(op: &Op) -> bool {
+    !matches!(op, Op::Settle(..) | Op::Observe(..))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Every law at once, over everything that can happen.
+    #[test]
+    fn any_history_keeps_every_law(
+        windows in prop::collection::vec(window(), 1..4),
+        max_queue in 0..20_usize,
+        ops in prop::collection::vec(op(), 1..120),
+    ) {
+        let mut world = World::new(windows, max_queue);
+        for op in &ops {
+            world.apply(op);
+        }
+        world.drain();
+        if !world.surprised && !world.foreign {
+            world.judge_history();
+        }
+    }
+
+    /// Without surprises from the server, the history as a whole never exceeds a limit.
+    #[test]
+    fn no_window_of_any_honest_history_holds_more_than_its_limit(
+        windows in prop::collection::vec(window(), 1..4),
+        ops in prop::collection::vec(op().prop_filter("honest", honest), 1..160),
+    ) {
+        let mut world = World::new(windows, 1_000);
+        for op in &ops {
+            world.apply(op);
+        }
+        world.drain();
+        world.judge_history();
+    }
+
+    /// The forecast is the truth: a nanosecond earlier is too early, then is in time. For whoever
+    /// keeps its place in the queue, and for the last of all even if it goes and comes back.
+    #[test]
+    fn a_refusal_names_the_first_instant_that_would_do(
+        windows in prop::collection::vec(exact_window(), 1..4),
+        ops in prop::collection::vec(certain_op(), 1..80),
+        cost in charges(),
+        class in 0..4_usize,
+        stays in any::<bool>(),
+    ) {
+        let mut world = World::new(windows, 1_000);
+        for op in &ops {
+            world.apply(op);
+        }
+        let cost = world.cost(&cost);
+        let Ok(cost) = world.state.windows.check(&cost) else {
+            return Ok(());
+        };
+        let class = if stays { Class::ALL[class] } else { Class::Low };
+        let ask = Ask { cost: cost.clone(), class: class.into(), deadline: None };
+        let mut now = world.now();
+        world.commit_all(now);
+        let Err(placement) = world.state.grant_now(now, &ask) else {
+            return Ok(());
+        };
+        prop_assert!(placement.at > now);
+        let seq = stays.then(|| {
+            world.state.enqueue(now, ask.clone(), placement, Waker::noop().clone()).expect("no deadline, no bound")
+        });
+        world.harvest(now);
+        world.commit_all(now);
+        world.state.turn(now);
+        while let Some(due) = world.state.due.filter(|due| *due < placement.at) {
+            now = world.state.at(due);
+            world.state.turn(now);
+            world.harvest(now);
+            world.commit_all(now);
+            world.state.turn(now);
+        }
+        for (at, granted) in [(placement.at - 1, false), (placement.at, true)] {
+            now = world.state.at(at);
+            let found = match seq {
+                Some(seq) => {
+                    world.state.turn(now);
+                    matches!(world.state.poll(seq, Waker::noop()).0, Poll::Granted(_))
+                }
+                None => world.state.grant_now(now, &ask).is_ok(),
+            };
+            prop_assert_eq!(found, granted, "at {}, of {}", at, placement.at);
+            world.harvest(now);
+            world.commit_all(now);
+        }
+    }
+}
