@@ -313,3 +313,56 @@ fn innermost(error: &io::Error) -> &io::Error {
         None => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn io_kinds_map_to_kinds() {
+        for (io, kind) in [
+            (io::ErrorKind::ConnectionReset, Kind::Reset),
+            (io::ErrorKind::BrokenPipe, Kind::Reset),
+            (io::ErrorKind::UnexpectedEof, Kind::Closed),
+            (io::ErrorKind::InvalidInput, Kind::Protocol),
+            (io::ErrorKind::InvalidData, Kind::Protocol),
+        ] {
+            assert_eq!(Error::from_io(&io.into(), true).kind(), kind, "{io:?}");
+            let nested = io::Error::other(io::Error::from(io));
+            assert_eq!(Error::from_io(&nested, true).kind(), kind, "nested {io:?}");
+        }
+    }
+
+    #[test]
+    fn connect_errors_are_never_sent() {
+        for (error, kind) in [
+            (io::ErrorKind::ConnectionRefused.into(), Kind::Connect),
+            (io::ErrorKind::TimedOut.into(), Kind::ConnectTimeout),
+            // an end in the handshake is worth another attempt; a certificate is not
+            (
+                io::Error::other(io::Error::from(io::ErrorKind::UnexpectedEof)),
+                Kind::Connect,
+            ),
+            (
+                io::Error::other(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    rustls::Error::DecryptError,
+                )),
+                Kind::Tls,
+            ),
+        ] {
+            let mapped = Error::from_connect(&error);
+            assert_eq!((mapped.kind(), mapped.sent()), (kind, false), "{error:?}");
+        }
+        let lookup = LookupError(io::ErrorKind::NotFound.into());
+        assert_eq!(Error::from_connect(&lookup).kind(), Kind::Dns);
+    }
+
+    #[test]
+    fn texts_inside_lower_errors_are_not_kept() {
+        let lower = io::Error::new(io::ErrorKind::ConnectionReset, "canary");
+        let error = Error::from_io(&io::Error::other(lower), true);
+        assert!(!format!("{error:?}").contains("canary"));
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}

@@ -104,3 +104,75 @@ async fn acquire(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Err
 fn full() -> Error {
     Error::unsent(Kind::PoolFull)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn poll_once<F: Future>(future: &mut std::pin::Pin<Box<F>>) -> Option<F::Output> {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match future.as_mut().poll(&mut cx) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn places_are_given_in_order_of_arrival() {
+        let gate = Gate::new(1, 10);
+        let host = Arc::new(Semaphore::new(1));
+        let held = poll_once(&mut Box::pin(gate.admit(&host)))
+            .unwrap()
+            .unwrap();
+        let (mut first, mut second) = (Box::pin(gate.admit(&host)), Box::pin(gate.admit(&host)));
+        assert!(poll_once(&mut first).is_none() && poll_once(&mut second).is_none());
+        assert_eq!((gate.in_flight(), gate.waiting()), (1, 2));
+
+        drop(held);
+
+        assert!(poll_once(&mut second).is_none());
+        let newcomer = poll_once(&mut Box::pin(gate.admit(&host)));
+        assert!(
+            newcomer.is_none(),
+            "a newcomer does not pass those who wait"
+        );
+        assert!(poll_once(&mut first).is_some());
+    }
+
+    #[test]
+    fn waiting_for_the_common_cap_holds_the_hosts_place_and_gives_it_back() {
+        let gate = Gate::new(1, 10);
+        let (one, two) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(1)));
+        let _held = poll_once(&mut Box::pin(gate.admit(&one))).unwrap().unwrap();
+        let mut waiting = Box::pin(gate.admit(&two));
+        assert!(poll_once(&mut waiting).is_none());
+        assert_eq!((two.available_permits(), gate.waiting()), (0, 1));
+
+        drop(waiting);
+
+        assert_eq!(
+            (two.available_permits(), gate.waiting(), gate.in_flight()),
+            (1, 0, 1)
+        );
+    }
+
+    #[test]
+    fn queue_is_bounded() {
+        let gate = Gate::new(1, 1);
+        let host = Arc::new(Semaphore::new(1));
+        let _held = poll_once(&mut Box::pin(gate.admit(&host)))
+            .unwrap()
+            .unwrap();
+        let mut waiting = Box::pin(gate.admit(&host));
+        assert!(poll_once(&mut waiting).is_none());
+
+        let refused = poll_once(&mut Box::pin(gate.admit(&host)))
+            .unwrap()
+            .unwrap_err();
+
+        assert_eq!(
+            (refused.kind(), refused.sent(), gate.waiting()),
+            (Kind::PoolFull, false, 1)
+        );
+    }
+}

@@ -94,11 +94,19 @@ impl Target {
         request: Request<Bytes>,
         user_agent: &HeaderValue,
     ) -> Request<Full<Bytes>> {
+        // RFC 9110 §8.6: without it some servers answer 411; hyper writes it for bodies only
+        let empty_content = request.body().is_empty()
+            && [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
         let mut request = request.map(Full::new);
         *request.version_mut() = http::Version::HTTP_11;
         let headers = request.headers_mut();
         // what can be decoded is this client's business; the decoder writes the header
         headers.remove(ACCEPT_ENCODING);
+        if empty_content {
+            headers
+                .entry(CONTENT_LENGTH)
+                .or_insert(HeaderValue::from_static("0"));
+        }
         headers
             .entry(USER_AGENT)
             .or_insert_with(|| user_agent.clone());
@@ -168,7 +176,34 @@ fn invalid(why: &'static str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Whatever the address: no panic, and an error repeats neither path nor query.
+        #[test]
+        fn any_address_is_taken_or_refused(
+            scheme in "(https?|ftp|[a-z]{1,5})",
+            authority in "[-a-zA-Z0-9.:@\\[\\]]{0,24}",
+            rest in "[a-z]{0,6}",
+        ) {
+            if let Ok(request) = Request::get(format!("{scheme}://{authority}/canary{rest}?canary=1")).body(Bytes::new()) {
+                match Target::of(&request, false) {
+                    Ok(target) => {
+                        let sent = target.prepare(request, &HeaderValue::from_static("agent"));
+                        prop_assert!(sent.headers().contains_key(HOST));
+                        prop_assert!(!target.dial.to_string().contains("canary"));
+                    }
+                    Err(error) => {
+                        prop_assert!(!error.sent());
+                        let text = format!("{error} {error:?}");
+                        prop_assert!(!text.contains("canary"));
+                    }
+                }
+            }
+        }
+    }
 
     fn target(uri: &str) -> Result<Target, Error> {
         Target::of(&Request::get(uri).body(Bytes::new()).unwrap(), false)

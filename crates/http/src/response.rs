@@ -12,7 +12,6 @@ use crate::error::Error;
 /// The head of a response, and its body still on the wire.
 ///
 /// Holds the connection and its place under the caps until the body has ended or is dropped.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Response {
     /// The status. A 3xx is an answer like any other: redirects are never followed.
@@ -53,6 +52,19 @@ impl Response {
             first_byte,
             loopback,
         })
+    }
+}
+
+/// Prints the number of headers, not their values: they may hold cookies.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("headers", &self.headers.len())
+            .field("body", &self.body)
+            .field("first_byte", &self.first_byte)
+            .field("loopback", &self.loopback)
+            .finish()
     }
 }
 

@@ -128,3 +128,60 @@ impl<T: Write + Unpin> Write for Tap<T> {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use hyper::rt::ReadBuf;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    async fn read(tap: &mut Tap<TokioIo<tokio::io::DuplexStream>>) {
+        let mut bytes = [0; 8];
+        poll_fn(|cx| Pin::new(&mut *tap).poll_read(cx, ReadBuf::new(&mut bytes).unfilled()))
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn meter_sees_the_first_byte_leave_and_the_first_byte_arrive() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let (mut tap, meter) = Tap::new(TokioIo::new(near));
+        meter.begin();
+        assert_eq!((meter.written(), meter.first_byte()), (false, None));
+
+        poll_fn(|cx| Pin::new(&mut tap).poll_write(cx, b"request"))
+            .await
+            .unwrap();
+        assert!(meter.written());
+
+        let start = Instant::now();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        far.write_all(b"a").await.unwrap();
+        read(&mut tap).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        far.write_all(b"b").await.unwrap();
+        read(&mut tap).await;
+        assert_eq!(meter.first_byte().unwrap() - start, Duration::from_secs(1));
+
+        meter.begin();
+        assert_eq!((meter.written(), meter.first_byte()), (false, None));
+    }
+
+    #[tokio::test]
+    async fn nothing_written_is_not_written() {
+        let (near, _far) = tokio::io::duplex(64);
+        let (mut tap, meter) = Tap::new(TokioIo::new(near));
+        poll_fn(|cx| Pin::new(&mut tap).poll_flush(cx))
+            .await
+            .unwrap();
+        poll_fn(|cx| Pin::new(&mut tap).poll_write(cx, b""))
+            .await
+            .unwrap();
+        assert!(!meter.written());
+    }
+}

@@ -1,0 +1,301 @@
+//! Bodies: truncated, too large, compressed, bombs.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::BodyExt;
+use robust_http::{Client, Kind};
+use tokio::io::AsyncWriteExt;
+
+use crate::server::{Server, Step, client, ok, raw, read_head, what, within};
+
+const LIMIT: usize = 10_000;
+
+fn small() -> Client {
+    Client::builder().max_body(LIMIT).build().unwrap()
+}
+
+fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(data).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn encoded(coding: &str, body: &[u8]) -> Step {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    raw([head.as_bytes(), body].concat())
+}
+
+fn chunked(body: &[u8]) -> Vec<u8> {
+    let mut bytes = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    for chunk in body.chunks(1_000) {
+        bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        bytes.extend_from_slice(chunk);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"0\r\n\r\n");
+    bytes
+}
+
+#[tokio::test]
+async fn body_at_the_cap_passes_and_one_byte_more_does_not() {
+    for framing in [crate::server::ok_bytes, chunked] {
+        for (size, passes) in [
+            (0, true),
+            (LIMIT - 1, true),
+            (LIMIT, true),
+            (LIMIT + 1, false),
+            (LIMIT * 20, false),
+        ] {
+            let server =
+                Server::scripted([Step::Request, raw(framing(&vec![b'x'; size])), Step::Hang])
+                    .await;
+            let client = small();
+            let result = within("a result", client.fetch(server.get(), None)).await;
+            if passes {
+                assert_eq!(result.unwrap().body.len(), size);
+            } else {
+                assert_eq!(
+                    what(result),
+                    (Kind::BodyTooLarge { limit: LIMIT }, true),
+                    "{size}"
+                );
+                // the rest is not read
+                server.seen.wait_until_closed().await;
+            }
+            assert_eq!(client.stats().in_flight, 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn announced_length_over_the_cap_is_refused_before_the_body() {
+    let server = Server::scripted([
+        Step::Request,
+        raw("HTTP/1.1 200 OK\r\ncontent-length: 10001\r\n\r\n"),
+        Step::Hang,
+    ])
+    .await;
+
+    let result = within("an error", small().send(server.get(), None)).await;
+
+    assert_eq!(what(result), (Kind::BodyTooLarge { limit: LIMIT }, true));
+}
+
+#[tokio::test]
+async fn truncated_bodies_are_errors() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\n12345",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n12345\r\n",
+    ] {
+        let server = Server::scripted([Step::Request, raw(answer)]).await;
+        let client = client();
+        assert_eq!(
+            what(client.fetch(server.get(), None).await),
+            (Kind::Closed, true),
+            "{answer:?}"
+        );
+        assert_eq!((client.stats().in_flight, client.stats().idle), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn reset_in_the_body_is_a_reset() {
+    let server = Server::scripted([
+        Step::Request,
+        raw("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345"),
+        Step::Reset,
+    ])
+    .await;
+
+    // the reset may overtake the head: then it is seen while waiting for that
+    assert_eq!(
+        what(client().fetch(server.get(), None).await),
+        (Kind::Reset, true)
+    );
+}
+
+#[tokio::test]
+async fn body_that_ends_with_the_connection_is_read_to_its_end() {
+    let server = Server::scripted([Step::Request, raw("HTTP/1.1 200 OK\r\n\r\nold style")]).await;
+    let client = client();
+
+    assert_eq!(
+        client.fetch(server.get(), None).await.unwrap().body,
+        "old style"
+    );
+    assert_eq!(client.stats().idle, 0);
+}
+
+#[tokio::test]
+async fn gzip_is_decoded_and_its_headers_are_gone() {
+    for coding in ["gzip", "GZIP", "x-gzip"] {
+        let server = Server::scripted([
+            Step::Request,
+            encoded(coding, &gzip(b"{\"a\":1}")),
+            Step::Again,
+        ])
+        .await;
+        let client = client();
+        for _ in 0..2 {
+            let answer = client.fetch(server.get(), None).await.unwrap();
+            assert_eq!(answer.body, "{\"a\":1}");
+            assert!(
+                !answer.headers.contains_key("content-encoding")
+                    && !answer.headers.contains_key("content-length")
+            );
+        }
+        assert_eq!(
+            server.seen.accepted(),
+            1,
+            "a decoded body gives its connection back"
+        );
+    }
+}
+
+#[tokio::test]
+async fn cap_counts_decompressed_bytes() {
+    for (size, passes) in [(LIMIT, true), (LIMIT + 1, false)] {
+        let server = Server::scripted([
+            Step::Request,
+            encoded("gzip", &gzip(&vec![0; size])),
+            Step::Hang,
+        ])
+        .await;
+        let result = within("a result", small().fetch(server.get(), None)).await;
+        match result {
+            Ok(answer) => assert!(passes && answer.body.len() == size),
+            Err(error) => assert!(
+                !passes && error.kind() == Kind::BodyTooLarge { limit: LIMIT },
+                "{error:?}"
+            ),
+        }
+    }
+}
+
+#[tokio::test]
+async fn gzip_bomb_stops_at_the_cap() {
+    // 64 MiB in 64 kB; what is decompressed is never more than the cap and one chunk
+    let bomb = gzip(&vec![0; 64 << 20]);
+    assert!(bomb.len() < 100_000);
+    let client = Client::builder().max_body(1 << 20).build().unwrap();
+    let server = Server::scripted([Step::Request, encoded("gzip", &bomb), Step::Hang]).await;
+
+    let mut body = client.send(server.get(), None).await.unwrap().body;
+    let mut read = 0;
+    let error = loop {
+        match body.frame().await.expect("the bomb does not end by itself") {
+            Ok(frame) => read += frame.into_data().unwrap().len(),
+            Err(error) => break error,
+        }
+    };
+
+    assert_eq!(error.kind(), Kind::BodyTooLarge { limit: 1 << 20 });
+    assert!(read <= 1 << 20, "{read} bytes were handed out");
+    assert!(
+        body.frame().await.is_none(),
+        "after an error the body is at its end"
+    );
+    assert_eq!(client.stats().in_flight, 0);
+}
+
+/// Members that decompress to nothing: no decompressed byte ever counts, so the wire has to.
+#[tokio::test]
+async fn endless_empty_gzip_members_stop_at_the_cap() {
+    let member = gzip(b"");
+    let server = Server::serve(move |_, mut stream, _| {
+        let member = member.clone();
+        async move {
+            read_head(&mut stream).await;
+            let head =
+                "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n";
+            if stream.write_all(head.as_bytes()).await.is_err() {
+                return;
+            }
+            let chunk = [
+                format!("{:x}\r\n", member.len()).as_bytes(),
+                &member,
+                b"\r\n",
+            ]
+            .concat();
+            while stream.write_all(&chunk).await.is_ok() {}
+        }
+    })
+    .await;
+
+    let result = within("an error", small().fetch(server.get(), None)).await;
+
+    let (kind, sent) = what(result);
+    assert!(
+        matches!(kind, Kind::BodyTooLarge { .. } | Kind::Decompression) && sent,
+        "{kind:?}"
+    );
+}
+
+#[tokio::test]
+async fn broken_compression_is_told_from_a_broken_connection() {
+    let good = gzip(&[b'x'; 5_000]);
+    let mut flipped = good.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0xff;
+    let cut = &good[..good.len() - 6];
+    for body in [b"this is no gzip".as_slice(), &flipped, cut] {
+        let server = Server::scripted([Step::Request, encoded("gzip", body), Step::Hang]).await;
+        let client = client();
+        let result = within("an error", client.fetch(server.get(), None)).await;
+        assert_eq!(what(result), (Kind::Decompression, true));
+        assert_eq!(client.stats().in_flight, 0);
+    }
+
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+        good.len()
+    );
+    let server = Server::scripted([Step::Request, raw([head.as_bytes(), cut].concat())]).await;
+    assert_eq!(
+        what(client().fetch(server.get(), None).await),
+        (Kind::Closed, true)
+    );
+}
+
+#[tokio::test]
+async fn coding_that_was_not_asked_for_is_an_error() {
+    for coding in ["br", "deflate", "gzip, gzip", "zstd"] {
+        let server = Server::scripted([Step::Request, encoded(coding, b"abc"), Step::Hang]).await;
+        assert_eq!(
+            what(client().fetch(server.get(), None).await),
+            (Kind::Decompression, true),
+            "{coding}"
+        );
+    }
+    let server = Server::scripted([Step::Request, encoded("identity", b"abc")]).await;
+    assert_eq!(
+        client().fetch(server.get(), None).await.unwrap().body,
+        "abc"
+    );
+}
+
+#[tokio::test]
+async fn body_streams_frame_by_frame() {
+    let server = Server::scripted([
+        Step::Request,
+        raw("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nabc"),
+        Step::Request,
+        ok(b"never read"),
+    ])
+    .await;
+    let mut response = client().send(server.get(), None).await.unwrap();
+
+    // the second half never comes, yet the first one is here
+    let first = within("a frame", response.body.frame())
+        .await
+        .unwrap()
+        .unwrap();
+
+    assert_eq!(first.into_data().unwrap(), "abc");
+}

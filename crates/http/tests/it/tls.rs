@@ -1,0 +1,167 @@
+//! TLS: rustls with ring, roots of our choice, and errors that tell trust from transport.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use robust_http::{Client, Kind};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
+
+use crate::server::{Server, Step, client, get, ok_bytes, raw, what, within};
+
+/// A private authority.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub(crate) fn der(&self) -> Vec<u8> {
+        self.0.der().to_vec()
+    }
+
+    /// What a server of this name needs, offering these protocols.
+    pub(crate) fn acceptor(&self, name: &str, alpn: &[&[u8]]) -> TlsAcceptor {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec![name.to_owned()])
+            .unwrap()
+            .signed_by(&key, &self.0)
+            .unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+pub(crate) async fn encrypted(acceptor: TlsAcceptor) -> Server {
+    Server::serve(move |_, stream, seen| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            let mut head = Vec::new();
+            while let Ok(byte) = stream.read_u8().await {
+                head.push(byte);
+                if head.ends_with(b"\r\n\r\n") {
+                    seen.record(String::from_utf8(std::mem::take(&mut head)).unwrap());
+                    stream.write_all(&ok_bytes(b"secret")).await.unwrap();
+                    stream.flush().await.unwrap();
+                }
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+pub(crate) async fn encrypted_exchange_reuses_its_connection() {
+    let authority = Authority::new();
+    let server = encrypted(authority.acceptor("localhost", &[])).await;
+    let client = Client::builder()
+        .trust_only(authority.der())
+        .build()
+        .unwrap();
+    let url = format!("https://localhost:{}/", server.address.port());
+
+    for _ in 0..3 {
+        let answer = within("an answer", client.fetch(get(&url), None))
+            .await
+            .unwrap();
+        assert_eq!(answer.body, "secret");
+        assert!(answer.loopback);
+    }
+    assert_eq!(
+        (server.seen.accepted(), server.seen.requests().len()),
+        (1, 3)
+    );
+}
+
+#[tokio::test]
+async fn certificate_of_an_unknown_authority_is_refused() {
+    let server = encrypted(Authority::new().acceptor("localhost", &[])).await;
+    let url = format!("https://localhost:{}/", server.address.port());
+    let other = Client::builder()
+        .trust_only(Authority::new().der())
+        .build()
+        .unwrap();
+
+    // Mozilla's roots, and a private one that signed something else
+    for client in [client(), other] {
+        assert_eq!(
+            what(within("an error", client.fetch(get(&url), None)).await),
+            (Kind::Tls, false)
+        );
+    }
+    assert!(server.seen.requests().is_empty());
+}
+
+#[tokio::test]
+async fn certificate_of_another_host_is_refused() {
+    let authority = Authority::new();
+    let server = encrypted(authority.acceptor("exchange.example", &[])).await;
+    let client = Client::builder()
+        .trust_only(authority.der())
+        .build()
+        .unwrap();
+
+    let result = within(
+        "an error",
+        client.fetch(get(&format!("https://{}/", server.address)), None),
+    )
+    .await;
+
+    assert_eq!(what(result), (Kind::Tls, false));
+    assert!(server.seen.requests().is_empty());
+}
+
+#[tokio::test]
+async fn peer_that_does_not_speak_tls_is_a_tls_error() {
+    let server = Server::scripted([
+        raw("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"),
+        Step::Hang,
+    ])
+    .await;
+
+    let result = within(
+        "an error",
+        client().fetch(get(&format!("https://{}/", server.address)), None),
+    )
+    .await;
+
+    assert_eq!(what(result), (Kind::Tls, false));
+}
+
+/// Worth another attempt, unlike a certificate that is not trusted.
+#[tokio::test]
+async fn close_in_the_handshake_is_a_failed_connection() {
+    let server = Server::scripted(Vec::new()).await;
+
+    let result = within(
+        "an error",
+        client().fetch(get(&format!("https://{}/", server.address)), None),
+    )
+    .await;
+
+    assert_eq!(what(result), (Kind::Connect, false));
+}
+
+#[tokio::test]
+async fn no_process_wide_crypto_provider_is_installed() {
+    let _client = client();
+
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+}
