@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use robust_scheduler::{AddError, Job, JobId, RunError};
+use robust_scheduler::{AddError, Job, JobId, Phase, RunError};
 
 use crate::{DataManager, Priority, Query};
 
@@ -65,6 +65,7 @@ impl DataManager {
         };
         self.scheduler().add(
             Job::every(job.name, job.every)
+                .phase(Phase::Spread)
                 .priority(priority)
                 .group(group)
                 .run_at_start(job.at_start)

@@ -49,10 +49,6 @@ impl DataManager {
         }
     }
 
-    pub(crate) fn parts(&self) -> &Parts {
-        &self.parts
-    }
-
     /// State of one market. Await it, or set terms first: `manager.ticker("kraken", "BTC/USD").max_age(age).await`.
     pub fn ticker<E, S>(&self, exchange: E, symbol: S) -> Read<Ticker>
     where

@@ -38,6 +38,9 @@ impl<S> Layer<S> for AttemptLayer {
 /// The margin before the end of the whole call.
 const MARGIN: Duration = Duration::from_millis(1);
 
+/// How much later the client gives up by itself. It never comes to that: the attempt is dropped at its end.
+const BACKSTOP: Duration = Duration::from_secs(1);
+
 impl<S> Service<Call> for Attempt<S>
 where
     S: Service<Call, Error = Failed>,
@@ -56,8 +59,8 @@ where
         let start = Instant::now();
         let last = call.deadline.checked_sub(MARGIN).unwrap_or(call.deadline);
         let end = last.min(start + self.limit);
-        // The client ends a moment later: this timer speaks first and names the time that was given.
-        call.deadline = end + MARGIN;
+        // The client's own end is a backstop: this timer speaks first and names the time that was given.
+        call.deadline = end + BACKSTOP;
         let attempt = self.inner.call(call);
         Box::pin(async move {
             tokio::time::timeout_at(end, attempt)

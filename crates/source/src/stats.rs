@@ -115,8 +115,7 @@ impl Stats {
             Ok(_) => inner.counts.ok += 1,
             Err(error) => {
                 inner.counts.errors += 1;
-                inner.counts.rejected +=
-                    u64::from(error.judgement.is_none());
+                inner.counts.rejected += u64::from(error.judgement.is_none());
             }
         }
     }

@@ -8,12 +8,12 @@ use robust_data_manager::{DataJob, Priority, Query};
 /// Shorter times than the defaults, so that a minute shows failure and recovery.
 pub(super) const SETTINGS: &str = r#"
 timeout = "2s"
-max_timeout = "15s"
+max_timeout = "12s"
 retries = 2
 backoff_base = "250ms"
 backoff_max = "2s"
 breaker_failures = 3
-breaker_open = "10s"
+breaker_open = "20s"
 "#;
 
 /// One job of the plan.
