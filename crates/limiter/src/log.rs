@@ -290,11 +290,11 @@ mod tests {
             guard: 0,
         };
         let mut log = Log::default();
-        for at in 0..1_000_000 {
+        for at in (0..1_000_000).step_by(10) {
             log.add_foreign(at, 1, shape);
         }
         assert!(log.cells().len() <= 514, "{}", log.cells().len());
-        assert_eq!(log.used(), 1_000_000);
+        assert_eq!(log.used(), 100_000);
     }
 
     #[test]

@@ -457,3 +457,5 @@ fn wait(now: Nanos, placement: Placement) -> Duration {
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod properties;

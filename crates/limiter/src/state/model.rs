@@ -1,10 +1,8 @@
-//! Random histories of the pure core, judged by a model that shares nothing with it: a plain list
-//! of everything that was ever charged, searched from end to end for each question.
+//! The pure core beside a model that shares nothing with it: a plain list of everything that was
+//! ever charged, searched from end to end for each question.
 
 use std::task::Waker;
 use std::time::Duration;
-
-use proptest::prelude::*;
 
 use super::{Ask, Poll, State};
 use crate::log::Nanos;
@@ -35,8 +33,9 @@ struct Spent {
     cost: Cost,
 }
 
+/// What can happen.
 #[derive(Clone, Debug)]
-enum Op {
+pub(super) enum Op {
     Step(i64),
     Ask {
         cost: Vec<(usize, u64, u32)>,
@@ -55,8 +54,9 @@ enum Op {
     Resume,
 }
 
-struct World {
-    state: State,
+/// The core, and what the model knows of it.
+pub(super) struct World {
+    pub(super) state: State,
     windows: Vec<Window>,
     /// What the clock says; may step back.
     clock: Nanos,
@@ -65,13 +65,13 @@ struct World {
     spent: Vec<Spent>,
     entries: Vec<Entry>,
     /// Whether anything was charged that was never granted.
-    surprised: bool,
+    pub(super) surprised: bool,
     /// Whether the server told us of use that is not ours.
-    foreign: bool,
+    pub(super) foreign: bool,
 }
 
 impl World {
-    fn new(windows: Vec<Window>, max_queue: usize) -> Self {
+    pub(super) fn new(windows: Vec<Window>, max_queue: usize) -> Self {
         Self {
             state: State::new(Windows::new(windows.clone(), 1_000), max_queue, None),
             windows,
@@ -85,7 +85,7 @@ impl World {
         }
     }
 
-    fn now(&mut self) -> Nanos {
+    pub(super) fn now(&mut self) -> Nanos {
         self.state.at(self.clock)
     }
 
@@ -114,7 +114,7 @@ impl World {
         units(self.permits.iter().flatten(), window, key)
     }
 
-    fn cost(&self, raw: &[(usize, u64, u32)]) -> Cost {
+    pub(super) fn cost(&self, raw: &[(usize, u64, u32)]) -> Cost {
         raw.iter()
             .map(|&(window, key, units)| {
                 let window = window % self.windows.len();
@@ -129,7 +129,7 @@ impl World {
             .collect()
     }
 
-    fn apply(&mut self, op: &Op) {
+    pub(super) fn apply(&mut self, op: &Op) {
         let now = self.now();
         match op {
             Op::Step(by) => {
@@ -226,7 +226,7 @@ impl World {
     }
 
     /// Fetches all answers.
-    fn harvest(&mut self, now: Nanos) {
+    pub(super) fn harvest(&mut self, now: Nanos) {
         let mut granted = Vec::new();
         let mut waiting = Vec::new();
         for waiter in std::mem::take(&mut self.waiting) {
@@ -305,7 +305,7 @@ impl World {
         }
     }
 
-    fn commit_all(&mut self, now: Nanos) {
+    pub(super) fn commit_all(&mut self, now: Nanos) {
         while !self.permits.is_empty() {
             self.commit(now, 0);
         }
@@ -456,7 +456,7 @@ impl World {
     }
 
     /// Serves everyone who is left, by the limiter's own idea of when to look again.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         let now = self.now();
         self.state.resume(now);
         self.harvest(now);
@@ -477,7 +477,7 @@ impl World {
     }
 
     /// The whole history: no window, wherever it begins, holds more than the limit.
-    fn judge_history(&self) {
+    pub(super) fn judge_history(&self) {
         for begin in &self.entries {
             let (window, key) = (begin.window, begin.key);
             let inside = self.entries.iter().filter(|entry| {
@@ -510,157 +510,4 @@ fn units<'a>(charges: impl IntoIterator<Item = &'a Charge>, window: usize, key: 
 
 fn pick(which: usize, len: usize) -> Option<usize> {
     (len > 0).then(|| which % len.max(1))
-}
-
-fn window() -> impl Strategy<Value = Window> {
-    let limit = prop_oneof![4 => 1..20_u32, 1 => 600..700_u32];
-    (
-        limit,
-        1..2_000_u64,
-        prop_oneof![Just(0), 1..300_u64],
-        any::<bool>(),
-    )
-        .prop_map(|(limit, per, guard, keyed)| {
-            let window = Window::sliding("w", limit, Duration::from_nanos(per))
-                .guard(Duration::from_nanos(guard));
-            if keyed { window.keyed() } else { window }
-        })
-}
-
-fn charges() -> impl Strategy<Value = Vec<(usize, u64, u32)>> {
-    prop::collection::vec((0..3_usize, 0..4_u64, any::<u32>()), 0..4)
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let index = any::<usize>;
-    prop_oneof![
-        6 => prop_oneof![8 => 0..300_i64, 2 => 0..5_000_i64, 1 => -500..0_i64].prop_map(Op::Step),
-        8 => (charges(), 0..4_usize, prop::option::of(0..3_000_u64))
-            .prop_map(|(cost, class, deadline)| Op::Ask { cost, class, deadline }),
-        2 => Just(Op::Turn),
-        6 => index().prop_map(Op::Commit),
-        1 => index().prop_map(Op::Drop),
-        1 => index().prop_map(Op::Refund),
-        1 => (index(), charges()).prop_map(|(which, cost)| Op::Settle(which, cost)),
-        1 => (index(), 0..3_usize, any::<u32>()).prop_map(|(which, window, used)| Op::Observe(which, window, used)),
-        1 => index().prop_map(Op::Abandon),
-        1 => (index(), 0..4_usize).prop_map(|(which, class)| Op::Raise(which, class)),
-        1 => (0..2_000_u64).prop_map(Op::Pause),
-        1 => Just(Op::Resume),
-    ]
-}
-
-/// A window that remembers each commit, so that its future is known exactly.
-fn exact_window() -> impl Strategy<Value = Window> {
-    window().prop_map(|window| Window {
-        limit: window.limit % 64 + 1,
-        ..window
-    })
-}
-
-/// What leaves the future certain: nobody gives up, and nothing is paused.
-fn certain_op() -> impl Strategy<Value = Op> {
-    op().prop_map(|op| match op {
-        Op::Ask { cost, class, .. } => Op::Ask {
-            cost,
-            class,
-            deadline: None,
-        },
-        Op::Settle(..) | Op::Observe(..) | Op::Pause(_) => Op::Turn,
-        op => op,
-    })
-}
-
-/// Only what cannot charge more than was granted.
-fn honest(op: &Op) -> bool {
-    !matches!(op, Op::Settle(..) | Op::Observe(..))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
-    /// Every law at once, over everything that can happen.
-    #[test]
-    fn any_history_keeps_every_law(
-        windows in prop::collection::vec(window(), 1..4),
-        max_queue in 0..20_usize,
-        ops in prop::collection::vec(op(), 1..120),
-    ) {
-        let mut world = World::new(windows, max_queue);
-        for op in &ops {
-            world.apply(op);
-        }
-        world.drain();
-        if !world.surprised && !world.foreign {
-            world.judge_history();
-        }
-    }
-
-    /// Without surprises from the server, the history as a whole never exceeds a limit.
-    #[test]
-    fn no_window_of_any_honest_history_holds_more_than_its_limit(
-        windows in prop::collection::vec(window(), 1..4),
-        ops in prop::collection::vec(op().prop_filter("honest", honest), 1..160),
-    ) {
-        let mut world = World::new(windows, 1_000);
-        for op in &ops {
-            world.apply(op);
-        }
-        world.drain();
-        world.judge_history();
-    }
-
-    /// The forecast is the truth: a nanosecond earlier is too early, then is in time. For whoever
-    /// keeps its place in the queue, and for the last of all even if it goes and comes back.
-    #[test]
-    fn a_refusal_names_the_first_instant_that_would_do(
-        windows in prop::collection::vec(exact_window(), 1..4),
-        ops in prop::collection::vec(certain_op(), 1..80),
-        cost in charges(),
-        class in 0..4_usize,
-        stays in any::<bool>(),
-    ) {
-        let mut world = World::new(windows, 1_000);
-        for op in &ops {
-            world.apply(op);
-        }
-        let cost = world.cost(&cost);
-        let Ok(cost) = world.state.windows.check(&cost) else {
-            return Ok(());
-        };
-        let class = if stays { Class::ALL[class] } else { Class::Low };
-        let ask = Ask { cost: cost.clone(), class: class.into(), deadline: None };
-        let mut now = world.now();
-        world.commit_all(now);
-        let Err(placement) = world.state.grant_now(now, &ask) else {
-            return Ok(());
-        };
-        prop_assert!(placement.at > now);
-        let seq = stays.then(|| {
-            world.state.enqueue(now, ask.clone(), placement, Waker::noop().clone()).expect("no deadline, no bound")
-        });
-        world.harvest(now);
-        world.commit_all(now);
-        world.state.turn(now);
-        while let Some(due) = world.state.due.filter(|due| *due < placement.at) {
-            now = world.state.at(due);
-            world.state.turn(now);
-            world.harvest(now);
-            world.commit_all(now);
-            world.state.turn(now);
-        }
-        for (at, granted) in [(placement.at - 1, false), (placement.at, true)] {
-            now = world.state.at(at);
-            let found = match seq {
-                Some(seq) => {
-                    world.state.turn(now);
-                    matches!(world.state.poll(seq, Waker::noop()).0, Poll::Granted(_))
-                }
-                None => world.state.grant_now(now, &ask).is_ok(),
-            };
-            prop_assert_eq!(found, granted, "at {}, of {}", at, placement.at);
-            world.harvest(now);
-            world.commit_all(now);
-        }
-    }
 }

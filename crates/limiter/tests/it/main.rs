@@ -1,0 +1,17 @@
+//! What the limiter promises, one module a subject.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics has failed, which is what it is for"
+)]
+
+mod acquire;
+mod budget;
+mod drops;
+mod keys;
+mod layer;
+mod pauses;
+mod queue;
+mod rate;
+mod runtimes;
