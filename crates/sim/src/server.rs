@@ -251,7 +251,16 @@ fn respond(reply: Reply, cut: Option<usize>) -> http::Response<Part> {
 struct Part {
     rest: Bytes,
     promised: u64,
-    breaks: bool,
+    end: End,
+}
+
+/// What comes after the bytes of a [`Part`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    /// A pause in which the connection sends what it has, then the break.
+    Pause,
+    Break,
 }
 
 impl Part {
@@ -261,7 +270,11 @@ impl Part {
             whole.truncate(cut);
         }
         Self {
-            breaks: (whole.len() as u64) < promised,
+            end: if (whole.len() as u64) < promised {
+                End::Pause
+            } else {
+                End::Whole
+            },
             rest: whole,
             promised,
         }
@@ -274,20 +287,25 @@ impl Body for Part {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
         let rest = std::mem::take(&mut self.rest);
-        Poll::Ready(if !rest.is_empty() {
-            Some(Ok(Frame::data(rest)))
-        } else if self.breaks {
-            Some(Err(Closed))
-        } else {
-            None
-        })
+        if !rest.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(rest))));
+        }
+        match self.end {
+            End::Whole => Poll::Ready(None),
+            End::Pause => {
+                self.end = End::Break;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            End::Break => Poll::Ready(Some(Err(Closed))),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && !self.breaks
+        self.rest.is_empty() && self.end == End::Whole
     }
 
     fn size_hint(&self) -> SizeHint {

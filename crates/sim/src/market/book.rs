@@ -60,7 +60,7 @@ impl Feed {
             let shift = i64::try_from((key >> 16) % 300).unwrap_or(0);
             let slot = (beat + shift).div_euclid(period);
             // The best price always has an amount; of the others, two of three.
-            if !best && mix(key, 4, slot as u64) % 3 == 0 {
+            if !best && mix(key, 4, slot as u64).is_multiple_of(3) {
                 return None;
             }
             let usd = 120.0 * (5.0 * unit(mix(key, 5, slot as u64))).exp();
