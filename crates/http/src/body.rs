@@ -24,7 +24,7 @@ pub(crate) struct Lease {
     wire: Option<Box<Wire>>,
     pool: Arc<Pool>,
     host: Arc<Host>,
-    _slot: Slot,
+    slot: Slot,
 }
 
 impl Lease {
@@ -37,14 +37,14 @@ impl Lease {
             wire,
             pool: Arc::clone(pool),
             host,
-            _slot: slot,
+            slot,
         }
     }
 
     /// The answer has been read: the connection goes back first, then its place.
     fn finish(mut self, cx: &mut Context<'_>) {
         if let Some(wire) = self.wire.take() {
-            self.pool.put_back(&self.host, wire, cx);
+            self.pool.put_back(&self.host, wire, &self.slot, cx);
         }
     }
 }

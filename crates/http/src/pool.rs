@@ -177,10 +177,13 @@ impl Pool {
     }
 
     /// Keeps a connection for the next request; closes it when it cannot take one.
+    ///
+    /// The place that it was used under is still held: freed earlier, it would let a newcomer open one socket too many.
     pub(crate) fn put_back(
         self: &Arc<Self>,
         host: &Host,
         mut wire: Box<Wire>,
+        _held: &Slot,
         cx: &mut Context<'_>,
     ) {
         // without a runtime nobody would close it again

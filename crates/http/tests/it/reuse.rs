@@ -46,7 +46,7 @@ async fn idle_connections_are_closed_in_time() {
     assert_eq!(server.seen.accepted(), 2);
 }
 
-/// The server closes a kept connection; the request that finds it dead goes out on a fresh one, and is seen once.
+/// The server closes a kept connection: the next request takes a fresh one, and is seen once.
 #[tokio::test]
 async fn connection_closed_while_idle_costs_nothing() {
     let server = Server::scripted([Step::Request, ok(b"x")]).await;
@@ -58,6 +58,11 @@ async fn connection_closed_while_idle_costs_nothing() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     assert_eq!(server.seen.requests().len(), 20);
+    assert_eq!(
+        (client.stats().opened, client.stats().resent),
+        (20, 0),
+        "a close that is known costs no attempt"
+    );
 }
 
 /// The server closes just when the next request starts: it may fail, but never with the claim that nothing was sent,
