@@ -42,6 +42,9 @@ pub(crate) fn by_status(reply: &Reply<'_>) -> Verdict {
 
 /// The verdict on an answer that has another shape than it should.
 pub(crate) fn malformed(reply: &Reply<'_>, why: &str) -> Verdict {
+    if is_cloudflare_limit(reply.body) {
+        return by_status(reply);
+    }
     let message = format!("{why}: {}", found(reply.body));
     Verdict::new(Class::Malformed, reply.status.as_u16(), None, &message)
 }

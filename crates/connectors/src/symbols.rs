@@ -92,7 +92,8 @@ impl SymbolTable {
 
     /// The listed pair whose name is nearest to `symbol`; `None` when nothing is near.
     ///
-    /// Same base with a quote of the same family first (`BTC/USD` finds `BTC/USDT`), then the least edits.
+    /// The same base first, then the most similar name (`BTC/USD` finds `BTC/USDT`); of equally similar ones the one that is
+    /// listed first, because exchanges list their main pairs first.
     #[must_use]
     pub fn nearest(&self, symbol: &Symbol) -> Option<&Symbol> {
         let wanted = symbol.as_str().to_uppercase();
@@ -105,7 +106,9 @@ impl SymbolTable {
                 (same_base, closeness, &listing.symbol)
             })
             .filter(|(same_base, closeness, _)| *same_base || *closeness >= 0.75)
-            .max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(b.2.cmp(a.2)))
+            // The last of equal maxima is taken, hence from the end.
+            .rev()
+            .max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
             .map(|(.., symbol)| symbol)
     }
 

@@ -86,7 +86,7 @@ mod tests {
         let near = |text: &str| table().nearest(&text.parse().unwrap()).unwrap().to_string();
         assert_eq!(near("BTC/USD"), "BTC/USDT");
         assert_eq!(near("ETH/USD"), "ETH/USDT");
-        assert_eq!(near("BCT/USDT"), "BTC/USDT");
+        assert_eq!(near("SLO/USDT"), "SOL/USDT");
     }
 
     #[test]

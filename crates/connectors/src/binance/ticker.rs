@@ -53,7 +53,13 @@ pub(super) fn one(
     context: &Context<'_>,
     body: &str,
 ) -> Result<Decoded<Payload>, String> {
-    let wire: TickerWire<'_> = serde_json::from_str(body).map_err(|_| "no ticker".to_owned())?;
+    // A list of one is the same answer.
+    let wire = if body.trim_start().starts_with('[') {
+        serde_json::from_str(body).map(|[only]: [TickerWire<'_>; 1]| only)
+    } else {
+        serde_json::from_str(body)
+    };
+    let wire: TickerWire<'_> = wire.map_err(|_| "no ticker".to_owned())?;
     if wire.symbol.is_missing() && wire.last_price.is_missing() && wire.bid_price.is_missing() {
         return Err("no ticker".to_owned());
     }
@@ -78,9 +84,10 @@ pub(super) fn many(
     body: &str,
 ) -> Result<Decoded<Payload>, String> {
     // One pair asked for by its own parameter is answered without a list.
-    let rows = match body.trim_start().starts_with('{') {
-        true => serde_json::from_str(body).map(|wire: TickerWire<'_>| Rows::Sound(vec![wire])),
-        false => Rows::of(body),
+    let rows = if body.trim_start().starts_with('{') {
+        serde_json::from_str(body).map(|wire: TickerWire<'_>| Rows::Sound(vec![wire]))
+    } else {
+        Rows::of(body)
     };
     let rows = rows.map_err(|_| "no list of tickers".to_owned())?;
     if let Rows::Sound(rows) = &rows

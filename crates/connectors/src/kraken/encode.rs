@@ -94,7 +94,7 @@ fn ids(symbols: &SymbolTable, asked: &[Symbol]) -> Result<Option<String>, Encode
 fn minutes(interval: Interval) -> Result<u64, EncodeError> {
     let seconds = interval.duration().as_secs();
     let minutes = seconds / 60;
-    if !interval.is_calendar_month() && seconds % 60 == 0 && INTERVALS.contains(&minutes) {
+    if !interval.is_calendar_month() && seconds.is_multiple_of(60) && INTERVALS.contains(&minutes) {
         Ok(minutes)
     } else {
         Err(EncodeError::UnsupportedInterval {

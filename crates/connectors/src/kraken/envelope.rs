@@ -75,7 +75,7 @@ fn wrong_result(reply: &Reply<'_>) -> Verdict {
 }
 
 fn no_envelope(reply: &Reply<'_>, why: &str) -> Verdict {
-    if reply.status.is_success() && !reply.body.starts_with(b"error code: ") {
+    if reply.status.is_success() {
         answer::malformed(reply, why)
     } else {
         answer::by_status(reply)
