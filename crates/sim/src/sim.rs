@@ -242,7 +242,9 @@ impl Sim {
             *state.frozen.get_or_insert(seen)
         } else {
             state.frozen = None;
-            state.seen = Some(now.wall);
+            if matches!(fault, None | Some(Fault::Latency { .. })) {
+                state.seen = Some(now.wall);
+            }
             now.wall
         };
         let times = Times {

@@ -114,6 +114,10 @@ fn seconds_until(then_ms: i64, now_ms: i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The start of a minute that is also the start of five minutes.
@@ -210,6 +214,28 @@ mod tests {
             })
         );
         assert!(!law.arrive(0, at(300_000)).over);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_let_through_never_exceeds_an_aligned_minute(
+            arrivals in prop::collection::vec((0_i64..20_000, 1_u64..900), 1..80),
+        ) {
+            let mut law = Weights::default();
+            let (mut now, mut passed, mut arrived) = (0, BTreeMap::new(), BTreeMap::new());
+            for (gap, weight) in arrivals {
+                now += gap;
+                let verdict = law.arrive(weight, at(now));
+                let minute = now / 60_000;
+                *arrived.entry(minute).or_insert(0) += weight;
+                prop_assert_eq!(verdict.headers[1].1, arrived[&minute]);
+                prop_assert_eq!(verdict.over, verdict.refused.is_some());
+                if !verdict.over {
+                    *passed.entry(minute).or_insert(0) += weight;
+                }
+            }
+            prop_assert!(passed.values().all(|weight| *weight <= MAX_WEIGHT));
+        }
     }
 
     #[test]

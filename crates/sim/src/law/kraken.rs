@@ -66,6 +66,8 @@ impl Seconds {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn run(steps: &[(u64, Option<usize>)]) -> Vec<bool> {
@@ -106,6 +108,21 @@ mod tests {
     fn one_address_has_one_second_whatever_the_pair() {
         assert_eq!(run(&[(0, Some(0)), (500, Some(1))]), [false, true]);
         assert_eq!(run(&[(0, Some(0)), (1_000, Some(0))]), [false, false]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_let_through_is_a_second_apart(gaps in prop::collection::vec(0_u64..2_500, 1..60)) {
+            let mut at = 0;
+            let steps: Vec<_> = gaps.iter().map(|gap| { at += gap; (at, None) }).collect();
+            let over = run(&steps);
+            let passed: Vec<u64> = steps.iter().zip(&over).filter(|(_, over)| !**over).map(|(step, _)| step.0).collect();
+            prop_assert!(passed.windows(2).all(|pair| pair[1] - pair[0] >= 1_000));
+            // And nothing is refused that was a second after the arrival before it.
+            for (i, pair) in steps.windows(2).enumerate() {
+                prop_assert_eq!(over[i + 1], pair[1].0 - pair[0].0 < 1_000);
+            }
+        }
     }
 
     #[test]

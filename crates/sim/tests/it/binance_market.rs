@@ -9,7 +9,6 @@ use crate::ask::{Asker, START, decimal};
 const SYMBOLS: [&str; 4] = ["BTCUSDT", "DOGEUSDT", "PEPEUSDT", "ETHBTC"];
 const START_MS: i64 = START / 1_000_000;
 
-/// A fresh address each time, as far as the weight is concerned: 20 minutes later by the clock of the limits only.
 fn asker(seed: u64) -> Asker {
     Asker::new(Exchange::BINANCE, seed)
 }

@@ -1,5 +1,11 @@
 //! What a simulated exchange promises, through its public interface only.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that finds something else than it expects has failed"
+)]
+
 mod ask;
 mod binance_market;
 mod faults;
