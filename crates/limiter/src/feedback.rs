@@ -33,7 +33,9 @@ pub struct Verdict {
     pub pause: Option<Duration>,
 }
 
-/// A server's own count of one window, with everything from this address or account in it.
+/// A server's own count of one unkeyed window, with everything from this address or account in it.
+///
+/// For one key of a keyed window there is [`Limiter::observe_key`](crate::Limiter::observe_key).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// The window, by its place in the builder's order.

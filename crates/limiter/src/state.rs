@@ -456,6 +456,8 @@ fn wait(now: Nanos, placement: Placement) -> Duration {
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod properties;

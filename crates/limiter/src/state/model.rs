@@ -2,7 +2,6 @@
 //! ever charged, searched from end to end for each question.
 
 use std::task::Waker;
-use std::time::Duration;
 
 use super::{Ask, Poll, State};
 use crate::log::Nanos;
@@ -11,24 +10,24 @@ use crate::{Charge, Class, ClassCell, Cost, Pause, Rejected, Window};
 
 /// A charge as the server would remember it.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    at: Nanos,
-    window: usize,
-    key: u64,
-    units: u64,
-    spent: usize,
+pub(super) struct Entry {
+    pub(super) at: Nanos,
+    pub(super) window: usize,
+    pub(super) key: u64,
+    pub(super) units: u64,
+    pub(super) spent: usize,
 }
 
 #[derive(Clone, Debug)]
-struct Waiting {
-    seq: u64,
-    cost: Cost,
-    class: ClassCell,
-    deadline: Option<Nanos>,
+pub(super) struct Waiting {
+    pub(super) seq: u64,
+    pub(super) cost: Cost,
+    pub(super) class: ClassCell,
+    pub(super) deadline: Option<Nanos>,
 }
 
 #[derive(Clone, Debug)]
-struct Spent {
+pub(super) struct Spent {
     at: Nanos,
     cost: Cost,
 }
@@ -57,13 +56,13 @@ pub(super) enum Op {
 /// The core, and what the model knows of it.
 pub(super) struct World {
     pub(super) state: State,
-    windows: Vec<Window>,
+    pub(super) windows: Vec<Window>,
     /// What the clock says; may step back.
-    clock: Nanos,
-    waiting: Vec<Waiting>,
-    permits: Vec<Cost>,
-    spent: Vec<Spent>,
-    entries: Vec<Entry>,
+    pub(super) clock: Nanos,
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) permits: Vec<Cost>,
+    pub(super) spent: Vec<Spent>,
+    pub(super) entries: Vec<Entry>,
     /// Whether anything was charged that was never granted.
     pub(super) surprised: bool,
     /// Whether the server told us of use that is not ours.
@@ -89,20 +88,20 @@ impl World {
         self.state.at(self.clock)
     }
 
-    fn horizon(&self, window: usize) -> Nanos {
+    pub(super) fn horizon(&self, window: usize) -> Nanos {
         u64::try_from(self.windows[window].horizon().as_nanos()).unwrap()
     }
 
-    fn cell(&self, window: usize) -> Nanos {
+    pub(super) fn cell(&self, window: usize) -> Nanos {
         u64::try_from(self.windows[window].cell().as_nanos()).unwrap()
     }
 
-    fn limit(&self, window: usize) -> u64 {
+    pub(super) fn limit(&self, window: usize) -> u64 {
         u64::from(self.windows[window].limit)
     }
 
     /// Units that the server has in the window which ends at `now`, as far as we charged them.
-    fn charged(&self, window: usize, key: u64, now: Nanos, reach: Nanos) -> u64 {
+    pub(super) fn charged(&self, window: usize, key: u64, now: Nanos, reach: Nanos) -> u64 {
         let entries = self.entries.iter();
         entries
             .filter(|entry| (entry.window, entry.key) == (window, key) && entry.at + reach > now)
@@ -110,7 +109,7 @@ impl World {
             .sum()
     }
 
-    fn held(&self, window: usize, key: u64) -> u64 {
+    pub(super) fn held(&self, window: usize, key: u64) -> u64 {
         units(self.permits.iter().flatten(), window, key)
     }
 
@@ -377,84 +376,6 @@ impl World {
         }
     }
 
-    /// What must hold at every instant.
-    fn judge(&mut self, now: Nanos) {
-        let counts = self.state.counts;
-        let queued = u64::try_from(self.state.queue.len()).unwrap();
-        assert_eq!(
-            counts.asked,
-            counts.granted + counts.rejected + counts.abandoned + queued
-        );
-        let held = u64::try_from(self.permits.len()).unwrap();
-        assert_eq!(counts.granted, counts.committed + counts.returned + held);
-        assert_eq!(self.waiting.len(), self.state.queue.len());
-        assert!(self.waiting.len() <= self.state.max_queue);
-        self.state.turn(now);
-        self.harvest(now);
-        assert_eq!(
-            self.state.due.is_some(),
-            !self.waiting.is_empty(),
-            "when to look again"
-        );
-        if !self.foreign {
-            self.judge_use(now);
-            self.judge_idleness(now);
-        }
-    }
-
-    /// Nothing leaks: what is in use is what was charged and not given back.
-    fn judge_use(&mut self, now: Nanos) {
-        for (window, seen) in self.state.windows.snapshot(now).into_iter().enumerate() {
-            let keys = if self.windows[window].keyed {
-                0..4
-            } else {
-                0..1
-            };
-            let used = |reach: Nanos| {
-                let keys = keys.clone();
-                keys.map(|key| self.charged(window, key, now, reach) + self.held(window, key))
-                    .max()
-                    .unwrap_or(0)
-            };
-            let horizon = self.horizon(window);
-            assert!(
-                seen.used >= used(horizon),
-                "window {window} forgot something"
-            );
-            // A surprise may be filed with the next commit, and so count longer.
-            assert!(
-                self.surprised || seen.used <= used(horizon + self.cell(window)),
-                "window {window} keeps something"
-            );
-        }
-    }
-
-    /// Nobody waits for nothing: each waiter finds a window without room for it, once those ahead
-    /// of it are served. Asked after a turn of the queue, where use is known exactly.
-    fn judge_idleness(&self, now: Nanos) {
-        let exact = self
-            .windows
-            .iter()
-            .all(|window| window.cell() == Duration::ZERO);
-        if !exact || self.surprised || self.state.paused(now).is_some() {
-            return;
-        }
-        for waiter in &self.waiting {
-            let blocked = waiter.cost.iter().any(|charge| {
-                let (window, key) = (charge.window, charge.key);
-                let first = self
-                    .waiting
-                    .iter()
-                    .filter(|other| is_ahead(other, waiter))
-                    .flat_map(|other| &other.cost);
-                let taken =
-                    self.charged(window, key, now, self.horizon(window)) + self.held(window, key);
-                taken + units(first, window, key) + u64::from(charge.units) > self.limit(window)
-            });
-            assert!(blocked, "{waiter:?} waits for nothing at {now}");
-        }
-    }
-
     /// Serves everyone who is left, by the limiter's own idea of when to look again.
     pub(super) fn drain(&mut self) {
         let now = self.now();
@@ -475,32 +396,18 @@ impl World {
         }
         panic!("{} wait for ever", self.waiting.len());
     }
-
-    /// The whole history: no window, wherever it begins, holds more than the limit.
-    pub(super) fn judge_history(&self) {
-        for begin in &self.entries {
-            let (window, key) = (begin.window, begin.key);
-            let inside = self.entries.iter().filter(|entry| {
-                (entry.window, entry.key) == (window, key)
-                    && entry.at >= begin.at
-                    && entry.at < begin.at + self.horizon(window)
-            });
-            let sum: u64 = inside.map(|entry| entry.units).sum();
-            assert!(
-                sum <= self.limit(window),
-                "{sum} units of window {window} from {}",
-                begin.at
-            );
-        }
-    }
 }
 
-fn is_ahead(other: &Waiting, waiter: &Waiting) -> bool {
+pub(super) fn is_ahead(other: &Waiting, waiter: &Waiting) -> bool {
     let (theirs, ours) = (other.class.get(), waiter.class.get());
     theirs > ours || (theirs == ours && other.seq < waiter.seq)
 }
 
-fn units<'a>(charges: impl IntoIterator<Item = &'a Charge>, window: usize, key: u64) -> u64 {
+pub(super) fn units<'a>(
+    charges: impl IntoIterator<Item = &'a Charge>,
+    window: usize,
+    key: u64,
+) -> u64 {
     charges
         .into_iter()
         .filter(|charge| (charge.window, charge.key) == (window, key))
