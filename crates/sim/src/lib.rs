@@ -23,7 +23,7 @@
 //! assert!(body["result"]["XXBTZUSD"]["c"][0].is_string());
 //!
 //! // One request a second is the law of the house, and it is counted.
-//! kraken.handle(&request, now);
+//! let _ = kraken.handle(&request, now);
 //! assert_eq!(kraken.stats().over_limit, 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -229,7 +229,11 @@ async fn answer(
         Ok(body) => body.to_bytes(),
         Err(_) => return Err(Closed),
     };
-    let reply = sim.handle(&http::Request::from_parts(head, body), now);
+    let request = http::Request::from_parts(head, body);
+    // Generating history may take a while, and must not make the next arrival look late.
+    let reply = tokio::task::spawn_blocking(move || sim.handle(&request, now))
+        .await
+        .map_err(|_| Closed)?;
     match reply.action {
         Action::Answer => Ok(respond(reply, None)),
         Action::Delay(by) => {
