@@ -98,7 +98,9 @@ impl Acquire {
         let ((outcome, _replaced), start_timer) = self.shared.change_inner(|inner| {
             let outcome = inner.state.poll(seq, cx.waker());
             // The timer is gone when its runtime is; whoever is woken starts another.
-            let missing = matches!(outcome.0, state::Poll::Waiting) && inner.timer == Timer::Absent;
+            let missing = matches!(outcome.0, state::Poll::Waiting)
+                && inner.timer == Timer::Absent
+                && Handle::try_current().is_ok();
             if missing {
                 inner.timer = Timer::Looking;
             }

@@ -40,7 +40,8 @@ impl Limiter {
     ///
     /// [`Rejected`], at once where that is known at once: the earliest grant is past `deadline` or
     /// the longest wait, the queue is full, or the cost can never fit. A call that is overtaken by
-    /// more important ones until its deadline has passed is refused then.
+    /// more important ones until its deadline has passed is refused then. Outside of a tokio
+    /// runtime nobody can wait: what cannot be granted at once is refused.
     ///
     /// # Cancel safety
     ///
