@@ -128,7 +128,9 @@ fn the_ticker_agrees_with_trades_candles_and_book() {
             let price = decimal(&last[0]);
             assert!(decimal(&ticker["b"][0]) <= price && price <= decimal(&ticker["a"][0]));
 
-            let ohlc = asker.result(&format!("/0/public/OHLC?pair={pair}&interval=1440"));
+            let ohlc = asker.result(&format!(
+                "/0/public/OHLC?pair={pair}&interval=1440&since={midnight}"
+            ));
             let open = ohlc[pair].as_array().unwrap().last().unwrap();
             assert_eq!(decimal(&open[4]), price);
             assert_eq!(open[6], ticker["v"][0]);
