@@ -1,6 +1,7 @@
 //! The unit of work: one question to one exchange.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use robust_backoff::Replay;
 use robust_limiter::{ClassCell, Cost, Demand};
@@ -27,6 +28,8 @@ pub struct Call {
     /// The number of the attempt that is running, from 1.
     pub attempt: u32,
     pub(crate) cost: Cost,
+    /// The time that the exchange usually takes: a grant later than this before the end would come too late to be of use.
+    pub(crate) usual: Duration,
 }
 
 impl Call {
@@ -46,6 +49,7 @@ impl Call {
             id,
             attempt: 0,
             cost: Cost::new(),
+            usual: Duration::ZERO,
         }
     }
 
@@ -85,6 +89,9 @@ impl Demand for Call {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.deadline.min(self.admit_by))
+        let end = self.deadline.min(self.admit_by);
+        // Who is first in the queue may always try.
+        let now = Instant::now();
+        Some(end.checked_sub(self.usual).unwrap_or(now).max(now.min(end)))
     }
 }

@@ -88,7 +88,7 @@ impl Judgement {
                 _ => (Health::Ill, true, true, verdict.retry_after),
             },
             // Refused by a layer of this process: the exchange was not asked.
-            Cause::Open(_) | Cause::Limited(_) => (Health::Unknown, true, false, None),
+            Cause::Open(_) | Cause::Limited(_) => (Health::Unknown, false, false, None),
         };
         Self {
             health,
@@ -164,20 +164,10 @@ impl robust_backoff::Classify<Answer, SourceError> for Read {
     fn disposition(&self, outcome: Result<&Answer, &SourceError>) -> Disposition {
         match outcome {
             Ok(_) => Disposition::Final,
-            Err(error) => match (&error.judgement, &error.cause) {
-                // A layer of this process refused; its own word says when to come back. Past the deadline the policy gives up.
-                (None, Cause::Open(open)) => Disposition::Retry {
-                    after: Some(open.retry_in),
-                    sent: false,
-                },
-                (None, Cause::Limited(rejected)) => match rejected.retry_in() {
-                    Some(after) => Disposition::Retry {
-                        after: Some(after),
-                        sent: false,
-                    },
-                    None => Disposition::Final,
-                },
-                (Some(judgement), _) if judgement.retry => Disposition::Retry {
+            // What a layer of this process refuses is final: the queue has already looked as far as the deadline, and an open
+            // breaker is there to fail fast. The error says when to come back.
+            Err(error) => match &error.judgement {
+                Some(judgement) if judgement.retry => Disposition::Retry {
                     after: judgement.stay_away,
                     sent: judgement.sent,
                 },

@@ -24,6 +24,6 @@ pub use error::{Cause, SourceError};
 pub use judgement::{Health, Judgement};
 pub use source::{BuildError, Source, SourceBuilder, USER_WINDOW};
 pub use stats::SourceStats;
-pub use transport::{Transport, over};
+pub use transport::{Transport, in_memory, over};
 
 pub(crate) use symbols::SymbolCell;

@@ -56,6 +56,7 @@ where
             &call.request,
             self.layer.user_window,
         );
+        call.usual = self.layer.stats.usual();
         let mut running = Running {
             stats: Arc::clone(&self.layer.stats),
             begun: Instant::now(),

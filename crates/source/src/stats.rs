@@ -50,7 +50,11 @@ pub(crate) struct Stats {
 struct Inner {
     counts: SourceStats,
     latencies: VecDeque<Duration>,
+    usual: Option<Duration>,
 }
+
+/// What an exchange is thought to take before it was asked.
+const UNKNOWN: Duration = Duration::from_millis(100);
 
 impl Stats {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
@@ -72,6 +76,14 @@ impl Stats {
             attempts,
             judgement: Some(judgement),
         }
+    }
+
+    /// The usual time of a good attempt: the mean of the past ones, each weighing 7/8 of the next.
+    pub(crate) fn usual(&self) -> Duration {
+        self.lock()
+            .usual
+            .unwrap_or(UNKNOWN)
+            .max(Duration::from_millis(1))
     }
 
     pub(crate) fn begin(&self) {
@@ -102,6 +114,10 @@ impl Stats {
                 inner.latencies.pop_front();
             }
             inner.latencies.push_back(took);
+            if outcome.is_ok() {
+                let usual = inner.usual.unwrap_or(took);
+                inner.usual = Some((usual * 7 + took) / 8);
+            }
         }
         if let Err(error) = outcome {
             inner.counts.last_error = Some((self.clock.now(), error.to_string()));

@@ -45,10 +45,15 @@ pub(super) fn verdict(status: u16, errors: &[Cow<'_, str>]) -> Option<Verdict> {
     let failure = errors
         .iter()
         .find(|error| !error.is_empty() && !error.starts_with('W'))?;
-    let class = class_of(failure);
+    // Whatever the words: 418 is how the servers before Kraken's shut somebody out.
+    let class = if status == 418 {
+        Class::Banned
+    } else {
+        class_of(failure)
+    };
     let verdict = Verdict::new(class, status, Some(failure), &errors.join(", "));
     Some(match class {
-        Class::Banned => verdict.retry_after(Some(LOCKOUT)),
+        Class::Banned if status != 418 => verdict.retry_after(Some(LOCKOUT)),
         _ => verdict,
     })
 }
@@ -56,6 +61,17 @@ pub(super) fn verdict(status: u16, errors: &[Cow<'_, str>]) -> Option<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_418_is_a_ban_whatever_its_words_say() {
+        let words = [Cow::Borrowed("EGeneral:Too many requests")];
+        let banned = verdict(418, &words).expect("an error");
+        assert_eq!((banned.class, banned.retry_after), (Class::Banned, None));
+        assert_eq!(
+            verdict(200, &words).map(|it| it.class),
+            Some(Class::RateLimited)
+        );
+    }
 
     #[test]
     fn every_documented_error_has_its_class() {

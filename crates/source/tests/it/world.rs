@@ -4,16 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderValue, USER_AGENT};
 use robust_connectors::{Binance, Connector, Kraken};
-use robust_http::{Error, Fetched, Kind};
+use robust_http::{Error, Kind};
 use robust_limiter::Class;
 use robust_market::{Clock, Exchange, Request, RequestId, Timestamp};
 use robust_sim::{DoorError, Sim, VirtualClock};
 use robust_source::{Answer, Call, Source, SourceConfig, SourceError, Transport};
 use tokio::time::Instant;
-use tower::util::BoxCloneSyncService;
-use tower::{ServiceExt, service_fn};
+use tower::ServiceExt;
 
 pub(crate) struct World {
     pub(crate) sim: Sim,
@@ -22,27 +20,10 @@ pub(crate) struct World {
 
 /// The door as the HTTP client's stand-in.
 pub(crate) fn door(sim: &Sim) -> Transport {
-    let sim = sim.clone();
-    BoxCloneSyncService::new(service_fn(move |mut request: http::Request<Bytes>| {
-        let door = sim.service();
-        async move {
-            request
-                .headers_mut()
-                .insert(USER_AGENT, HeaderValue::from_static("test"));
-            let response = door.oneshot(request).await.map_err(|error| match error {
-                DoorError::Refused => Error::new(Kind::Connect, false),
-                _ => Error::new(Kind::Closed, true),
-            })?;
-            let (head, body) = response.into_parts();
-            Ok(Fetched::new(
-                head.status,
-                head.headers,
-                body,
-                Instant::now(),
-                true,
-            ))
-        }
-    }))
+    robust_source::in_memory(sim.service(), |error| match error {
+        DoorError::Refused => Error::new(Kind::Connect, false),
+        _ => Error::new(Kind::Closed, true),
+    })
 }
 
 impl World {

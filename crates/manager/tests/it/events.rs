@@ -1,0 +1,99 @@
+//! Listeners hear everything once, and cannot slow anybody.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use robust_data_manager::Event;
+use robust_data_manager::market::{Exchange, Origin};
+
+use crate::world::{World, fault};
+
+#[tokio::test(start_paused = true)]
+async fn a_fetched_value_is_told_once_however_many_read_it() {
+    let world = World::new();
+    let mut events = world.manager.events();
+    join_all((0..10).map(|_| async { world.manager.ticker("kraken", "BTC/USD").await.unwrap() }))
+        .await;
+    world.manager.ticker("kraken", "BTC/USD").await.unwrap();
+    let Some(Event::Data(sample)) = events.next().await else {
+        panic!("no data event")
+    };
+    assert_eq!(
+        (sample.meta.exchange.clone(), sample.meta.origin),
+        (Exchange::KRAKEN, Origin::Simulated)
+    );
+    let more = tokio::time::timeout(Duration::from_millis(1), events.next()).await;
+    assert!(!matches!(more, Ok(Some(Event::Data(_)))), "{more:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_and_breaker_changes_are_told() {
+    let world = World::new();
+    let mut events = world.manager.events();
+    world.binance().set_fault(fault("503"));
+    for _ in 0..2 {
+        let _ = world.manager.ticker("binance", "BTC/USDT").await;
+    }
+    let (mut errors, mut opened) = (0, false);
+    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(5), events.next()).await
+    {
+        match event {
+            Event::Error {
+                exchange, error, ..
+            } => {
+                assert_eq!(exchange, Exchange::BINANCE);
+                assert!(error.is_retryable());
+                errors += 1;
+            }
+            Event::State { exchange, to, .. } => {
+                assert_eq!(exchange, Exchange::BINANCE);
+                opened |= to.starts_with("open");
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(errors, 2);
+    assert!(opened);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callbacks_hear_values_and_a_panic_in_one_is_contained() {
+    let world = World::new();
+    let heard = Arc::new(AtomicUsize::new(0));
+    let prices = Arc::new(Mutex::new(Vec::new()));
+    world.manager.on_data({
+        let heard = Arc::clone(&heard);
+        move |_| {
+            heard.fetch_add(1, Ordering::SeqCst);
+            panic!("a callback's own mistake");
+        }
+    });
+    world.manager.on_data({
+        let prices = Arc::clone(&prices);
+        move |sample| prices.lock().unwrap().push(sample.data.exchange_time())
+    });
+    for _ in 0..3 {
+        world
+            .manager
+            .ticker("binance", "BTC/USDT")
+            .refresh()
+            .await
+            .unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(heard.load(Ordering::SeqCst), 3);
+    assert_eq!(prices.lock().unwrap().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_listener_is_told_how_much_it_missed() {
+    let world = World::new();
+    let mut events = world.manager.events();
+    for _ in 0..1_100 {
+        let _ = world.manager.ticker("krakn", "BTC/USD").await;
+    }
+    assert!(matches!(events.next().await, Some(Event::Dropped(76))));
+    assert!(matches!(events.next().await, Some(Event::Error { .. })));
+}

@@ -1,0 +1,91 @@
+//! Reads that come due by themselves: nothing due is lost, nothing sent is late.
+
+use std::time::Duration;
+
+use robust_data_manager::market::{Exchange, Freshness};
+use robust_data_manager::{DataJob, Priority, Query};
+
+use crate::world::{World, fault};
+
+fn job(name: &str, exchange: Exchange, symbol: &str, secs: u64) -> DataJob {
+    let query = Query::ticker(exchange, symbol.parse().unwrap()).priority(Priority::Critical);
+    DataJob::new(name, query, Duration::from_secs(secs)).at_start()
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_keep_values_fresh_and_the_ledger_closes() {
+    let world = World::new();
+    world
+        .manager
+        .schedule(job("k", Exchange::KRAKEN, "BTC/USD", 5))
+        .unwrap();
+    world
+        .manager
+        .schedule(job("b", Exchange::BINANCE, "BTC/USDT", 2))
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let sample = world.manager.ticker("binance", "BTC/USDT").await.unwrap();
+    assert_eq!(sample.meta.freshness, Freshness::Cached);
+    assert!(
+        sample.meta.receive_age <= Duration::from_secs(2),
+        "{:?}",
+        sample.meta.receive_age
+    );
+    world.manager.shutdown(Duration::from_secs(5)).await;
+    let jobs = world.manager.status().jobs;
+    assert!(jobs.ran >= 40, "{jobs:?}");
+    assert_eq!(
+        jobs.due,
+        jobs.ran + jobs.superseded + jobs.skipped.values().sum::<u64>() + jobs.pending
+    );
+    assert_eq!((jobs.superseded, jobs.failed), (0, 0));
+    world.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_faulty_source_does_not_touch_the_other() {
+    for text in ["hang", "418:600", "html", "503", "refuse"] {
+        let world = World::new();
+        world.kraken().set_fault(fault(text));
+        for (n, symbol) in ["BTC/USD", "ETH/USD", "SOL/USD"].into_iter().enumerate() {
+            world
+                .manager
+                .schedule(job(&format!("k{n}"), Exchange::KRAKEN, symbol, 5))
+                .unwrap();
+        }
+        world
+            .manager
+            .schedule(job("b", Exchange::BINANCE, "BTC/USDT", 2))
+            .unwrap();
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        let ledgers = world.manager.scheduler().group_ledgers();
+        let (kraken, binance) = (&ledgers["kraken"], &ledgers["binance"]);
+        assert_eq!(
+            (binance.outcomes.failed, binance.superseded),
+            (0, 0),
+            "{text}: {binance:?}"
+        );
+        assert!(binance.ran >= 60, "{text}: {binance:?}");
+        assert_eq!(kraken.outcomes.ok, 0, "{text}");
+        assert!(kraken.outcomes.failed > 0, "{text}: {kraken:?}");
+        let status = &world.manager.status().sources[&Exchange::KRAKEN];
+        assert!(status.opened > 0, "{text}: the breaker opened: {status:?}");
+        world.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_last_handle_ends_the_jobs() {
+    let world = World::new();
+    world
+        .manager
+        .schedule(job("b", Exchange::BINANCE, "BTC/USDT", 1))
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let World { sims, manager } = world;
+    drop(manager);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = sims[&Exchange::BINANCE].stats().requests;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(sims[&Exchange::BINANCE].stats().requests, before);
+}

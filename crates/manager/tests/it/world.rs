@@ -1,0 +1,71 @@
+//! A manager over simulated exchanges without sockets: time is tokio's, paused, and nothing sleeps for real.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use robust_data_manager::market::{Clock, Exchange, Timestamp};
+use robust_data_manager::{DataManager, DataManagerBuilder, Environment};
+use robust_http::{Error, Kind};
+use robust_sim::{DoorError, Fault, Sim, VirtualClock};
+
+pub(crate) struct World {
+    pub(crate) sims: BTreeMap<Exchange, Sim>,
+    pub(crate) manager: DataManager,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    /// Both exchanges, with the builder changed before the start.
+    pub(crate) fn with(change: impl FnOnce(DataManagerBuilder) -> DataManagerBuilder) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(Timestamp::from_ns(
+            1_750_000_000_000_000_000,
+        )));
+        let mut builder = DataManager::builder()
+            .environment(Environment::Simulated)
+            .clock(Arc::clone(&clock))
+            .seed(11);
+        let mut sims = BTreeMap::new();
+        for exchange in [Exchange::KRAKEN, Exchange::BINANCE] {
+            let sim = Sim::builder(exchange.clone())
+                .seed(5)
+                .clock(Arc::clone(&clock))
+                .build()
+                .unwrap();
+            let door = robust_source::in_memory(sim.service(), |error| match error {
+                DoorError::Refused => Error::new(Kind::Connect, false),
+                _ => Error::new(Kind::Closed, true),
+            });
+            builder = builder
+                .exchange(exchange.as_str())
+                .transport(exchange.clone(), door);
+            sims.insert(exchange, sim);
+        }
+        let manager = change(builder).start().unwrap();
+        Self { sims, manager }
+    }
+
+    pub(crate) fn kraken(&self) -> &Sim {
+        &self.sims[&Exchange::KRAKEN]
+    }
+
+    pub(crate) fn binance(&self) -> &Sim {
+        &self.sims[&Exchange::BINANCE]
+    }
+
+    /// Every read is accounted for, and no simulator has seen a request over its limit.
+    pub(crate) fn check(&self) {
+        let status = self.manager.status();
+        assert!(status.reads.balances(), "{:?}", status.reads);
+        assert_eq!(status.reads.late, 0);
+        for (exchange, sim) in &self.sims {
+            assert_eq!(sim.stats().over_limit, 0, "{exchange}");
+        }
+    }
+}
+
+pub(crate) fn fault(text: &str) -> Option<Fault> {
+    Some(text.parse().unwrap())
+}
