@@ -101,6 +101,11 @@ impl<'a> Raw<'a> {
 
     /// The value as an exact decimal, from a string or a number.
     pub(crate) fn decimal(self) -> Result<Decimal, DefectKind> {
+        // Sound fields are told apart from broken ones only after they have failed: the sound ones are nearly all.
+        let plain = self.shown().map(decimal::parse);
+        if let Some(Ok(value)) = plain {
+            return Ok(value);
+        }
         let text = self.characters()?;
         decimal::parse(&text).map_err(|error| match error {
             DecimalError::Unparsable => DefectKind::Unparsable,
@@ -124,12 +129,18 @@ impl<'a> Raw<'a> {
 
     /// The value as a count.
     pub(crate) fn count(self) -> Result<u64, DefectKind> {
+        if let Some(Ok(count)) = self.0.map(str::parse) {
+            return Ok(count);
+        }
         let text = self.characters()?;
         text.parse().map_err(|_| whole_number_defect(&text))
     }
 
     /// The value as a whole number.
     pub(crate) fn integer(self) -> Result<i64, DefectKind> {
+        if let Some(Ok(number)) = self.0.map(str::parse) {
+            return Ok(number);
+        }
         let text = self.characters()?;
         text.parse().map_err(|_| whole_number_defect(&text))
     }

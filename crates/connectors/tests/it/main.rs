@@ -1,5 +1,11 @@
 //! The connectors against documented formats, against recorded answers where they are at hand, and against garbage.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may fail by panicking, and says how many recordings it has compared"
+)]
+
 mod exactness;
 mod fixtures;
 mod garbage;
