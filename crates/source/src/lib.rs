@@ -1,4 +1,38 @@
 //! One exchange as a tower service: the resilience stack around a connector and an HTTP client.
+//!
+//! ```text
+//! observe → total deadline → retry + budget → breaker check → admission (all windows, priority queue)
+//!         → slots → breaker admit → classify → attempt timeout → venue
+//! ```
+//!
+//! The unit is a typed [`Call`], not an HTTP request: each attempt is encoded, sent, collected, decoded and judged anew. The verdict
+//! is made once per attempt ([`Judgement`]) and read by breaker, limiter and retry alike.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! use robust_connectors::Kraken;
+//! use robust_limiter::Class;
+//! use robust_market::{Request, RequestId};
+//! use robust_source::{Call, Cause, Source, in_memory};
+//! use tokio::time::Instant;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // An exchange that is down: every answer is a page of HTML.
+//! let down = tower::service_fn(|_| async {
+//!     Ok::<_, std::convert::Infallible>(http::Response::new(bytes::Bytes::from("<html>502</html>")))
+//! });
+//! let source = Source::builder(Arc::new(Kraken::default())).build(in_memory(down, |never| match never {}))?;
+//!
+//! let request = Arc::new(Request::Ticker { symbol: "BTC/USD".parse()? });
+//! let call = Call::new(request, Class::High, Instant::now() + Duration::from_secs(20), RequestId(1));
+//! let error = source.call(call).await.unwrap_err();
+//! assert!(matches!(error.cause, Cause::Refused(_)));
+//! assert_eq!(error.attempts, 4); // one and three retries, each at its turn in the budget
+//! # Ok(())
+//! # }
+//! ```
 
 mod answer;
 mod attempt;
