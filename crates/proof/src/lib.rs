@@ -1,1 +1,14 @@
 //! The measuring programs: conformance now; quality, chaos and benchmarks later.
+//!
+//! Each prints a table, writes a report with `--json`, and ends with 1 when a goal does not hold.
+//!
+//! ```
+//! use robust_proof::report::Row;
+//!
+//! let row = Row::share("conformance.kraken.error", 29, 30);
+//! assert!(!row.holds);
+//! assert_eq!(row.note, "29/30");
+//! ```
+
+pub mod conformance;
+pub mod report;
