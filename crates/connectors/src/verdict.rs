@@ -75,14 +75,14 @@ impl Verdict {
 
     /// The same verdict with the server's word on how long to wait.
     #[must_use]
-    pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
+    pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
     }
 
     /// The same verdict with the server's word on when a ban ends.
     #[must_use]
-    pub fn until(mut self, end: Option<Timestamp>) -> Self {
+    pub fn with_until(mut self, end: Option<Timestamp>) -> Self {
         self.until = end;
         self
     }

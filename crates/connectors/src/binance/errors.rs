@@ -60,7 +60,7 @@ pub(super) fn from_body(reply: &Reply<'_>) -> Option<Verdict> {
     let class = class(reply.status, code, banned_until.is_some());
     let shown = code.to_string();
     let verdict = Verdict::new(class, reply.status.as_u16(), Some(&shown), &message);
-    Some(verdict.until(banned_until))
+    Some(verdict.with_until(banned_until))
 }
 
 /// The status decides where Binance gives it a meaning of its own, the code everywhere else: 503 comes with "overloaded" and with

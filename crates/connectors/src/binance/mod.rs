@@ -84,7 +84,7 @@ impl Connector for Binance {
         };
         decoded.map_err(|verdict| {
             let wait = verdict.retry_after;
-            verdict.retry_after(answer::retry_after(reply.headers, context.now).or(wait))
+            verdict.with_retry_after(answer::retry_after(reply.headers, context.now).or(wait))
         })
     }
 

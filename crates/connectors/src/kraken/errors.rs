@@ -53,7 +53,7 @@ pub(super) fn verdict(status: u16, errors: &[Cow<'_, str>]) -> Option<Verdict> {
     };
     let verdict = Verdict::new(class, status, Some(failure), &errors.join(", "));
     Some(match class {
-        Class::Banned if status != 418 => verdict.retry_after(Some(LOCKOUT)),
+        Class::Banned if status != 418 => verdict.with_retry_after(Some(LOCKOUT)),
         _ => verdict,
     })
 }

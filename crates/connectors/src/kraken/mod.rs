@@ -70,7 +70,7 @@ impl Connector for Kraken {
     ) -> Result<Decoded<Payload>, Verdict> {
         decode(request, context, reply).map_err(|verdict| {
             let wait = verdict.retry_after;
-            verdict.retry_after(answer::retry_after(reply.headers, context.now).or(wait))
+            verdict.with_retry_after(answer::retry_after(reply.headers, context.now).or(wait))
         })
     }
 
