@@ -195,9 +195,8 @@ fn nothing(tally: &mut Tally, series: &Series<'_>, grid: &Grid, context: &Contex
         Request::Candles {
             since: Some(since), ..
         } => first_slot(grid, *since) >= grid.slot(context.now),
-        Request::Candles {
-            limit: Some(limit), ..
-        } => *limit <= 1 && series.total > 0,
+        // The forming bar alone is an answer where no number of bars was asked for: a market's first.
+        Request::Candles { limit, .. } => limit.is_none_or(|limit| limit <= 1) && series.total > 0,
         _ => false,
     };
     if none_due {

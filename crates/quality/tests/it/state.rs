@@ -131,3 +131,18 @@ fn the_report_is_the_same_for_the_same_arguments() {
     ticker.time = Some(Timestamp::from_ns(i64::MAX));
     assert_eq!(case.judge(), case.judge());
 }
+
+#[test]
+fn the_first_bar_of_a_new_market_is_no_fault() {
+    let mut case = clean::candles();
+    let Payload::Candles(series) = &mut case.decoded.value else {
+        unreachable!()
+    };
+    series.rows.drain(..200);
+    assert_eq!(rules(&case.judge()), ["C.short"]);
+    let Request::Candles { limit, .. } = &mut case.request else {
+        unreachable!()
+    };
+    *limit = None;
+    assert_eq!(case.judge().acceptance, Acceptance::Accept);
+}
