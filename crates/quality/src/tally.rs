@@ -321,5 +321,4 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 #[cfg(test)]
-#[path = "tally_tests.rs"]
 mod tests;

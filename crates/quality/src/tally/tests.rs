@@ -1,3 +1,5 @@
+//! The algebra holds for any set of objections.
+
 use proptest::prelude::*;
 
 use super::*;
