@@ -235,3 +235,42 @@ async fn everything_due_in_one_tick_is_granted_in_it() {
     all(tasks).await;
     assert_eq!(start.elapsed(), SECOND);
 }
+
+#[tokio::test(start_paused = true)]
+async fn between_two_that_are_due_in_the_same_instant_the_class_decides() {
+    let limiter = limiter(1, SECOND);
+    // Half a millisecond off the timer's ticks, so that it has not yet served the one who waits.
+    advance(Duration::from_micros(500)).await;
+    limiter.try_acquire(&units(1), Class::Low).unwrap().commit();
+    let log = Log::default();
+    let low = queue(&limiter, &log, "low", Class::Low, units(1)).await;
+    advance(SECOND).await;
+    limiter
+        .try_acquire(&units(1), Class::High)
+        .unwrap()
+        .commit();
+    assert!(
+        log.lock().unwrap().is_empty(),
+        "the less important one waits on"
+    );
+    low.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_timer_wakes_earlier_for_one_who_came_later() {
+    let limiter = Limiter::builder("two")
+        .window(Window::sliding("minute", 1, 60 * SECOND).guard(Duration::ZERO))
+        .window(Window::sliding("second", 1, SECOND).guard(Duration::ZERO))
+        .build();
+    let log = Log::default();
+    let (minute, second) = (Cost::from(Charge::new(0, 1)), Cost::from(Charge::new(1, 1)));
+    limiter.try_acquire(&minute, Class::Low).unwrap().commit();
+    limiter.try_acquire(&second, Class::Low).unwrap().commit();
+    let start = Instant::now();
+    let long = queue(&limiter, &log, "long", Class::High, minute).await;
+    let short = queue(&limiter, &log, "short", Class::Low, second).await;
+    short.await.unwrap();
+    assert_eq!(start.elapsed(), SECOND);
+    long.await.unwrap();
+    assert_eq!(start.elapsed(), 60 * SECOND);
+}
