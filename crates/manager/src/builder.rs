@@ -72,7 +72,7 @@ impl DataManagerBuilder {
     pub(crate) fn new() -> Self {
         Self {
             config: Config::default(),
-            connectors: vec![Arc::new(Kraken::default()), Arc::new(Binance::default())],
+            connectors: vec![Arc::new(Kraken), Arc::new(Binance)],
             transports: BTreeMap::new(),
             clock: Arc::new(SystemClock),
             seed: seed(),

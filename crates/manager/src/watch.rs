@@ -19,7 +19,7 @@ pub(crate) async fn breaker(
         let Some(shared) = shared.upgrade() else {
             return;
         };
-        let change = changes.borrow_and_update().clone();
+        let change = *changes.borrow_and_update();
         shared.hub.tell(Event::State {
             exchange: exchange.clone(),
             from: change.from.to_string(),

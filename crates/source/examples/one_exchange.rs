@@ -18,9 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let door = in_memory(sim.service(), |_| {
         robust_http::Error::new(robust_http::Kind::Closed, true)
     });
-    let source = Source::builder(Arc::new(Binance::default()))
-        .seed(1)
-        .build(door)?;
+    let source = Source::builder(Arc::new(Binance)).seed(1).build(door)?;
     let call = || {
         let request = Arc::new(Request::Ticker {
             symbol: "BTC/USDT".parse()?,

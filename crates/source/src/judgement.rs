@@ -11,7 +11,7 @@ use crate::{Answer, Cause, SourceError};
 
 /// What an attempt says about the exchange, the budget and another try.
 ///
-/// Made once per attempt, timeouts included, by the [classify](crate::classify) layer; the breaker, the limiter and the retry read
+/// Made once per attempt, timeouts included, by the classify layer; the breaker, the limiter and the retry read
 /// it and never judge for themselves, so they cannot disagree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -23,7 +23,7 @@
 //! let down = tower::service_fn(|_| async {
 //!     Ok::<_, std::convert::Infallible>(http::Response::new(bytes::Bytes::from("<html>502</html>")))
 //! });
-//! let source = Source::builder(Arc::new(Kraken::default())).build(in_memory(down, |never| match never {}))?;
+//! let source = Source::builder(Arc::new(Kraken)).build(in_memory(down, |never| match never {}))?;
 //!
 //! let request = Arc::new(Request::Ticker { symbol: "BTC/USD".parse()? });
 //! let call = Call::new(request, Class::High, Instant::now() + Duration::from_secs(20), RequestId(1));

@@ -93,7 +93,7 @@ impl Service<Call> for Venue {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let fetched = sending.await.map_err(Cause::Network)?;
-            shared.decode(&call, &symbols, fetched)
+            shared.decode(&call, &symbols, &fetched)
         })
     }
 }
@@ -123,7 +123,7 @@ impl Shared {
         &self,
         call: &Call,
         symbols: &SymbolTable,
-        fetched: Fetched,
+        fetched: &Fetched,
     ) -> Result<Answer, Failed> {
         let waited = Instant::now().saturating_duration_since(fetched.first_byte);
         let received = self.clock.now().saturating_sub(waited);
@@ -137,7 +137,7 @@ impl Shared {
         match self.connector.decode(&call.request, &context, &reply) {
             Ok(decoded) => Ok(Answer {
                 decoded,
-                origin: origin(&fetched),
+                origin: origin(fetched),
                 received,
                 first_byte: fetched.first_byte,
                 attempts: call.attempt.max(1),

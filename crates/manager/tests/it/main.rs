@@ -1,4 +1,9 @@
 //! The facade, over simulated exchanges without sockets and on paused time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may stop where it cannot go on"
+)]
 
 mod events;
 mod jobs;

@@ -1,4 +1,9 @@
 //! One exchange behind its whole stack, over the simulator's in-memory door, on paused time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may stop where it cannot go on"
+)]
 
 mod budget;
 mod cancel;

@@ -37,9 +37,9 @@ impl World {
             .build()
             .unwrap();
         let connector: Arc<dyn Connector> = if *exchange == Exchange::KRAKEN {
-            Arc::new(Kraken::default())
+            Arc::new(Kraken)
         } else {
-            Arc::new(Binance::default())
+            Arc::new(Binance)
         };
         let source = Source::builder(connector)
             .config(config)
