@@ -1,4 +1,5 @@
 //! The exchange format, version 1, as `docs/formats.md` states it.
+#![allow(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
 use robust_market::{
     Candle, Candles, Decoded, Defect, DefectKind, Exchange, Interval, Kind, Level, Meta, OrderBook,
