@@ -221,20 +221,14 @@ mod tests {
     #[test]
     fn the_pairs_of_a_request_are_listed() {
         let symbol: Symbol = "BTC/USD".parse().unwrap();
-        assert_eq!(
-            Request::Ticker {
-                symbol: symbol.clone()
-            }
-            .symbols(),
-            [symbol.clone()]
-        );
-        assert_eq!(
-            Request::Tickers {
-                symbols: vec![symbol.clone()]
-            }
-            .symbols(),
-            [symbol]
-        );
+        let ticker = Request::Ticker {
+            symbol: symbol.clone(),
+        };
+        let tickers = Request::Tickers {
+            symbols: vec![symbol.clone()],
+        };
+        assert_eq!(ticker.symbols(), tickers.symbols());
+        assert_eq!(ticker.symbols().first(), Some(&symbol));
         assert!(Request::Instruments.symbols().is_empty());
     }
 }
