@@ -5,15 +5,19 @@ use std::path::Path;
 use robust_data_manager::{Config, DataManager};
 
 use crate::exit::{Failure, print};
+use crate::file;
 
 /// Checks a file the way `start` would, starts nothing that talks, and prints the settings in force.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
-    let config = Config::load(file).map_err(Failure::usage)?;
+    let named =
+        |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", file.display()));
+    let text = file::read("config", file)?;
+    let config = Config::from_toml(&text).map_err(|error| named(&error))?;
     // Building a manager checks what the text alone cannot show: names, connectors, addresses.
     DataManager::builder()
         .config(config.clone())
         .start()
-        .map_err(Failure::usage)?;
+        .map_err(|error| named(&error))?;
     print(&format!("{}: ok", file.display()));
     print(&format!("environment = {:?}", config.environment).to_lowercase());
     print(&format!("cache.capacity = {}", config.cache.capacity));
@@ -40,7 +44,7 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
                 "requests_per_minute = {rate}, and the exchange's own limits"
             )),
             None => print("requests_per_minute = the exchange's own limits"),
-        }
+        };
         for (from, to) in &settings.quote_alias {
             print(&format!("quote_alias: {from} is answered with {to}"));
         }

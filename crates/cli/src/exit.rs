@@ -1,7 +1,11 @@
 //! How the program ends: 0 ok, 1 data error, 2 usage.
 
 use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
+
+/// The longest complaint, in characters: what others have written must not fill the screen.
+const LONGEST: usize = 500;
 
 /// Why a command failed, in one line.
 #[derive(Debug)]
@@ -26,35 +30,43 @@ impl Failure {
             Self::Data(line) => (line, 1),
             Self::Usage(line) => (line, 2),
         };
-        complain(line);
+        note(&format!("rdm: {}", one_line(line)));
         ExitCode::from(code)
     }
 }
 
-/// One line to standard error, exit code 2.
-pub(crate) fn usage(line: &str) -> ExitCode {
-    complain(line);
-    ExitCode::from(2)
-}
-
-fn complain(line: &str) {
-    use std::io::Write;
-    // A closed standard error is no reason to fail differently.
-    let _ = writeln!(std::io::stderr(), "rdm: {}", one_line(line));
-}
-
+/// One line without control characters, cut where nobody reads on.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut line = words.join(" ");
+    if line.chars().any(char::is_control) {
+        line = line.escape_debug().to_string();
+    }
+    if line.chars().count() > LONGEST {
+        line = line.chars().take(LONGEST).collect::<String>() + "…";
+    }
+    line
 }
 
-/// Prints to standard output; a reader that has gone away is no error.
-pub(crate) fn print(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{text}");
+/// Prints to standard output; says whether anybody still reads it.
+pub(crate) fn print(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
-/// Prints to standard error.
+/// Prints to standard error; a closed one is no reason to fail differently.
 pub(crate) fn note(text: &str) {
-    use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_complaint_is_one_short_line_without_control_characters() {
+        assert_eq!(one_line("a\n  b\tc"), "a b c");
+        assert_eq!(one_line("a\u{1b}[31m"), "a\\u{1b}[31m");
+        assert_eq!(one_line(&"x".repeat(9_000)).chars().count(), 501);
+    }
 }

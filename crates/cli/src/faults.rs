@@ -1,5 +1,6 @@
-//! Which faults a simulator plays, from the command line.
+//! Which faults a simulator plays, from the command line. The written forms stand in `docs/faults.md`.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use robust_data_manager::market::{Exchange, quote};
 use robust_sim::{Fault, Planned, Script};
 
 use crate::exit::Failure;
+use crate::file;
 
 /// Random faults come this often,
 const EVERY: Range<Duration> = Duration::from_secs(2)..Duration::from_secs(6);
@@ -16,19 +18,27 @@ const LASTING: Range<Duration> = Duration::from_secs(2)..Duration::from_secs(8);
 /// and are planned this far ahead; a longer run is calm afterwards.
 const PLANNED: Duration = Duration::from_secs(6 * 3_600);
 
+const FORMS: &str =
+    "write random, none, EXCHANGE=FAULT such as kraken=hang, or the name of a TOML file";
+
 /// Reads `random`, `none`, `kraken=hang,binance=418:20`, or the name of a TOML file.
 pub(crate) fn script(text: &str, seed: u64, exchanges: &[Exchange]) -> Result<Script, Failure> {
+    let path = Path::new(text);
     let script = match text {
         "none" => Script::default(),
         "random" => Script::random(seed, exchanges, &EVERY, &LASTING, PLANNED),
+        _ if path.exists() => in_file(path)?,
         _ if text.contains('=') => short(text)?,
-        _ => file(Path::new(text))?,
+        _ => {
+            let shown = quote(text);
+            return Err(refuse(format!("{shown} names no file; {FORMS}")));
+        }
     };
     for planned in script.planned() {
         if !exchanges.contains(&planned.exchange) {
             let known: Vec<_> = exchanges.iter().map(Exchange::as_str).collect();
-            return Err(Failure::Usage(format!(
-                "faults: exchange {} is not simulated; use {}",
+            return Err(refuse(format!(
+                "exchange {} is not simulated here; use {}",
                 quote(planned.exchange.as_str()),
                 known.join(" or ")
             )));
@@ -37,24 +47,29 @@ pub(crate) fn script(text: &str, seed: u64, exchanges: &[Exchange]) -> Result<Sc
     Ok(script)
 }
 
+fn refuse(why: impl std::fmt::Display) -> Failure {
+    Failure::Usage(format!("--faults: {why}"))
+}
+
 fn short(text: &str) -> Result<Script, Failure> {
     let mut planned = Vec::new();
+    let mut named = BTreeSet::new();
     for entry in text.split(',') {
         let (exchange, fault) = entry.split_once('=').ok_or_else(|| {
-            Failure::Usage(format!(
-                "faults: {} is no EXCHANGE=FAULT; write kraken=hang,binance=418:20",
+            refuse(format!(
+                "{} is no EXCHANGE=FAULT; write kraken=hang,binance=418:20",
                 quote(entry)
             ))
         })?;
+        let exchange: Exchange = exchange.trim().parse().map_err(refuse)?;
+        if !named.insert(exchange.clone()) {
+            return Err(refuse(format!(
+                "{exchange} is named twice; write faults that follow each other in a TOML file"
+            )));
+        }
         planned.push(Planned {
-            exchange: exchange
-                .trim()
-                .parse()
-                .map_err(|error| Failure::Usage(format!("faults: {error}")))?,
-            fault: fault
-                .trim()
-                .parse::<Fault>()
-                .map_err(|error| Failure::Usage(format!("faults: {error}")))?,
+            exchange,
+            fault: fault.trim().parse::<Fault>().map_err(refuse)?,
             from: Duration::ZERO,
             until: None,
         });
@@ -62,17 +77,15 @@ fn short(text: &str) -> Result<Script, Failure> {
     Ok(Script::new(planned))
 }
 
-fn file(path: &Path) -> Result<Script, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::Usage(format!(
-            "faults: file {} cannot be read: {error}; write random, none, EXCHANGE=FAULT or the name of a TOML file",
-            quote(&path.display().to_string())
-        ))
-    })?;
+fn in_file(path: &Path) -> Result<Script, Failure> {
+    let text = file::read("--faults", path)?;
     toml::from_str(&text).map_err(|error| {
-        Failure::Usage(format!(
-            "faults: file {}: {}",
-            path.display(),
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map(|before| format!(", line {}", before.matches('\n').count() + 1));
+        refuse(format!(
+            "file {}{}: {}",
+            quote(&path.display().to_string()),
+            line.unwrap_or_default(),
             error.message()
         ))
     })
@@ -105,20 +118,32 @@ mod tests {
     #[test]
     fn a_bad_fault_names_field_value_and_remedy() {
         for (text, named) in [
-            ("kraken=hung", "hung"),
-            ("kraken=", "faults"),
+            ("kraken=hung", "\"hung\" is not known: use refuse"),
+            ("kraken=", "\"\" is not known: use refuse"),
+            ("kraken=418", "418:20"),
+            ("kraken=418:-1", "the seconds of Retry-After"),
+            ("kraken=latency:5y", "a duration up to 1h"),
+            ("=hang", "exchange \"\" is not valid"),
             (
                 "krake=hang",
-                "\"krake\" is not simulated; use kraken or binance",
+                "\"krake\" is not simulated here; use kraken or binance",
             ),
-            ("a=b,c", "a"),
-            ("no/such/file", "cannot be read"),
+            ("kraken=hang,c", "\"c\" is no EXCHANGE=FAULT"),
+            ("kraken=hang,", "\"\" is no EXCHANGE=FAULT"),
+            ("kraken=hang,kraken=html", "kraken is named twice"),
+            (
+                "no/such/file",
+                "\"no/such/file\" names no file; write random",
+            ),
+            ("RANDOM", "\"RANDOM\" names no file; write random, none"),
+            ("", "\"\" names no file; write random, none"),
+            (".", "is a directory; name a TOML file"),
         ] {
             let Err(Failure::Usage(line)) = script(text, 1, &both()) else {
                 panic!("{text} was accepted")
             };
             assert!(
-                line.starts_with("faults: ") && line.contains(named),
+                line.starts_with("--faults: ") && line.contains(named),
                 "{text}: {line}"
             );
         }

@@ -1,17 +1,23 @@
 //! `rdm fetch`: one question to one exchange.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use robust_data_manager::market::{Payload, Request, Sample};
-use robust_data_manager::{Config, DataError, DataManager, Environment, Query};
+use robust_data_manager::market::{Exchange, Interval, Payload, Request, Sample, quote};
+use robust_data_manager::{Config, DataError, DataManager, Environment, ExchangeSettings, Query};
+use tokio::time::Instant;
 
 use crate::args::{FetchArgs, What};
-use crate::exit::{Failure, print};
-use crate::show;
+use crate::exit::{Failure, note, print};
+use crate::{file, json, show};
 
 /// How long the end of the program waits for what is under way.
 const GRACE: Duration = Duration::from_millis(100);
+/// How long a person waits without a word.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the word is repeated.
+const AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: FetchArgs) -> Result<(), Failure> {
     let request = request(&args)?;
@@ -20,7 +26,10 @@ pub(crate) async fn run(args: FetchArgs) -> Result<(), Failure> {
     if let Some(timeout) = args.timeout {
         query = query.timeout(timeout);
     }
-    let outcome = manager.get(query).await;
+    let outcome = tokio::select! {
+        outcome = manager.get(query) => outcome,
+        () = reassure(&args.exchange), if std::io::stderr().is_terminal() => return Ok(()),
+    };
     manager.shutdown(GRACE).await;
     let sample: Sample<Arc<Payload>> = outcome.map_err(failure)?;
     if args.json {
@@ -29,11 +38,24 @@ pub(crate) async fn run(args: FetchArgs) -> Result<(), Failure> {
             meta: sample.meta.clone(),
             quality: sample.quality.clone(),
         };
-        print(&serde_json::to_string_pretty(&plain).map_err(Failure::data)?);
+        print(&json::text(&plain).map_err(Failure::data)?);
     } else {
         print(&show::sample(&sample));
     }
     Ok(())
+}
+
+/// Tells whoever waits at a terminal that the program does. Never ends.
+async fn reassure(exchange: &Exchange) {
+    let begun = Instant::now();
+    let mut word = tokio::time::interval_at(begun + PATIENCE, AGAIN);
+    loop {
+        word.tick().await;
+        let seconds = begun.elapsed().as_secs();
+        note(&format!(
+            "rdm: still waiting for {exchange} ({seconds} s); Ctrl-C gives up"
+        ));
+    }
 }
 
 /// A question that cannot be put is the caller's mistake; everything else is the data's.
@@ -51,9 +73,26 @@ fn failure(error: DataError) -> Failure {
 fn request(args: &FetchArgs) -> Result<Request, Failure> {
     let symbol = || {
         args.symbol.clone().ok_or_else(|| {
-            Failure::Usage("fetch: the symbol is missing; write BASE/QUOTE after the exchange, such as BTC/USD".to_owned())
+            Failure::Usage(
+                "SYMBOL is missing; write BASE/QUOTE after the exchange, such as BTC/USD"
+                    .to_owned(),
+            )
         })
     };
+    let what = args.what.name();
+    let refuse = |field: &str, given: Option<String>| match given {
+        Some(value) => Err(Failure::Usage(format!(
+            "{field}: {} has no meaning for {what}; leave it away",
+            quote(&value)
+        ))),
+        None => Ok(()),
+    };
+    if args.what != What::Candles {
+        refuse("--interval", args.interval.map(|i| i.to_string()))?;
+    }
+    if matches!(args.what, What::Ticker | What::Instruments) {
+        refuse("--limit", args.limit.map(|limit| limit.to_string()))?;
+    }
     Ok(match args.what {
         What::Ticker => Request::Ticker { symbol: symbol()? },
         What::Book => Request::OrderBook {
@@ -62,7 +101,7 @@ fn request(args: &FetchArgs) -> Result<Request, Failure> {
         },
         What::Candles => Request::Candles {
             symbol: symbol()?,
-            interval: args.interval,
+            interval: args.interval.unwrap_or(Interval::M1),
             since: None,
             limit: args.limit,
         },
@@ -71,21 +110,24 @@ fn request(args: &FetchArgs) -> Result<Request, Failure> {
             since: None,
             limit: args.limit,
         },
-        What::Instruments => Request::Instruments,
+        What::Instruments => {
+            refuse("SYMBOL", args.symbol.as_ref().map(ToString::to_string))?;
+            Request::Instruments
+        }
     })
 }
 
 fn manager(args: &FetchArgs) -> Result<DataManager, Failure> {
     let mut config = match &args.config {
-        Some(file) => Config::load(file).map_err(Failure::usage)?,
+        Some(path) => Config::from_toml(&file::read("--config", path)?)
+            .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
         None => Config::default(),
     };
-    let mut settings = config
-        .exchanges
-        .remove(args.exchange.as_str())
-        .unwrap_or_default();
+    let given = config.exchanges.remove(args.exchange.as_str());
+    let mut settings = given.unwrap_or_else(impatient);
     config.exchanges.clear();
     if let Some(url) = &args.base_url {
+        check_base_url(url)?;
         settings.base_url = Some(url.clone());
         // Whoever names an address by hand may name a simulator; the sample says which it was.
         config.environment = Environment::Simulated;
@@ -97,4 +139,90 @@ fn manager(args: &FetchArgs) -> Result<DataManager, Failure> {
         .config(config)
         .start()
         .map_err(Failure::usage)
+}
+
+/// A person waits: one more try soon, and then the truth.
+fn impatient() -> ExchangeSettings {
+    let mut settings = ExchangeSettings::default();
+    settings.retries = Some(1);
+    settings.backoff_base = Some(Duration::from_millis(250));
+    settings
+}
+
+/// Refuses an address that no request can go to, before anything starts.
+fn check_base_url(url: &str) -> Result<(), Failure> {
+    let refuse = |shown: &str, why: &str| {
+        let why = format!("--base-url: {shown} {why}; write https://HOST or http://127.0.0.1:PORT");
+        Err(Failure::Usage(why))
+    };
+    let shown = quote(url);
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return refuse(&shown, "has no scheme");
+    };
+    if rest.contains('@') {
+        // It may hold a password, which belongs on no screen.
+        return refuse("the address", "holds a user or a password");
+    }
+    if !["http", "https"].contains(&scheme) {
+        return refuse(&shown, "is neither http nor https");
+    }
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    if authority.contains(['/', '?', '#']) {
+        return refuse(&shown, "has a path");
+    }
+    // The last colon begins the port, unless it stands inside the brackets of an IPv6 address.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    if host.is_empty() {
+        return refuse(&shown, "has no host");
+    }
+    if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
+        return refuse(&shown, "has no port from 1 to 65535");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_no_request_can_go_to_is_refused_with_a_remedy() {
+        for (url, why) in [
+            ("", "\"\" has no scheme"),
+            ("localhost:1", "\"localhost:1\" has no scheme"),
+            ("ftp://x", "\"ftp://x\" is neither http nor https"),
+            ("http://", "has no host"),
+            ("http://:80", "has no host"),
+            ("http://x:", "has no port from 1 to 65535"),
+            ("http://x:0", "has no port from 1 to 65535"),
+            ("http://x:99999", "has no port from 1 to 65535"),
+            ("http://x/path", "has a path"),
+            ("http://x?q", "has a path"),
+        ] {
+            let Err(Failure::Usage(line)) = check_base_url(url) else {
+                panic!("{url} was accepted")
+            };
+            assert!(line.contains(why), "{url}: {line}");
+            assert!(line.ends_with("write https://HOST or http://127.0.0.1:PORT"));
+        }
+        for url in [
+            "https://api.kraken.com",
+            "http://127.0.0.1:80/",
+            "http://[::1]",
+            "http://[::1]:80",
+        ] {
+            assert!(check_base_url(url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_repeated() {
+        let Err(Failure::Usage(line)) = check_base_url("http://me:hunter2@x") else {
+            panic!("accepted")
+        };
+        assert!(!line.contains("hunter2"), "{line}");
+    }
 }

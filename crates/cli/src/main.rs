@@ -1,4 +1,7 @@
 //! The `rdm` program: market data in a terminal.
+//!
+//! `demo` shows the main job with simulated exchanges and faults, `fetch` asks one exchange for one thing, `sim` runs simulated
+//! exchanges on loopback, `config check` reads a config file. Exit codes: 0 ok, 1 no (good) data, 2 usage.
 
 mod args;
 mod config_check;
@@ -6,7 +9,11 @@ mod demo;
 mod exit;
 mod faults;
 mod fetch;
+mod file;
+mod json;
+mod refusal;
 mod show;
+mod signals;
 mod sim;
 
 use std::process::ExitCode;
@@ -23,7 +30,7 @@ fn main() -> ExitCode {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return exit::usage(&format!("cannot start the runtime: {error}")),
+        Err(error) => return exit::Failure::data(format!("cannot start: {error}")).print(),
     };
     let outcome = runtime.block_on(async {
         match command {

@@ -1,5 +1,6 @@
 //! `rdm sim`: simulated exchanges on loopback.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use crate::args::SimArgs;
 use crate::exit::{Failure, note, print};
 use crate::faults;
+use crate::signals::Stop;
 
 /// How often the script is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -36,7 +38,7 @@ pub(crate) async fn start(
             .seed(seed)
             .clock(Arc::clone(&clock))
             .build()
-            .map_err(Failure::usage)?;
+            .map_err(|error| Failure::Usage(format!("--exchange: {error}")))?;
         let mut address = listen;
         if listen.port() != 0 {
             let port = u16::try_from(offset)
@@ -44,11 +46,14 @@ pub(crate) async fn start(
                 .and_then(|offset| listen.port().checked_add(offset));
             address.set_port(port.ok_or_else(|| {
                 Failure::Usage(format!(
-                    "sim: listen {listen}: no port is left above it for {exchange}; use a lower one"
+                    "--listen: {listen} leaves no port above it for {exchange}; use a lower one"
                 ))
             })?);
         }
-        let server = sim.listen(address).await.map_err(Failure::usage)?;
+        let server = sim
+            .listen(address)
+            .await
+            .map_err(|error| Failure::Usage(format!("--listen: {error}")))?;
         running.push(Running {
             exchange: exchange.clone(),
             sim,
@@ -79,7 +84,16 @@ pub(crate) async fn play(
 }
 
 pub(crate) async fn run(args: SimArgs) -> Result<(), Failure> {
+    let mut named = BTreeSet::new();
+    for exchange in &args.exchange {
+        if !named.insert(exchange) {
+            return Err(Failure::Usage(format!(
+                "--exchange: {exchange} is named twice; leave one away"
+            )));
+        }
+    }
     let script = faults::script(&args.faults, args.seed, &args.exchange)?;
+    let stop = Stop::listen(|| {});
     let running = start(&args.exchange, args.listen, args.seed).await?;
     for exchange in &running {
         print(&format!(
@@ -107,7 +121,7 @@ pub(crate) async fn run(args: SimArgs) -> Result<(), Failure> {
     tokio::select! {
         () = playing => {}
         () = ending => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = stop.wait() => {}
     }
     for one in running {
         let stats = one.sim.stats();

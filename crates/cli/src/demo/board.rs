@@ -1,11 +1,12 @@
 //! What the listeners have heard so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use robust_data_manager::market::{Acceptance, Exchange, Kind, Payload, Sample, Symbol};
 use robust_data_manager::{DataError, Event};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::plan::{Planned, What};
@@ -30,18 +31,65 @@ pub(super) struct Line {
     pub(super) error: Option<DataError>,
 }
 
-/// Everything that the screen shows beside the manager's own status.
-#[derive(Debug, Default)]
-pub(super) struct Board {
-    pub(super) lines: BTreeMap<Key, Line>,
-    pub(super) faults: BTreeMap<Exchange, (String, bool)>,
-    pub(super) changes: Vec<String>,
+/// One opening of a breaker, in seconds since the run began.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Opening {
+    /// When it opened.
+    pub(super) at_s: f64,
+    /// When it lets a probe through.
+    pub(super) until_s: f64,
+    /// What opened it.
+    pub(super) cause: String,
 }
 
-/// Breaker changes that are kept for the screen.
-const CHANGES: usize = 6;
+/// A change of a breaker as its own handle tells it.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) cause: String,
+    pub(super) at: Instant,
+    /// When the next probe may be made, if it is open.
+    pub(super) until: Option<Instant>,
+}
+
+/// Everything that the screen and the summary show beside the manager's own status.
+#[derive(Debug)]
+pub(super) struct Board {
+    begun: Instant,
+    pub(super) lines: BTreeMap<Key, Line>,
+    /// The last fault of each simulator, and whether it is on.
+    pub(super) faults: BTreeMap<Exchange, (String, bool)>,
+    /// Failed reads by source and by name of the error.
+    pub(super) errors: BTreeMap<Exchange, BTreeMap<&'static str, u64>>,
+    /// The last opening of each breaker.
+    pub(super) opened: BTreeMap<Exchange, Opening>,
+    /// The last changes of faults and breakers, oldest first, each with its time since the run began.
+    pub(super) changes: VecDeque<(Duration, String)>,
+    /// Events that came faster than they were read.
+    pub(super) missed: u64,
+}
+
+/// Changes that are kept for the screen.
+const CHANGES: usize = 8;
 
 impl Board {
+    pub(super) fn new(begun: Instant) -> Self {
+        Self {
+            begun,
+            lines: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            opened: BTreeMap::new(),
+            changes: VecDeque::new(),
+            missed: 0,
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
     pub(super) fn promise(&mut self, job: &Planned) {
         let kind = match job.what {
             What::Ticker => Kind::Ticker,
@@ -61,17 +109,49 @@ impl Board {
             .insert((job.exchange.clone(), kind, job.symbol.clone()), line);
     }
 
-    pub(super) fn fault(&mut self, exchange: &Exchange, fault: Option<&str>) {
-        match fault {
+    /// Notes that a fault begins or ends, and says it in words.
+    pub(super) fn fault(&mut self, exchange: &Exchange, fault: Option<&str>) -> String {
+        let text = match fault {
             Some(fault) => {
                 self.faults
                     .insert(exchange.clone(), (fault.to_owned(), true));
+                format!("{exchange}: fault {fault} begins")
             }
-            None => {
-                if let Some((_, running)) = self.faults.get_mut(exchange) {
-                    *running = false;
+            None => match self.faults.get_mut(exchange) {
+                Some((name, on)) => {
+                    *on = false;
+                    format!("{exchange}: fault {name} ends")
                 }
-            }
+                None => format!("{exchange}: no fault"),
+            },
+        };
+        self.changed(self.elapsed(), text.clone());
+        text
+    }
+
+    /// Notes a change of a breaker, and says it in words.
+    pub(super) fn breaker(&mut self, exchange: &Exchange, change: &Change) -> String {
+        let at = change.at.saturating_duration_since(self.begun);
+        let mut text = format!("{exchange}: breaker {} → {}", change.from, change.to);
+        text.push_str(&format!(" ({})", change.cause));
+        if let Some(until) = change.until {
+            let until = until.saturating_duration_since(self.begun);
+            text.push_str(&format!(", probe at {:.1}s", until.as_secs_f64()));
+            let opening = Opening {
+                at_s: seconds(at),
+                until_s: seconds(until),
+                cause: change.cause.clone(),
+            };
+            self.opened.insert(exchange.clone(), opening);
+        }
+        self.changed(at, text.clone());
+        text
+    }
+
+    fn changed(&mut self, at: Duration, text: String) {
+        self.changes.push_back((at, text));
+        if self.changes.len() > CHANGES {
+            self.changes.pop_front();
         }
     }
 
@@ -81,21 +161,18 @@ impl Board {
             Event::Error {
                 exchange,
                 kind,
-                symbol: Some(symbol),
+                symbol,
                 error,
                 ..
             } => {
-                if let Some(line) = self.lines.get_mut(&(exchange, kind, symbol)) {
+                let errors = self.errors.entry(exchange.clone()).or_default();
+                *errors.entry(error.name()).or_default() += 1;
+                let key = symbol.map(|symbol| (exchange, kind, symbol));
+                if let Some(line) = key.and_then(|key| self.lines.get_mut(&key)) {
                     line.error = Some(error);
                 }
             }
-            Event::State { exchange, from, to } => {
-                self.changes
-                    .push(format!("{exchange}: breaker {from} → {to}"));
-                if self.changes.len() > CHANGES {
-                    self.changes.remove(0);
-                }
-            }
+            Event::Dropped(missed) => self.missed += missed,
             _ => {}
         }
     }
@@ -119,6 +196,11 @@ impl Board {
     }
 }
 
+/// Seconds with three digits.
+pub(super) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e3).round() / 1e3
+}
+
 /// The one figure of a payload that fits into a table.
 fn headline(payload: &Payload) -> String {
     match payload {
@@ -127,5 +209,29 @@ fn headline(payload: &Payload) -> String {
         Payload::Candles(candles) => format!("{} bars", candles.rows.len()),
         Payload::Trades(trades) => format!("{} trades", trades.rows.len()),
         other => format!("{} records", other.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_opening_is_told_with_its_end() {
+        let begun = Instant::now();
+        let mut board = Board::new(begun);
+        let change = Change {
+            from: "closed".to_owned(),
+            to: "open".to_owned(),
+            cause: "3 failures in a row".to_owned(),
+            at: begun + Duration::from_millis(1_500),
+            until: Some(begun + Duration::from_millis(21_500)),
+        };
+        assert_eq!(
+            board.breaker(&Exchange::KRAKEN, &change),
+            "kraken: breaker closed → open (3 failures in a row), probe at 21.5s"
+        );
+        let opening = &board.opened[&Exchange::KRAKEN];
+        assert_eq!((opening.at_s, opening.until_s), (1.5, 21.5));
     }
 }

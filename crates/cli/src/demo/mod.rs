@@ -3,35 +3,42 @@
 //! Everything but the exchanges is the product: the same manager, stacks, jobs and rules as against real ones.
 
 mod board;
+mod cells;
+mod lines;
+mod openings;
 mod plan;
 mod summary;
-mod view;
+mod table;
+mod terminal;
 
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use robust_data_manager::market::Exchange;
-use robust_data_manager::{Config, DataManager, Environment};
+use robust_data_manager::{Config, DataManager, Events};
 use tokio::time::Instant;
 
 use crate::args::DemoArgs;
 use crate::exit::{Failure, note, print};
-use crate::faults;
+use crate::signals::Stop;
 use crate::sim::{self, Running};
+use crate::{faults, json};
 use board::Board;
+use summary::Summary;
+use terminal::Terminal;
 
 /// How long a run off a terminal lasts when nobody says.
 const DEFAULT: Duration = Duration::from_secs(60);
 /// How often the table is drawn.
-const FRAME: Duration = Duration::from_millis(500);
+const FRAME: Duration = Duration::from_millis(250);
 /// How often plain lines are printed.
 const LINES: Duration = Duration::from_secs(5);
 /// How long the end waits for what is under way: longer than any call of the plan.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// What the listeners and the screen share.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Shared(Arc<Mutex<Board>>);
 
 impl Shared {
@@ -51,31 +58,46 @@ enum Screen {
 pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let exchanges = [Exchange::KRAKEN, Exchange::BINANCE];
     let script = faults::script(&args.faults, args.seed, &exchanges)?;
-    let screen = match (args.json, std::io::stdout().is_terminal()) {
+    let screen = match (args.json, terminal::can_draw()) {
         (true, _) => Screen::Silent,
         (false, true) => Screen::Table,
         (false, false) => Screen::Lines,
     };
-    let lasting = args
-        .lasting
-        .or((screen != Screen::Table).then_some(DEFAULT));
+    let lasting = match args.lasting {
+        None if std::io::stdout().is_terminal() && !args.json => None,
+        lasting => Some(lasting.unwrap_or(DEFAULT)),
+    };
 
     let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let running = sim::start(&exchanges, any_port, args.seed).await?;
     let manager = manager(&running, args.seed)?;
-    let board = Shared::default();
-    let listener = board.clone();
-    manager.on_event(move |event| listener.lock().event(event));
+    let stop = Stop::listen(match screen {
+        Screen::Table => terminal::restore,
+        Screen::Lines | Screen::Silent => || {},
+    });
+    let board = Shared(Arc::new(Mutex::new(Board::new(Instant::now()))));
+    let mut events = manager.events();
+    let told = board.clone();
+    let following = openings::follow(&manager, &exchanges, move |exchange, change| {
+        tell(screen, &told, |board| board.breaker(exchange, change));
+    })?;
     for job in plan::jobs() {
         board.lock().promise(&job);
         manager
             .schedule(job.into_data_job())
             .map_err(Failure::data)?;
     }
-    if screen == Screen::Lines {
-        print(
-            "Simulated exchanges on loopback; every value says so. Faults are injected below, the stack above is the product.",
-        );
+    match screen {
+        Screen::Lines => {
+            print(
+                "Simulated exchanges on loopback; every value says so. Faults are injected below, the stack above is the product.",
+            );
+        }
+        Screen::Silent if std::io::stderr().is_terminal() => note(&format!(
+            "rdm: collecting for {:?}; the summary follows",
+            lasting.unwrap_or_default()
+        )),
+        Screen::Table | Screen::Silent => {}
     }
 
     let sims = running
@@ -84,24 +106,61 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
         .collect();
     let told = board.clone();
     let playing = sim::play(script, sims, move |exchange, fault| {
-        told.lock().fault(exchange, fault);
-        if screen == Screen::Lines {
-            print(&format!("fault    {exchange}: {}", fault.unwrap_or("over")));
-        }
+        tell(screen, &told, |board| board.fault(exchange, fault));
     });
     tokio::select! {
         () = playing => {}
+        () = listen(&mut events, &board) => {}
         () = show(&manager, &board, screen) => {}
         () = wait(lasting) => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = stop.wait() => {}
     }
-    finish(manager, running, args.json).await
+    // The faults end with the run, so that what is under way can end too.
+    for one in &running {
+        one.sim.set_fault(None);
+    }
+    let (before, lasted) = (manager.status(), board.lock().elapsed());
+    drop(following);
+    manager.shutdown(GRACE).await;
+    drain(&mut events, &board).await;
+    let summary = Summary::of(&manager, &before, &running, &board.lock(), lasted);
+    for one in running {
+        one.server.shutdown().await;
+    }
+    finish(&summary, args.json)
+}
+
+/// Notes a change on the board, and says it in a log.
+fn tell(screen: Screen, board: &Shared, note: impl FnOnce(&mut Board) -> String) {
+    let mut board = board.lock();
+    let text = note(&mut board);
+    if screen == Screen::Lines {
+        print(&format!("{:>7.1}s  {text}", board.elapsed().as_secs_f64()));
+    }
 }
 
 async fn wait(lasting: Option<Duration>) {
     match lasting {
         Some(time) => tokio::time::sleep(time).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Hears events until the manager is gone.
+async fn listen(events: &mut Events, board: &Shared) {
+    while let Some(event) = events.next().await {
+        board.lock().event(event);
+    }
+}
+
+/// Hears what has been told already.
+async fn drain(events: &mut Events, board: &Shared) {
+    loop {
+        tokio::select! {
+            biased;
+            Some(event) = events.next() => board.lock().event(event),
+            () = std::future::ready(()) => break,
+        }
     }
 }
 
@@ -117,7 +176,6 @@ fn manager(running: &[Running], seed: u64) -> Result<DataManager, Failure> {
         ));
     }
     let config = Config::from_toml(&text).map_err(Failure::data)?;
-    debug_assert_eq!(config.environment, Environment::Simulated);
     let jobs = plan::jobs().len();
     DataManager::builder()
         .config(config)
@@ -127,50 +185,45 @@ fn manager(running: &[Running], seed: u64) -> Result<DataManager, Failure> {
         .map_err(Failure::data)
 }
 
+/// Shows the run; ends when nobody reads the lines any more.
 async fn show(manager: &DataManager, board: &Shared, screen: Screen) {
-    let begun = Instant::now();
-    let mut frame = tokio::time::interval(if screen == Screen::Lines {
-        LINES
-    } else {
-        FRAME
-    });
-    let mut table = view::Table::default();
-    loop {
-        frame.tick().await;
-        let status = manager.status();
-        match screen {
-            Screen::Table => table.draw(&status, &board.lock(), begun.elapsed()),
-            Screen::Lines => {
-                for line in view::lines(&status, &board.lock(), begun.elapsed()) {
-                    print(&line);
+    match screen {
+        Screen::Table => {
+            let mut terminal = Terminal::take();
+            let mut frame = tokio::time::interval(FRAME);
+            loop {
+                frame.tick().await;
+                let size = Terminal::size();
+                let (width, height) = (usize::from(size.0), usize::from(size.1));
+                let rows = table::screen(&manager.status(), &board.lock(), width, height);
+                terminal.draw(&rows, size);
+            }
+        }
+        Screen::Lines => {
+            let mut again = tokio::time::interval(LINES);
+            loop {
+                again.tick().await;
+                let lines = lines::lines(&manager.status(), &board.lock());
+                if !lines.iter().all(|line| print(line)) {
+                    return;
                 }
             }
-            Screen::Silent => {}
         }
+        Screen::Silent => std::future::pending().await,
     }
 }
 
-/// Ends the jobs, then the simulators, and says what happened.
-async fn finish(manager: DataManager, running: Vec<Running>, json: bool) -> Result<(), Failure> {
-    // The faults end with the run, so that what is under way can end too.
-    for one in &running {
-        one.sim.set_fault(None);
-    }
-    let before = manager.status();
-    manager.shutdown(GRACE).await;
-    let summary = summary::Summary::of(&manager, &before, &running);
-    for one in running {
-        one.server.shutdown().await;
-    }
-    if json {
-        print(&serde_json::to_string_pretty(&summary).map_err(Failure::data)?);
+/// Says what happened, and whether a promise was broken.
+fn finish(summary: &Summary, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        print(&json::text(summary).map_err(Failure::data)?);
     } else {
         print(&summary.to_string());
     }
     match summary.broken() {
         None => Ok(()),
         Some(promise) => {
-            note("the run broke a promise of this program");
+            note("rdm: the run broke a promise of this program");
             Err(Failure::Data(promise))
         }
     }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use robust_data_manager::market::Exchange;
 use robust_data_manager::scheduler::SkipReason;
-use robust_data_manager::{DataManager, Reads, Status};
+use robust_data_manager::{DataManager, Reads, SourceStatus, Status};
 use serde::Serialize;
 
+use super::board::{Board, Opening, seconds};
 use crate::sim::Running;
 
 /// The figures of one run.
@@ -25,8 +27,10 @@ pub(super) struct Summary {
     rejected: u64,
     by_source: BTreeMap<Exchange, BySource>,
     server: BTreeMap<Exchange, Server>,
+    lasted_s: f64,
     skipped_by_reason: BTreeMap<SkipReason, u64>,
     reads_by_outcome: Reads,
+    events_missed: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,8 +39,10 @@ struct BySource {
     errors: u64,
     p99_ms: Option<f64>,
     superseded: u64,
+    errors_by_name: BTreeMap<&'static str, u64>,
     last_error: Option<String>,
     breaker: BreakerAtEnd,
+    last_opened: Option<Opening>,
 }
 
 /// The breaker when the run ended, before the shutdown.
@@ -57,48 +63,44 @@ struct Server {
 
 impl Summary {
     /// Takes the figures after the shutdown; the breakers as they were before it.
-    pub(super) fn of(manager: &DataManager, before: &Status, running: &[Running]) -> Self {
+    pub(super) fn of(
+        manager: &DataManager,
+        before: &Status,
+        running: &[Running],
+        board: &Board,
+        lasted: Duration,
+    ) -> Self {
         let status = manager.status();
         let ledgers = manager.scheduler().group_ledgers();
-        let by_source = before
-            .sources
-            .iter()
-            .map(|(exchange, source)| {
-                let ledger = ledgers.get(exchange.as_str()).cloned().unwrap_or_default();
-                let failed =
-                    ledger.outcomes.failed + ledger.outcomes.panicked + ledger.outcomes.timed_out;
-                let figures = BySource {
-                    ran: ledger.ran,
-                    errors: failed,
-                    p99_ms: source.p99_ms,
-                    superseded: ledger.superseded,
-                    last_error: source.last_error.clone(),
-                    breaker: BreakerAtEnd {
-                        state: source.breaker,
-                        opened: source.opened,
-                        probe_in_ms: source.probe_in_ms,
-                        paused_ms: source.paused_ms,
-                    },
-                };
-                (exchange.clone(), figures)
-            })
-            .collect();
-        let server = running
-            .iter()
-            .map(|one| {
-                let stats = one.sim.stats();
-                (
-                    one.exchange.clone(),
-                    Server {
-                        requests: stats.requests,
-                        over_limit: stats.over_limit,
-                    },
-                )
-            })
-            .collect();
-        let sum = |of: fn(&robust_data_manager::SourceStatus) -> u64| {
-            status.sources.values().map(of).sum()
-        };
+        let by_source = before.sources.iter().map(|(exchange, source)| {
+            let ledger = ledgers.get(exchange.as_str()).cloned().unwrap_or_default();
+            let ended = &ledger.outcomes;
+            let figures = BySource {
+                ran: ledger.ran,
+                errors: ended.failed + ended.panicked + ended.timed_out,
+                p99_ms: source.p99_ms,
+                superseded: ledger.superseded,
+                errors_by_name: board.errors.get(exchange).cloned().unwrap_or_default(),
+                last_error: source.last_error.clone(),
+                breaker: BreakerAtEnd {
+                    state: source.breaker,
+                    opened: source.opened,
+                    probe_in_ms: source.probe_in_ms,
+                    paused_ms: source.paused_ms,
+                },
+                last_opened: board.opened.get(exchange).cloned(),
+            };
+            (exchange.clone(), figures)
+        });
+        let server = running.iter().map(|one| {
+            let stats = one.sim.stats();
+            let counted = Server {
+                requests: stats.requests,
+                over_limit: stats.over_limit,
+            };
+            (one.exchange.clone(), counted)
+        });
+        let sum = |of: fn(&SourceStatus) -> u64| status.sources.values().map(of).sum();
         Self {
             due: status.jobs.due,
             ran: status.jobs.ran,
@@ -110,10 +112,12 @@ impl Summary {
             requests: sum(|source| source.requests),
             retries: sum(|source| source.retries),
             rejected: sum(|source| source.rejected),
-            by_source,
-            server,
+            by_source: by_source.collect(),
+            server: server.collect(),
+            lasted_s: seconds(lasted),
             skipped_by_reason: status.jobs.skipped.clone(),
             reads_by_outcome: status.reads.clone(),
+            events_missed: board.missed,
         }
     }
 
@@ -145,32 +149,66 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\ndue {} = ran {} + superseded {} + skipped {} + pending {}",
+            "\n{:.1} s of market data from simulated exchanges\n",
+            self.lasted_s
+        )?;
+        writeln!(
+            f,
+            "jobs      due {} = ran {} + superseded {} + skipped {} + pending {}",
             self.due, self.ran, self.superseded, self.skipped, self.pending
         )?;
         writeln!(
             f,
-            "reads {}, late calls {}, requests {}, retries {}, refused here {}",
-            self.reads, self.late_calls, self.requests, self.retries, self.rejected
+            "reads     {}, {} of them later than their deadline + 50 ms",
+            self.reads, self.late_calls
+        )?;
+        write!(
+            f,
+            "requests  {} sent, {} of them retries; {} calls were refused here and never sent",
+            self.requests, self.retries, self.rejected
         )?;
         for (exchange, source) in &self.by_source {
-            let p99 = source
-                .p99_ms
-                .map_or_else(|| "–".to_owned(), |p99| format!("{p99:.1} ms"));
-            write!(
-                f,
-                "{exchange}: ran {}, errors {}, p99 {p99}, breaker {}",
-                source.ran, source.errors, source.breaker.state
-            )?;
+            write!(f, "\n\n{:<8}  {source}", exchange.as_str())?;
             if let Some(server) = self.server.get(exchange) {
                 write!(
                     f,
-                    "; the server counted {} requests, {} over the limit",
+                    "\n          the server counted {} requests, {} over its limit",
                     server.requests, server.over_limit
                 )?;
             }
-            writeln!(f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for BySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ran {}, failed {}", self.ran, self.errors)?;
+        for (at, (name, count)) in self.errors_by_name.iter().enumerate() {
+            let before = if at == 0 { ": " } else { ", " };
+            write!(f, "{before}{name} {count}")?;
+        }
+        if let Some(p99) = self.p99_ms {
+            write!(f, "; p99 of an attempt {p99:.1} ms")?;
+        }
+        if let Some(error) = &self.last_error {
+            write!(f, "\n          last failed attempt: {error}")?;
+        }
+        write!(f, "\n          breaker {}", self.breaker.state)?;
+        if let Some(left) = self.breaker.probe_in_ms {
+            write!(f, ", probe in {:.1} s", left as f64 / 1e3)?;
+        }
+        match &self.last_opened {
+            Some(last) => write!(
+                f,
+                "; opened {} time{}, last from {:.1} s to {:.1} s ({})",
+                self.breaker.opened,
+                if self.breaker.opened == 1 { "" } else { "s" },
+                last.at_s,
+                last.until_s,
+                last.cause
+            ),
+            None => f.write_str(", never opened"),
+        }
     }
 }

@@ -1,0 +1,181 @@
+//! What is said of arguments that name no command: one line with field, value and remedy.
+
+use std::error::Error as _;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use robust_data_manager::market::quote;
+
+use crate::exit::Failure;
+
+/// Why the arguments name no command.
+#[derive(Debug)]
+pub(crate) struct Refusal(clap::Error);
+
+impl Refusal {
+    pub(crate) fn new(error: clap::Error) -> Self {
+        Self(error)
+    }
+
+    /// Help and version go to standard output with code 0; anything else is one line with code 2.
+    pub(crate) fn print(&self) -> ExitCode {
+        match self.0.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                let _ = self.0.print();
+                ExitCode::SUCCESS
+            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let _ = self.0.print();
+                ExitCode::from(2)
+            }
+            _ => Failure::Usage(self.line()).print(),
+        }
+    }
+
+    /// clap's facts in this program's words: clap writes several lines, and foreign values as they are.
+    fn line(&self) -> String {
+        let fact = |kind| self.0.get(kind).map(words);
+        let field = fact(ContextKind::InvalidArg).unwrap_or_default();
+        let field = field.trim_matches(['[', ']', '<', '>']);
+        let value = quote(&fact(ContextKind::InvalidValue).unwrap_or_default());
+        let near = fact(ContextKind::SuggestedValue)
+            .or_else(|| fact(ContextKind::SuggestedArg))
+            .or_else(|| fact(ContextKind::SuggestedSubcommand))
+            .map(|near| format!("; did you mean {near}?"));
+        match self.0.kind() {
+            ErrorKind::ValueValidation => {
+                let remedy = self.0.source().map(ToString::to_string);
+                format!(
+                    "{field}: {value} is not valid; {}",
+                    remedy.unwrap_or_default()
+                )
+            }
+            ErrorKind::InvalidValue if value == "\"\"" => {
+                format!("{field}: the value is missing; write it after the name (see rdm --help)")
+            }
+            ErrorKind::InvalidValue => {
+                let known = fact(ContextKind::ValidValue).unwrap_or_default();
+                let near = near.unwrap_or_default();
+                format!("{field}: {value} is not known{near} (known: {known})")
+            }
+            ErrorKind::UnknownArgument => {
+                let near = near.unwrap_or_else(|| "; see rdm --help".to_owned());
+                format!("argument {} is not known{near}", quote(field))
+            }
+            ErrorKind::InvalidSubcommand => {
+                let command = fact(ContextKind::InvalidSubcommand).unwrap_or_default();
+                let near = near.unwrap_or_else(|| "; see rdm --help".to_owned());
+                format!("command {} is not known{near}", quote(&command))
+            }
+            ErrorKind::MissingRequiredArgument => {
+                format!("{field} is missing; see rdm --help")
+            }
+            ErrorKind::ArgumentConflict => {
+                format!("{field} is given more than once; leave one away")
+            }
+            ErrorKind::InvalidUtf8 => "an argument is no UTF-8 text; write it in UTF-8".to_owned(),
+            _ => {
+                let text = self.0.to_string();
+                let complaint = text.split("\n\n").next().unwrap_or_default();
+                complaint.trim_start_matches("error: ").to_owned() + " (see rdm --help)"
+            }
+        }
+    }
+}
+
+fn words(value: &ContextValue) -> String {
+    match value {
+        ContextValue::Strings(many) => many.join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use crate::args;
+
+    fn refused(line: &[&str]) -> String {
+        args::parse(line.iter().map(OsString::from))
+            .unwrap_err()
+            .line()
+    }
+
+    #[test]
+    fn a_bad_argument_is_one_line_with_field_value_and_remedy() {
+        for (line, expected) in [
+            (
+                "rdm fetch ticker KRAKEN BTC/USD",
+                "EXCHANGE: \"KRAKEN\" is not valid; use a lower-case name such as kraken or binance",
+            ),
+            (
+                "rdm fetch ticker kraken BTCUSD",
+                "SYMBOL: \"BTCUSD\" is not valid; write BASE/QUOTE, such as BTC/USD",
+            ),
+            (
+                "rdm fetch tickr kraken BTC/USD",
+                "WHAT: \"tickr\" is not known; did you mean ticker? (known: ticker, book, candles, trades, instruments)",
+            ),
+            ("rdm fetch ticker", "EXCHANGE is missing; see rdm --help"),
+            (
+                "rdm fetch trades kraken BTC/USD --limit -5",
+                "--limit <N>: \"-5\" is not valid; use a whole number from 1 to 4294967295",
+            ),
+            (
+                "rdm fetch trades kraken BTC/USD --limit 0",
+                "--limit <N>: \"0\" is not valid; use a whole number from 1 to 4294967295",
+            ),
+            (
+                "rdm fetch trades kraken BTC/USD --limt 5",
+                "argument \"--limt\" is not known; did you mean --limit?",
+            ),
+            (
+                "rdm fetch ticker kraken BTC/USD --timeout -1s",
+                "--timeout <TIME>: \"-1s\" is not valid; write a time such as 500ms, 60s or 5m",
+            ),
+            (
+                "rdm demo --for 99999days",
+                "--for <TIME>: \"99999days\" is not valid; use a time from 1ms to 7days",
+            ),
+            (
+                "rdm demo --for",
+                "--for <TIME>: the value is missing; write it after the name (see rdm --help)",
+            ),
+            (
+                "rdm demo --seed -1",
+                "--seed <N>: \"-1\" is not valid; use a whole number from 0 to 18446744073709551615",
+            ),
+            (
+                "rdm demo --json --json",
+                "--json is given more than once; leave one away",
+            ),
+            (
+                "rdm sim --listen nowhere",
+                "--listen <ADDRESS>: \"nowhere\" is not valid; write an address and a port, such as 127.0.0.1:8080 or [::1]:0",
+            ),
+            (
+                "rdm dmo",
+                "command \"dmo\" is not known; did you mean demo?",
+            ),
+            (
+                "rdm config chek x",
+                "command \"chek\" is not known; did you mean check?",
+            ),
+            ("rdm xyz", "command \"xyz\" is not known; see rdm --help"),
+        ] {
+            let words: Vec<_> = line.split(' ').collect();
+            assert_eq!(refused(&words), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_value_is_escaped_and_cut() {
+        let long = "X".repeat(5_000);
+        for bad in ["B\u{1b}[31mTC", "BTC\n/USD", &long] {
+            let line = refused(&["rdm", "fetch", "ticker", "kraken", bad]);
+            assert!(!line.chars().any(char::is_control), "{line}");
+            assert!(line.len() < 150, "{line}");
+        }
+    }
+}
