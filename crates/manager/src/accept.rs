@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::error::Stage;
-use crate::query::Answered;
 use crate::shared::Shared;
+use crate::stored::Answered;
 use crate::{DataError, Query};
 
 /// How old the list of instruments may be when an unknown pair is looked up in it.

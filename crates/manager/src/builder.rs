@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::config::{Config, ConfigError, Environment, ExchangeSettings};
 use crate::counters::Counters;
 use crate::event::Hub;
-use crate::judge::Judges;
+use crate::judges::Judges;
 use crate::manager::{DataManager, Parts};
 use crate::shared::{Shared, Venue};
 use crate::{cached, query, watch};

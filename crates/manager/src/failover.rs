@@ -7,9 +7,8 @@ use futures_util::future::BoxFuture;
 use robust_cache::{LoadError, Lookup};
 use tower::{Layer, Service};
 
-use crate::query::Answered;
 use crate::shared::Shared;
-use crate::stored::{Came, Stored};
+use crate::stored::{Answered, Came, Stored};
 use crate::{DataError, Query};
 
 /// Turns what the cache found into a sample, or into the reason why there is none.

@@ -1,11 +1,10 @@
 //! Each fetched payload is judged and told once.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use robust_market::{Exchange, Payload, Report, Request};
-use robust_quality::{Profile, StatePool};
+use robust_market::{Payload, Request};
 use robust_source::Answer;
 use tower::{Layer, Service};
 
@@ -13,25 +12,6 @@ use crate::load::Load;
 use crate::shared::Shared;
 use crate::stored::{Came, Stored};
 use crate::{DataError, Event};
-
-/// The memory of the quality rules, bounded by number of symbols.
-#[derive(Debug, Default)]
-pub(crate) struct Judges(Mutex<StatePool>);
-
-impl Judges {
-    fn judge(
-        &self,
-        exchange: &Exchange,
-        request: &Request,
-        answer: &Answer,
-        now: robust_market::Timestamp,
-    ) -> Option<Report> {
-        let profile = Profile::of(exchange, request.kind());
-        let context = robust_quality::Context::new(request, profile, answer.received, now);
-        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.judge(exchange, &answer.decoded, &context)
-    }
-}
 
 /// Judges what was fetched before it is stored, and tells it to the listeners: once for each payload, however many readers wait.
 #[derive(Debug, Clone)]

@@ -37,6 +37,7 @@ mod event;
 mod failover;
 mod jobs;
 mod judge;
+mod judges;
 mod load;
 mod manager;
 mod observe;

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::counters::Outcome;
-use crate::query::Answered;
 use crate::shared::Shared;
+use crate::stored::Answered;
 use crate::{DataError, Event, Query};
 
 /// A read that ends this long after its deadline counts as late.

@@ -15,9 +15,6 @@ use crate::route::Route;
 use crate::shared::Shared;
 use crate::{DataError, Query};
 
-/// What a query becomes.
-pub(crate) type Answered = Sample<Arc<Payload>>;
-
 /// The whole query stack as a tower service.
 pub type QueryService = BoxCloneSyncService<Query, Sample<Arc<Payload>>, DataError>;
 

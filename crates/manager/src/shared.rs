@@ -11,7 +11,7 @@ use crate::DataError;
 use crate::config::Environment;
 use crate::counters::Counters;
 use crate::event::Hub;
-use crate::judge::Judges;
+use crate::judges::Judges;
 
 /// One configured exchange.
 #[derive(Debug)]

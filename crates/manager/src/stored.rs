@@ -8,6 +8,9 @@ use robust_market::{
 };
 use tokio::time::Instant;
 
+/// What a query becomes.
+pub(crate) type Answered = Sample<Arc<Payload>>;
+
 /// A fetched value with all that is known of its birth.
 #[derive(Debug)]
 pub(crate) struct Stored {

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use robust_breaker::Open;
-use robust_connectors::{EncodeError, Verdict};
-use robust_http::Error as HttpError;
 use robust_limiter::Rejected;
 
-use crate::Judgement;
+use crate::{Cause, Judgement};
 
 /// Why a source has no answer.
 ///
@@ -17,39 +15,11 @@ use crate::Judgement;
 #[non_exhaustive]
 pub struct SourceError {
     /// What happened last.
-    #[source]
     pub cause: Cause,
     /// Requests that were sent for this call.
     pub attempts: u32,
     /// The verdict on the last attempt; `None` when a layer of this process refused before one was made.
     pub judgement: Option<Judgement>,
-}
-
-/// What happened last.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum Cause {
-    /// The question cannot be put to this exchange; nothing was sent.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// The exchange answered, but not with data.
-    #[error("{0}")]
-    Refused(#[source] Verdict),
-    /// The way to the exchange failed.
-    #[error("{0}")]
-    Network(#[source] HttpError),
-    /// No answer in time.
-    #[error("no answer within {after:?}")]
-    Timeout {
-        /// How long the attempt was given.
-        after: Duration,
-    },
-    /// The breaker is open; nothing was sent.
-    #[error(transparent)]
-    Open(#[from] Open),
-    /// The budget is spent; nothing was sent.
-    #[error(transparent)]
-    Limited(#[from] Rejected),
 }
 
 impl SourceError {

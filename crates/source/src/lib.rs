@@ -37,6 +37,7 @@
 mod answer;
 mod attempt;
 mod call;
+mod cause;
 mod classify;
 mod config;
 mod cost;
@@ -44,6 +45,7 @@ mod deadline;
 mod error;
 mod judgement;
 mod observe;
+mod reading;
 mod source;
 mod stack;
 mod stats;
@@ -53,8 +55,9 @@ mod venue;
 
 pub use answer::Answer;
 pub use call::Call;
+pub use cause::Cause;
 pub use config::SourceConfig;
-pub use error::{Cause, SourceError};
+pub use error::SourceError;
 pub use judgement::{Health, Judgement};
 pub use source::{BuildError, Source, SourceBuilder, USER_WINDOW};
 pub use stats::SourceStats;

@@ -14,8 +14,8 @@ use tower::{Service, ServiceBuilder};
 use crate::attempt::AttemptLayer;
 use crate::classify::ClassifyLayer;
 use crate::deadline::DeadlineLayer;
-use crate::judgement::Read;
 use crate::observe::ObserveLayer;
+use crate::reading::Read;
 use crate::venue::Failed;
 use crate::{Answer, Call, SourceError};
 
