@@ -4,12 +4,14 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, Table, TableComponent};
 use robust_data_manager::market::{Payload, Report, Sample};
 
 /// Rows that are shown of a long list.
 const ROWS: usize = 10;
+
+/// Columns that hold no numbers.
+const WORDS: [&str; 7] = ["time", "start", "side", "closed", "symbol", "id", "active"];
 
 /// A value with its provenance and its quality.
 pub(crate) fn sample(sample: &Sample<Arc<Payload>>) -> String {
@@ -30,7 +32,7 @@ pub(crate) fn sample(sample: &Sample<Arc<Payload>>) -> String {
         Some(time) => {
             let _ = write!(
                 text,
-                "\nborn     {time}, {} ago by two clocks",
+                "\nborn     {time}, about {} ago by its clock and ours",
                 age(meta.data_age.unwrap_or_default())
             );
         }
@@ -58,16 +60,19 @@ fn quality(report: &Report) -> String {
     for issue in &report.issues {
         let _ = write!(
             text,
-            "\n         {:?} {}: {}",
-            issue.severity, issue.rule, issue.message
+            "\n         {} {}: {}",
+            format!("{:?}", issue.severity).to_lowercase(),
+            issue.rule,
+            issue.message
         );
     }
     text
 }
 
-/// A time as people say it: `120ms`, `1.2s`, `3m`.
+/// A time as people say it: `120ms`, `1.2s`, `20s`, `3m`.
 pub(crate) fn age(age: Duration) -> String {
     match age.as_millis() {
+        whole @ 1_000..=99_999 if whole % 1_000 == 0 => format!("{}s", whole / 1_000),
         ms @ 0..=999 => format!("{ms}ms"),
         1_000..=99_999 => format!("{:.1}s", age.as_secs_f64()),
         _ => format!("{}m", age.as_secs() / 60),
@@ -80,14 +85,24 @@ fn table<const N: usize>(
     total: usize,
 ) -> String {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_preset(comfy_table::presets::NOTHING);
+    table.set_style(TableComponent::HeaderLines, '─');
+    table.set_style(TableComponent::MiddleHeaderIntersections, '─');
+    table.set_header(header);
     for row in rows.take(ROWS) {
         table.add_row(row);
     }
+    for (column, name) in table.column_iter_mut().zip(header) {
+        column.set_padding((0, 2));
+        if !WORDS.contains(&name) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let table = table.trim_fmt();
     if total > ROWS {
         format!("{table}\n… {ROWS} of {total}; --json prints all")
     } else {
-        table.to_string()
+        table
     }
 }
 
@@ -155,7 +170,7 @@ fn payload(payload: &Payload) -> String {
                 [
                     row.symbol.to_string(),
                     row.id.to_string(),
-                    text(row.active),
+                    text(row.active.map(|active| if active { "yes" } else { "no" })),
                     text(row.price_tick),
                     text(row.amount_step),
                 ]

@@ -105,7 +105,11 @@ pub(super) fn budget(source: &SourceStatus) -> Vec<Cell> {
         cells.push(Cell::new(format!("paused {left}"), Tone::Bad));
     }
     for window in &source.budget {
-        let text = format!("{} {}/{}", window.name, window.used, window.limit);
+        let limit = match window.limit {
+            limit if limit >= 10_000 && limit % 1_000 == 0 => format!("{}k", limit / 1_000),
+            limit => limit.to_string(),
+        };
+        let text = format!("{} {}/{limit}", window.name, window.used);
         let full = window.used >= u64::from(window.limit);
         // Small windows are full as soon as they are used; that is what they are for.
         let tone = if full && window.limit > 10 {

@@ -100,6 +100,11 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
         Screen::Table | Screen::Silent => {}
     }
 
+    let title = format!(
+        "simulated exchanges on loopback · faults {} · seed {}",
+        args.faults.escape_debug(),
+        args.seed
+    );
     let sims = running
         .iter()
         .map(|one| (one.exchange.clone(), one.sim.clone()))
@@ -108,12 +113,16 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let playing = sim::play(script, sims, move |exchange, fault| {
         tell(screen, &told, |board| board.fault(exchange, fault));
     });
+    let mut stopping = false;
     tokio::select! {
         () = playing => {}
         () = listen(&mut events, &board) => {}
-        () = show(&manager, &board, screen) => {}
+        () = show(&manager, &board, screen, &title) => {}
         () = wait(lasting) => {}
-        () = stop.wait() => {}
+        () = stop.wait() => stopping = true,
+    }
+    if stopping && std::io::stderr().is_terminal() {
+        note("rdm: ending what is under way; Ctrl-C again ends at once");
     }
     // The faults end with the run, so that what is under way can end too.
     for one in &running {
@@ -186,7 +195,7 @@ fn manager(running: &[Running], seed: u64) -> Result<DataManager, Failure> {
 }
 
 /// Shows the run; ends when nobody reads the lines any more.
-async fn show(manager: &DataManager, board: &Shared, screen: Screen) {
+async fn show(manager: &DataManager, board: &Shared, screen: Screen, title: &str) {
     match screen {
         Screen::Table => {
             let mut terminal = Terminal::take();
@@ -194,13 +203,13 @@ async fn show(manager: &DataManager, board: &Shared, screen: Screen) {
             loop {
                 frame.tick().await;
                 let size = Terminal::size();
-                let (width, height) = (usize::from(size.0), usize::from(size.1));
-                let rows = table::screen(&manager.status(), &board.lock(), width, height);
+                let room = (usize::from(size.0), usize::from(size.1));
+                let rows = table::screen(title, &manager.status(), &board.lock(), room);
                 terminal.draw(&rows, size);
             }
         }
         Screen::Lines => {
-            let mut again = tokio::time::interval(LINES);
+            let mut again = tokio::time::interval_at(Instant::now() + LINES, LINES);
             loop {
                 again.tick().await;
                 let lines = lines::lines(&manager.status(), &board.lock());

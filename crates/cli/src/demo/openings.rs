@@ -21,7 +21,7 @@ pub(super) fn follow(
         let mut changes = source.breaker().watch();
         tasks.spawn(async move {
             while changes.changed().await.is_ok() {
-                let change = changes.borrow_and_update().clone();
+                let change = *changes.borrow_and_update();
                 let left = source.breaker().snapshot().retry_in;
                 let open = change.to.to_string() == "open";
                 let change = Change {

@@ -9,6 +9,10 @@ use super::cells::{self, Cell, Tone};
 /// One line of the screen.
 pub(super) type Row = Vec<Cell>;
 
+/// The column that shows the error instead of the acceptance where `last error` has given way.
+const ACCEPTANCE: usize = 5;
+const ERROR: usize = 6;
+
 /// A column and how soon it gives way on a narrow screen; 0 never.
 struct Column {
     title: &'static str,
@@ -18,41 +22,41 @@ struct Column {
 const COLUMNS: [Column; 10] = [
     column("source", 0),
     column("kind", 0),
-    column("symbol", 3),
+    column("symbol", 4),
     column("value", 1),
     column("age / promise", 0),
     column("acceptance", 0),
-    column("last error", 0),
+    column("last error", 2),
     column("breaker", 0),
-    column("budget", 2),
+    column("budget", 3),
     column("last fault", 0),
 ];
+
+/// The last that gives way.
+const LAST: u8 = 4;
 
 const fn column(title: &'static str, yields: u8) -> Column {
     Column { title, yields }
 }
 
 /// The screen as lines, none wider than `width` and not more than `height` of them.
-pub(super) fn screen(status: &Status, board: &Board, width: usize, height: usize) -> Vec<Row> {
-    let groups = groups(status, board);
-    let (shown, widths, gap) = fit(&groups, width);
-    let mut rows = vec![head(board, width), Vec::new()];
-    let titles = shown
-        .iter()
-        .map(|at| Cell::new(COLUMNS.get(*at).map_or("", |c| c.title), Tone::Faint));
-    rows.push(line(&titles.collect::<Vec<_>>(), &widths, gap));
-    let wide = widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1);
-    for group in &groups {
-        rows.push(vec![Cell::new("─".repeat(wide), Tone::Faint)]);
-        for row in group {
-            let picked: Vec<Cell> = shown
-                .iter()
-                .filter_map(|at| row.get(*at).cloned())
-                .collect();
-            rows.push(line(&picked, &widths, gap));
-        }
+pub(super) fn screen(
+    title: &str,
+    status: &Status,
+    board: &Board,
+    (width, height): (usize, usize),
+) -> Vec<Row> {
+    let layout = Layout::new(&groups(status, board), width);
+    let mut rows = vec![head(title, board, width), Vec::new()];
+    let wide: usize = layout.widths.iter().sum();
+    let wide = wide + layout.gap * layout.widths.len().saturating_sub(1);
+    let rule = || vec![Cell::new("─".repeat(wide), Tone::Faint)];
+    rows.push(layout.line(&layout.titles));
+    for group in &layout.groups {
+        rows.push(rule());
+        rows.extend(group.iter().map(|row| layout.line(row)));
     }
-    rows.push(vec![Cell::new("─".repeat(wide), Tone::Faint)]);
+    rows.push(rule());
     rows.extend(foot(status));
     rows.push(Vec::new());
     for (at, text) in &board.changes {
@@ -69,12 +73,9 @@ pub(super) fn screen(status: &Status, board: &Board, width: usize, height: usize
     rows
 }
 
-fn head(board: &Board, width: usize) -> Row {
+fn head(title: &str, board: &Board, width: usize) -> Row {
     let name = "rdm demo";
-    let what = format!(
-        "  simulated exchanges on loopback, {}s",
-        board.elapsed().as_secs()
-    );
+    let what = format!("  {title} · {}s", board.elapsed().as_secs());
     let end = "Ctrl-C ends it";
     let used = name.chars().count() + what.chars().count() + end.chars().count();
     vec![
@@ -127,51 +128,90 @@ fn promise(kind: &str, symbol: &str, line: &Line) -> [Cell; 6] {
     ]
 }
 
-/// Which columns fit, how wide they are, and how far apart.
-fn fit(groups: &[Vec<Row>], width: usize) -> (Vec<usize>, Vec<usize>, usize) {
-    let widest = |at: usize| {
-        let cells = groups.iter().flatten().filter_map(|row| row.get(at));
-        let title = COLUMNS.get(at).map_or(0, |column| column.title.len());
-        cells
-            .map(|cell| cell.text.chars().count())
-            .max()
-            .unwrap_or_default()
-            .max(title)
-            // Columns that hold numbers would tremble as the numbers change their length.
-            .next_multiple_of(2)
-    };
-    let mut shown: Vec<usize> = (0..COLUMNS.len()).collect();
-    let mut dropping = 1;
-    loop {
-        let widths: Vec<usize> = shown.iter().map(|at| widest(*at)).collect();
+/// What is shown on a screen of some width.
+struct Layout {
+    titles: Row,
+    groups: Vec<Vec<Row>>,
+    widths: Vec<usize>,
+    gap: usize,
+}
+
+impl Layout {
+    /// Leaves columns away, the least important first, until the rest fits.
+    fn new(groups: &[Vec<Row>], width: usize) -> Self {
+        let mut shown: Vec<usize> = (0..COLUMNS.len()).collect();
+        let mut yields = 1;
+        loop {
+            let layout = Self::of(groups, &shown, width);
+            if yields > LAST {
+                return layout.unwrap_or_else(|layout| layout);
+            }
+            match layout {
+                Ok(layout) => return layout,
+                Err(_) => shown.retain(|at| COLUMNS.get(*at).is_some_and(|c| c.yields != yields)),
+            }
+            yields += 1;
+        }
+    }
+
+    /// The columns that are named; an error where they do not fit.
+    fn of(groups: &[Vec<Row>], shown: &[usize], width: usize) -> Result<Self, Self> {
+        let title = |at: &usize| COLUMNS.get(*at).map(|column| column.title);
+        let titles = shown.iter().filter_map(title);
+        let titles: Row = titles.map(|title| Cell::new(title, Tone::Faint)).collect();
+        let groups: Vec<Vec<Row>> = groups
+            .iter()
+            .map(|group| group.iter().map(|row| pick(row, shown)).collect())
+            .collect();
+        let widest = |at: usize| {
+            let rows = groups.iter().flatten().chain([&titles]);
+            let cells = rows.filter_map(|row| row.get(at));
+            cells.map(wide).max().unwrap_or_default()
+        };
+        let widths: Vec<usize> = (0..titles.len()).map(widest).collect();
         let cells: usize = widths.iter().sum();
-        let gaps = shown.len().saturating_sub(1);
-        if let Some(gap) = [3, 2, 1]
+        let gaps = widths.len().saturating_sub(1);
+        let fits = [3, 2, 1]
             .into_iter()
-            .find(|gap| cells + gap * gaps <= width)
-        {
-            return (shown, widths, gap);
+            .find(|gap| cells + gap * gaps <= width);
+        let layout = Self {
+            titles,
+            groups,
+            widths,
+            gap: fits.unwrap_or(1),
+        };
+        if fits.is_some() {
+            Ok(layout)
+        } else {
+            Err(layout)
         }
-        if dropping > 3 {
-            return (shown, widths, 1);
+    }
+
+    fn line(&self, cells: &[Cell]) -> Row {
+        let mut row = Vec::new();
+        for (cell, width) in cells.iter().zip(&self.widths) {
+            row.push(cell.clone());
+            let room = (width + self.gap).saturating_sub(wide(cell));
+            row.push(Cell::new(" ".repeat(room), Tone::Plain));
         }
-        shown.retain(|at| {
-            COLUMNS
-                .get(*at)
-                .is_some_and(|column| column.yields != dropping)
-        });
-        dropping += 1;
+        row.pop();
+        row
     }
 }
 
-fn line(cells: &[Cell], widths: &[usize], gap: usize) -> Row {
-    let mut row = Vec::new();
-    for (cell, width) in cells.iter().zip(widths) {
-        let room = width + gap - cell.text.chars().count().min(width + gap);
-        row.push(cell.clone());
-        row.push(Cell::new(" ".repeat(room), Tone::Plain));
-    }
-    row
+/// The cells of the columns that are shown.
+fn pick(row: &[Cell], shown: &[usize]) -> Row {
+    let failed = row.get(ERROR).filter(|error| !error.text.is_empty());
+    let instead = failed.filter(|_| !shown.contains(&ERROR));
+    let cell = |at: &usize| match instead {
+        Some(error) if *at == ACCEPTANCE => Some(error.clone()),
+        _ => row.get(*at).cloned(),
+    };
+    shown.iter().filter_map(cell).collect()
+}
+
+fn wide(cell: &Cell) -> usize {
+    cell.text.chars().count()
 }
 
 fn foot(status: &Status) -> Vec<Row> {
@@ -233,37 +273,57 @@ fn cut(row: &mut Row, width: usize) {
 mod tests {
     use super::*;
 
-    fn wide(row: &Row) -> usize {
-        row.iter().map(|cell| cell.text.chars().count()).sum()
-    }
-
     fn group() -> Vec<Vec<Row>> {
         let texts = [
             "binance",
             "candles",
             "BTC/USDT",
             "5000 + 5000 levels",
-            "12.3s / 20.0s",
+            "12.3s / 20s",
             "quarantine 49",
             "circuit_open",
             "probe in 59.9s",
-            "raw_requests 120/61000",
+            "raw_requests 120/300k",
             "latency:4s",
         ];
         vec![vec![texts.map(|text| Cell::new(text, Tone::Plain)).into()]]
     }
 
+    fn titles(width: usize) -> Vec<String> {
+        let layout = Layout::new(&group(), width);
+        layout.titles.into_iter().map(|cell| cell.text).collect()
+    }
+
     #[test]
-    fn columns_give_way_on_a_narrow_screen_and_the_facts_of_the_source_stay() {
-        for width in [160, 140, 120, 100, 90] {
-            let (shown, widths, gap) = fit(&group(), width);
-            let used = widths.iter().sum::<usize>() + gap * (widths.len() - 1);
+    fn columns_give_way_on_a_narrow_screen_and_what_must_be_seen_stays() {
+        for width in [160, 140, 120, 100, 80] {
+            let layout = Layout::new(&group(), width);
+            let used: usize = layout.line(&layout.titles).iter().map(wide).sum();
             assert!(used <= width, "{used} of {width}");
-            for always in [0, 1, 4, 5, 6, 7, 9] {
-                assert!(shown.contains(&always), "{always} at {width}");
+            for always in [
+                "source",
+                "kind",
+                "age / promise",
+                "acceptance",
+                "breaker",
+                "last fault",
+            ] {
+                assert!(
+                    titles(width).iter().any(|title| title == always),
+                    "{always} at {width}"
+                );
             }
         }
-        assert_eq!(fit(&group(), 160).0.len(), COLUMNS.len());
+        assert_eq!(titles(160).len(), COLUMNS.len());
+        assert!(titles(100).iter().any(|title| title == "budget"));
+    }
+
+    #[test]
+    fn an_error_stands_in_for_the_acceptance_where_there_is_no_room_for_both() {
+        let shown = |width| Layout::new(&group(), width).groups[0][0].clone();
+        let has = |row: &Row, text: &str| row.iter().any(|cell| cell.text == text);
+        assert!(has(&shown(160), "quarantine 49") && has(&shown(160), "circuit_open"));
+        assert!(!has(&shown(100), "quarantine 49") && has(&shown(100), "circuit_open"));
     }
 
     #[test]
@@ -275,7 +335,7 @@ mod tests {
                 Cell::new("–".repeat(100), Tone::Bad),
             ];
             cut(&mut row, width);
-            assert_eq!(wide(&row), width);
+            assert_eq!(row.iter().map(wide).sum::<usize>(), width);
         }
     }
 }
