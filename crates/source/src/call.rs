@@ -1,6 +1,7 @@
 //! The unit of work: one question to one exchange.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use robust_backoff::Replay;
@@ -30,6 +31,8 @@ pub struct Call {
     pub(crate) cost: Cost,
     /// The time that the exchange usually takes: a grant later than this before the end would come too late to be of use.
     pub(crate) usual: Duration,
+    /// Attempts that were handed to the exchange, over all clones of the call.
+    pub(crate) made: Arc<AtomicU32>,
 }
 
 impl Call {
@@ -50,6 +53,7 @@ impl Call {
             attempt: 0,
             cost: Cost::new(),
             usual: Duration::ZERO,
+            made: Arc::default(),
         }
     }
 
@@ -90,8 +94,9 @@ impl Demand for Call {
 
     fn deadline(&self) -> Option<Instant> {
         let end = self.deadline.min(self.admit_by);
-        // Who is first in the queue may always try.
-        let now = Instant::now();
-        Some(end.checked_sub(self.usual).unwrap_or(now).max(now.min(end)))
+        // Half of the time that is left at most: who has less patience than the exchange usually takes may still try while the
+        // budget is free. A grant that had to be there by this very instant would always be a little too late.
+        let left = end.saturating_duration_since(Instant::now());
+        end.checked_sub(self.usual.min(left / 2))
     }
 }

@@ -1,6 +1,7 @@
 //! One verdict per attempt.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
@@ -51,6 +52,7 @@ where
 
     fn call(&mut self, call: Call) -> Self::Future {
         let attempts = call.attempt.max(1);
+        call.made.store(attempts, Ordering::Relaxed);
         let started = Instant::now();
         let attempt = self.inner.call(call);
         let stats = Arc::clone(&self.stats);

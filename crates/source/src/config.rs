@@ -4,6 +4,18 @@ use std::time::Duration;
 
 use robust_backoff::{Exponential, Jitter};
 
+/// Why a source cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {value} is not valid: {remedy}")]
+pub struct BuildError {
+    /// The setting.
+    pub field: &'static str,
+    /// Its value, quoted.
+    pub value: String,
+    /// What to write instead.
+    pub remedy: String,
+}
+
 /// The settings of one source. The defaults are the manager's: the numbers of the system that this replaces.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -88,6 +100,28 @@ impl SourceConfig {
             backoff_max: Duration::from_secs(10),
             ..Self::default()
         }
+    }
+
+    /// Finds times that cannot work: no time at all, or so much that adding it to a clock would overflow.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        const LONGEST: Duration = Duration::from_secs(30 * 24 * 3_600);
+        const LEAST: Duration = Duration::from_millis(1);
+        for (field, value, least) in [
+            ("timeout", self.timeout, LEAST),
+            ("max_timeout", self.max_timeout, LEAST),
+            ("backoff_base", self.backoff_base, Duration::ZERO),
+            ("backoff_max", self.backoff_max, Duration::ZERO),
+            ("breaker_open", self.breaker_open, Duration::ZERO),
+        ] {
+            if value < least || value > LONGEST {
+                return Err(BuildError {
+                    field,
+                    value: format!("{value:?}"),
+                    remedy: format!("use {least:?} to 30 days"),
+                });
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn delays(&self) -> Exponential {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use robust_connectors::{Class, Usages};
-use robust_market::{Clock, Timestamp};
+use robust_market::Clock;
 
 use crate::Cause;
 
@@ -73,13 +73,11 @@ impl Judgement {
                     Health::Unknown,
                     true,
                     true,
-                    Some(verdict.retry_after.unwrap_or(LIMITED_FLOOR)),
+                    Some(named(verdict.retry_after).unwrap_or(LIMITED_FLOOR)),
                 ),
                 Class::Banned => {
-                    let stay = verdict
-                        .retry_after
-                        .max(verdict.until.map(|until| until.since(now(clock))))
-                        .unwrap_or(BAN_FLOOR);
+                    let until = verdict.until.map(|until| until.since(clock.now()));
+                    let stay = named(verdict.retry_after.max(until)).unwrap_or(BAN_FLOOR);
                     (Health::Banned, true, true, Some(stay))
                 }
                 Class::Permanent | Class::Auth => (Health::Well, false, true, None),
@@ -98,6 +96,7 @@ impl Judgement {
     }
 }
 
-fn now(clock: &dyn Clock) -> Timestamp {
-    clock.now()
+/// A time that is over already is none: `Retry-After: 0`, or a ban that has ended by our clock, which may be ahead of theirs.
+fn named(stay: Option<Duration>) -> Option<Duration> {
+    stay.filter(|stay| !stay.is_zero())
 }

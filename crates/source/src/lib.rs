@@ -56,10 +56,10 @@ mod venue;
 pub use answer::Answer;
 pub use call::Call;
 pub use cause::Cause;
-pub use config::SourceConfig;
+pub use config::{BuildError, SourceConfig};
 pub use error::SourceError;
 pub use judgement::{Health, Judgement};
-pub use source::{BuildError, Source, SourceBuilder, USER_WINDOW};
+pub use source::{Source, SourceBuilder, USER_WINDOW};
 pub use stats::SourceStats;
 pub use transport::{Transport, in_memory, over};
 

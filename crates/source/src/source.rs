@@ -23,7 +23,9 @@ use crate::reading::Read;
 use crate::stack::{self, Parts};
 use crate::stats::Stats;
 use crate::venue::Venue;
-use crate::{Answer, Call, SourceConfig, SourceError, SourceStats, SymbolCell, Transport};
+use crate::{
+    Answer, BuildError, Call, SourceConfig, SourceError, SourceStats, SymbolCell, Transport,
+};
 
 /// The share of calls that may be retried, and the retries a second that are always allowed.
 const RETRY_RATIO: f64 = 0.2;
@@ -31,18 +33,6 @@ const RETRY_FLOOR: f64 = 1.0;
 
 /// The name of the window that `requests_per_minute` makes.
 pub const USER_WINDOW: &str = "user";
-
-/// Why a source cannot be built.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field} {value} is not valid: {remedy}")]
-pub struct BuildError {
-    /// The setting.
-    pub field: &'static str,
-    /// Its value, quoted.
-    pub value: String,
-    /// What to write instead.
-    pub remedy: String,
-}
 
 /// One exchange behind its resilience stack. A handle: clones share everything.
 #[derive(Debug, Clone)]
@@ -210,7 +200,7 @@ impl SourceBuilder {
     ///
     /// # Errors
     ///
-    /// [`BuildError`] when the address is no `http` or `https` address with a host.
+    /// [`BuildError`] when the address is no `http` or `https` address with a host, or a time is absurd.
     pub fn build(self, transport: Transport) -> Result<Source, BuildError> {
         let (scheme, authority) = base(
             self.base_url
@@ -219,6 +209,7 @@ impl SourceBuilder {
         )?;
         let name = self.connector.exchange();
         let config = self.config;
+        config.check()?;
         let symbols = SymbolCell::new(self.connector.symbols());
         let stats = Arc::new(Stats::new(Arc::clone(&self.clock)));
         let breaker = Breaker::builder(name.as_str())
@@ -252,7 +243,9 @@ impl SourceBuilder {
             retry,
             breaker: breaker.clone(),
             limiter: limiter.clone(),
-            slots: Arc::new(Semaphore::new(config.concurrency.max(1))),
+            slots: Arc::new(Semaphore::new(
+                config.concurrency.clamp(1, Semaphore::MAX_PERMITS),
+            )),
             classify: ClassifyLayer {
                 stats: Arc::clone(&stats),
             },
@@ -297,10 +290,18 @@ fn limits(connector: &dyn Connector, user: Option<u32>) -> (Limiter, Option<usiz
     (builder.build(), user_window)
 }
 
+/// The address as an error may show it.
+fn without_password(url: &str) -> std::borrow::Cow<'_, str> {
+    match url.rsplit_once('@') {
+        Some((_, rest)) => format!("***@{rest}").into(),
+        None => url.into(),
+    }
+}
+
 fn base(url: &str) -> Result<(Scheme, http::uri::Authority), BuildError> {
     let invalid = |remedy: &str| BuildError {
         field: "base_url",
-        value: robust_market::quote(url),
+        value: robust_market::quote(&without_password(url)),
         remedy: remedy.to_owned(),
     };
     let parts = url
@@ -313,6 +314,9 @@ fn base(url: &str) -> Result<(Scheme, http::uri::Authority), BuildError> {
         .is_none_or(|path| path.as_str() == "/");
     match (parts.scheme, parts.authority) {
         _ if !plain => Err(invalid("leave the path away")),
+        (_, Some(authority)) if authority.as_str().contains('@') => {
+            Err(invalid("leave user and password away"))
+        }
         (Some(scheme), Some(authority)) if scheme == Scheme::HTTP || scheme == Scheme::HTTPS => {
             Ok((scheme, authority))
         }

@@ -7,5 +7,6 @@
 
 mod budget;
 mod cancel;
+mod edges;
 mod faults;
 mod world;

@@ -1,0 +1,144 @@
+//! What happens at the edges: no patience, no slot, no sense in a server's word or in a setting.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use robust_connectors::Binance;
+use robust_limiter::Class;
+use robust_market::{Exchange, RequestId};
+use robust_source::{Call, Cause, Source, SourceConfig, Transport};
+use tokio::time::Instant;
+
+use crate::world::World;
+
+/// On the real clock, for a paused one hides it: a grant that must be there by this very instant is always a little late.
+#[tokio::test]
+async fn who_has_less_patience_than_usual_may_try_while_the_budget_is_free() {
+    let world = World::kraken();
+    let patience = Instant::now() + Duration::from_millis(80);
+    let call = world.call(world.ticker(), Class::Medium).admit_by(patience);
+    world.source.call(call).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_a_slot_ends_at_the_deadline_too() {
+    let mut config = SourceConfig::default();
+    config.concurrency = 1;
+    let world = World::of(&Exchange::BINANCE, config);
+    world.sim.set_fault(Some("hang".parse().unwrap()));
+    let holder = tokio::spawn({
+        let (source, call) = (world.source.clone(), world.call(world.ticker(), Class::Low));
+        async move { source.call(call).await }
+    });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let began = Instant::now();
+    let deadline = began + Duration::from_secs(1);
+    let call = Call::new(world.ticker(), Class::Critical, deadline, RequestId(2));
+    let error = world.source.call(call).await.unwrap_err();
+    assert!(matches!(error.cause, Cause::Timeout { .. }), "{error}");
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+    holder.abort();
+    let _ = holder.await;
+    let budget = world.source.limiter().snapshot();
+    assert_eq!(
+        (budget.committed, budget.returned),
+        (1, 1),
+        "what was not sent was given back"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_here_still_says_how_many_requests_were_sent() {
+    let mut config = SourceConfig::default();
+    config.breaker_failures = 2;
+    config.retries = 5;
+    let world = World::of(&Exchange::BINANCE, config);
+    world.sim.set_fault(Some("503".parse().unwrap()));
+    let error = world.ask().await.unwrap_err();
+    assert!(matches!(error.cause, Cause::Open(_)), "{error}");
+    assert_eq!(error.attempts, 2);
+}
+
+/// Always the same answer.
+fn answering(status: u16, retry_after: &'static str, body: &'static str) -> Transport {
+    let answer = tower::service_fn(move |_| async move {
+        let mut answer = http::Response::new(Bytes::from_static(body.as_bytes()));
+        *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
+        let value = http::HeaderValue::from_static(retry_after);
+        answer.headers_mut().insert("retry-after", value);
+        Ok::<_, Infallible>(answer)
+    });
+    robust_source::in_memory(answer, |never| match never {})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stay_that_is_over_already_is_none() {
+    for (status, retry_after, body, least) in [
+        (429, "0", "", 5),
+        (429, "-7", "", 5),
+        (418, "0", "", 120),
+        (418, "soon", "", 120),
+        // Over by our clock, which may be ahead of theirs.
+        (
+            418,
+            "0",
+            r#"{"code":-1003,"msg":"IP banned until 1000000000000."}"#,
+            120,
+        ),
+    ] {
+        let source = Source::builder(Arc::new(Binance))
+            .build(answering(status, retry_after, body))
+            .unwrap();
+        let symbol = "BTC/USDT".parse().unwrap();
+        let request = Arc::new(robust_market::Request::Ticker { symbol });
+        let deadline = Instant::now() + Duration::from_secs(2);
+        let call = Call::new(request, Class::Medium, deadline, RequestId(1));
+        let error = source.call(call).await.unwrap_err();
+        let least = Duration::from_secs(least);
+        assert_eq!(error.retry_in(), Some(least), "{status} {retry_after}");
+        let paused = source.limiter().paused_until().expect("it stays away");
+        assert_eq!(paused.saturating_duration_since(Instant::now()), least);
+    }
+}
+
+#[test]
+fn absurd_times_are_refused_and_absurd_numbers_bounded() {
+    let build = |change: fn(&mut SourceConfig)| {
+        let mut config = SourceConfig::default();
+        change(&mut config);
+        Source::builder(Arc::new(Binance))
+            .config(config)
+            .build(answering(200, "0", ""))
+    };
+    for (change, field) in [
+        (
+            (|config| config.timeout = Duration::MAX) as fn(&mut SourceConfig),
+            "timeout",
+        ),
+        (|config| config.timeout = Duration::ZERO, "timeout"),
+        (|config| config.max_timeout = Duration::MAX, "max_timeout"),
+        (|config| config.breaker_open = Duration::MAX, "breaker_open"),
+    ] {
+        let error = build(change).unwrap_err();
+        assert_eq!(error.field, field);
+        assert!(error.to_string().contains("use "), "{error}");
+    }
+    assert!(build(|config| config.concurrency = usize::MAX).is_ok());
+}
+
+#[test]
+fn an_address_with_a_password_is_refused_without_telling_it() {
+    for url in [
+        "http://me:hunter2@127.0.0.1:1",
+        "https://me:hunter2@example.com/x",
+        "https://me:hunter2@example.com:99999",
+    ] {
+        let error = Source::builder(Arc::new(Binance))
+            .base_url(url)
+            .build(answering(200, "0", ""))
+            .unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}
