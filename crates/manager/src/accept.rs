@@ -85,7 +85,8 @@ where
                         after: ends.saturating_duration_since(began),
                     })??;
             match (min, &sample.quality) {
-                (Some(min), Some(report)) if report.overall.get() < min => {
+                // Not a number is reached by no score.
+                (Some(min), Some(report)) if min.is_nan() || report.overall.get() < min => {
                     Err(DataError::Quality {
                         exchange,
                         min,
@@ -108,7 +109,7 @@ where
 {
     let venue = shared.venue(&query.exchange)?;
     if let Some(known) = listed(venue, &query.request) {
-        query.request = known;
+        query.request = canonical(known);
         return Ok(query);
     }
     let mut listing = Query::instruments(query.exchange.clone())
@@ -116,11 +117,16 @@ where
         .max_age(LISTING_AGE);
     listing.deadline = query.deadline;
     listing.id = query.id;
-    // A list that cannot be had changes nothing: the table at hand decides.
-    let _ = inner.oneshot(listing).await;
+    let list = inner.oneshot(listing).await;
     if let Some(known) = listed(venue, &query.request) {
-        query.request = known;
+        query.request = canonical(known);
         return Ok(query);
+    }
+    match list {
+        // A list that cannot be had proves nothing: the pair may well be listed.
+        Err(error) if !matches!(error, DataError::Unanswerable(_)) => return Err(error),
+        // A venue that has no list is judged by its connector's own table.
+        _ => {}
     }
     for symbol in query.request.symbols() {
         venue.source.listed(symbol)?;
@@ -131,17 +137,13 @@ where
 /// The request in listed pairs; `None` when one of them is not known to be listed.
 fn listed(venue: &crate::shared::Venue, request: &Arc<Request>) -> Option<Arc<Request>> {
     let find = |symbol: &Symbol| {
-        if venue.source.listed(symbol).is_ok() {
+        if venue.lists(symbol) {
             Some(symbol.clone())
         } else {
             venue.aliased(symbol)
         }
     };
-    if request
-        .symbols()
-        .iter()
-        .all(|symbol| venue.source.symbols().get(symbol).is_some())
-    {
+    if request.symbols().iter().all(|symbol| venue.lists(symbol)) {
         return Some(Arc::clone(request));
     }
     let mut renamed = Request::clone(request);
@@ -160,4 +162,18 @@ fn listed(venue: &crate::shared::Venue, request: &Arc<Request>) -> Option<Arc<Re
         _ => {}
     }
     Some(Arc::new(renamed))
+}
+
+/// The same question in one way of writing it, so that equal questions share one fetch: the order of pairs means nothing.
+fn canonical(mut request: Arc<Request>) -> Arc<Request> {
+    let ordered = request.symbols().is_sorted_by(|a, b| a < b);
+    if !ordered
+        && let Request::Tickers { symbols }
+        | Request::BidsAsks { symbols }
+        | Request::LastPrices { symbols } = Arc::make_mut(&mut request)
+    {
+        symbols.sort_unstable();
+        symbols.dedup();
+    }
+    request
 }

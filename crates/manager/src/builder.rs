@@ -51,6 +51,9 @@ pub enum StartError {
         /// The address.
         url: String,
     },
+    /// There is no tokio runtime here, on which fetches and jobs could run.
+    #[error("no tokio runtime: call start inside of one, such as under #[tokio::main]")]
+    NoRuntime,
     /// The HTTP client cannot be built.
     #[error("http client: {0}")]
     Http(String),
@@ -141,6 +144,9 @@ impl DataManagerBuilder {
     /// [`StartError`] for the first setting that cannot be used; nothing is left running.
     pub fn start(self) -> Result<DataManager, StartError> {
         self.config.check()?;
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(StartError::NoRuntime);
+        }
         let client = Client::builder()
             .build()
             .map_err(|error| StartError::Http(error.to_string()))?;
@@ -201,15 +207,6 @@ impl DataManagerBuilder {
             exchange: exchange.clone(),
             remedy: self.nearest_connector(exchange),
         })?;
-        if let Some(url) = &settings.base_url
-            && self.config.environment == Environment::Live
-            && is_loopback(url)
-        {
-            return Err(StartError::SimulatedSource {
-                exchange: exchange.clone(),
-                url: url.clone(),
-            });
-        }
         let transport = match self.transports.get(exchange) {
             Some(transport) => transport.clone(),
             None => robust_source::over(client),
@@ -221,8 +218,19 @@ impl DataManagerBuilder {
         if let Some(url) = &settings.base_url {
             source = source.base_url(url.clone());
         }
+        // First of all the address must be one: what is told about it below holds no password.
+        let source = source.build(transport)?;
+        if let Some(url) = &settings.base_url
+            && self.config.environment == Environment::Live
+            && is_loopback(url)
+        {
+            return Err(StartError::SimulatedSource {
+                exchange: exchange.clone(),
+                url: url.clone(),
+            });
+        }
         Ok(Venue {
-            source: source.build(transport)?,
+            source,
             quote_alias: settings.quote_alias.clone(),
         })
     }

@@ -1,14 +1,17 @@
 //! One fetch a key, whoever waits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use robust_cache::{Cache, Lifetime, Lookup, Read, Refresh};
+use robust_cache::{Cache, Lifetime, LoadError, Lookup, Read, Refresh};
 use robust_market::{Exchange, Kind, Request};
+use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
+use crate::error::Stage;
 use crate::load::{Load, Urgency};
 use crate::stored::Stored;
 use crate::{DataError, Query};
@@ -45,6 +48,20 @@ pub(crate) fn cache(capacity: u64) -> ValueCache {
         .build()
 }
 
+/// How long before the reader's end a stale value is taken, so that it still arrives in time.
+const MARGIN: Duration = Duration::from_millis(1);
+
+/// Whether the budget refused the fetch, and would serve one that may wait until `ends`.
+fn served_by(found: &Lookup<Arc<Stored>, DataError>, ends: Instant) -> bool {
+    let (Lookup::Unavailable(reason) | Lookup::Stale { reason, .. }) = found else {
+        return false;
+    };
+    let LoadError::Failed(DataError::Limited { retry_in, .. }) = reason else {
+        return false;
+    };
+    retry_in.is_some_and(|wait| wait < ends.saturating_duration_since(Instant::now()))
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct CacheLayer {
     cache: ValueCache,
@@ -75,7 +92,7 @@ impl<S> Layer<S> for CacheLayer {
 
 impl<S> Service<Query> for Cached<S>
 where
-    S: Service<Load, Response = Arc<Stored>, Error = DataError> + Clone + Send + 'static,
+    S: Service<Load, Response = Arc<Stored>, Error = DataError> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
     type Response = Lookup<Arc<Stored>, DataError>;
@@ -89,6 +106,8 @@ where
     fn call(&mut self, query: Query) -> Self::Future {
         let (inner, cache) = (self.inner.clone(), self.cache.clone());
         Box::pin(async move {
+            let began = Instant::now();
+            let ends = query.deadline.unwrap_or(began);
             let key = (query.exchange.clone(), Arc::clone(&query.request));
             let refresh = match (query.force, query.stale_if_error) {
                 (true, _) => Refresh::Force,
@@ -98,17 +117,51 @@ where
             let read = Read::new(Urgency::new(query.priority))
                 .max_age(query.max_age)
                 .refresh(refresh);
-            let load = move |urgency| {
-                let load = Load {
-                    exchange: query.exchange,
-                    request: query.request,
-                    urgency,
-                    admit_by: query.deadline.unwrap_or_else(tokio::time::Instant::now),
-                    id: query.id,
-                };
-                inner.oneshot(load)
+            let found = async {
+                loop {
+                    let mine = Arc::new(AtomicBool::new(false));
+                    let load = {
+                        let (inner, mine, key) = (inner.clone(), Arc::clone(&mine), key.clone());
+                        move |urgency| {
+                            mine.store(true, Ordering::Relaxed);
+                            inner.oneshot(Load {
+                                exchange: key.0,
+                                request: key.1,
+                                urgency,
+                                admit_by: ends,
+                                id: query.id,
+                            })
+                        }
+                    };
+                    let found = cache.get(&key, read.clone(), load).await;
+                    // The fetch had the patience of the reader who began it. Who joined it and has more asks for themselves.
+                    if mine.load(Ordering::Relaxed) || !served_by(&found, ends) {
+                        return found;
+                    }
+                }
             };
-            Ok(cache.get(&key, read, load).await)
+            let stale = query.stale_if_error.is_some()
+                && !query.force
+                && query.max_age != Some(Duration::ZERO);
+            if !stale {
+                return Ok(found.await);
+            }
+            // Who takes a stale value gets it at the end of the wait, while the fetch goes on.
+            let last = ends.checked_sub(MARGIN).unwrap_or(ends);
+            Ok(match tokio::time::timeout_at(last, found).await {
+                Ok(found) => found,
+                Err(_) => {
+                    let reason = LoadError::Failed(DataError::Timeout {
+                        exchange: query.exchange,
+                        stage: Stage::Reader,
+                        after: ends.saturating_duration_since(began),
+                    });
+                    match cache.peek(&key) {
+                        Some(entry) => Lookup::Stale { entry, reason },
+                        None => Lookup::Unavailable(reason),
+                    }
+                }
+            })
         })
     }
 }

@@ -104,7 +104,7 @@ impl Running {
 
     fn end(&mut self, query: &Query, outcome: &Result<Answered, DataError>) {
         self.ended = true;
-        let late = Instant::now() > self.ends + LATE;
+        let late = Instant::now().saturating_duration_since(self.ends) > LATE;
         match outcome {
             Ok(sample) => self
                 .shared

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use futures_util::future::BoxFuture;
 use robust_connectors::SymbolTable;
 use robust_market::{Origin, Payload};
-use robust_source::{Answer, Call};
+use robust_source::{Answer, Call, Source};
 use tokio::time::Instant;
 use tower::Service;
 
@@ -55,12 +55,24 @@ impl Service<Load> for Route {
                 });
             }
             if let Payload::Instruments(rows) = &answer.decoded.value {
-                let table = SymbolTable::from_instruments(rows);
-                if !table.is_empty() {
-                    source.set_symbols(table);
-                }
+                let whole = answer.decoded.defects.is_empty();
+                list(source, SymbolTable::from_instruments(rows), whole);
             }
             Ok(answer)
         })
     }
+}
+
+/// Takes a new list of pairs over. One that may lack some, because rows of it were broken or most of the known pairs are gone,
+/// adds to what is known and takes nothing away.
+fn list(source: &Source, mut table: SymbolTable, whole: bool) {
+    let known = source.symbols();
+    if !whole || table.len() < known.len() / 2 {
+        for old in known.iter() {
+            if table.get(&old.symbol).is_none() {
+                table.insert(&old.symbol, &old.id, []);
+            }
+        }
+    }
+    source.set_symbols(table);
 }

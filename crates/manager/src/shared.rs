@@ -26,7 +26,12 @@ impl Venue {
     pub(crate) fn aliased(&self, symbol: &Symbol) -> Option<Symbol> {
         let quote = self.quote_alias.get(symbol.quote())?;
         let aliased = Symbol::new(symbol.base(), quote).ok()?;
-        self.source.listed(&aliased).is_ok().then_some(aliased)
+        self.lists(&aliased).then_some(aliased)
+    }
+
+    /// Whether the pair is known to be listed; without the search for the nearest one, for every read asks this.
+    pub(crate) fn lists(&self, symbol: &Symbol) -> bool {
+        self.source.symbols().get(symbol).is_some()
     }
 }
 
