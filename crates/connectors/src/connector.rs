@@ -1,5 +1,6 @@
 //! The contract that every exchange fulfils.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use http::{HeaderMap, Method, StatusCode};
 use robust_market::{Decoded, Exchange, Kind, Payload, Request, Timestamp};
 use smallvec::SmallVec;
 
-use crate::{EncodeError, SymbolTable, Verdict};
+use crate::{Credentials, EncodeError, SymbolTable, Verdict, redact};
 
 /// One exchange, without I/O: what to send for a [`Request`], and what an answer means.
 ///
@@ -21,6 +22,17 @@ pub trait Connector: Send + Sync + fmt::Debug + 'static {
 
     /// Scheme and authority of the exchange's public REST interface, such as `https://api.kraken.com`.
     fn base_url(&self) -> &'static str;
+
+    /// Every address of the same interface, [`base_url`](Self::base_url) first. They share one limit.
+    fn base_urls(&self) -> Vec<&'static str> {
+        vec![self.base_url()]
+    }
+
+    /// Whether a host is one of the exchange's own test systems, whose prices are not those of the market.
+    fn is_test_host(&self, host: &str) -> bool {
+        let _ = host;
+        false
+    }
 
     /// Whether requests of this kind can be encoded.
     fn supports(&self, kind: Kind) -> bool;
@@ -41,6 +53,39 @@ pub trait Connector: Send + Sync + fmt::Debug + 'static {
     /// [`EncodeError`] when the exchange cannot be asked that: an unlisted pair, an interval it does not have, a limit above its own.
     fn encode(&self, request: &Request, context: &Context<'_>) -> Result<WireRequest, EncodeError>;
 
+    /// Whether the full answer to `request` needs a signature.
+    ///
+    /// With [`Context::can_sign`], [`encode`](Self::encode) writes the private request, which goes through [`sign`](Self::sign).
+    /// Without, it writes the public one that comes nearest, and the answer is smaller.
+    fn needs_signature(&self, request: &Request) -> bool {
+        let _ = request;
+        false
+    }
+
+    /// Signs an HTTP request. The time of [`Context::now`] goes into the signature; a request is signed anew for each attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::CannotSign`] where this connector signs nothing, [`EncodeError::Credentials`] where the credentials lack a
+    /// part or cannot be used. Neither holds anything of the credentials.
+    fn sign(
+        &self,
+        request: WireRequest,
+        credentials: &Credentials,
+        context: &Context<'_>,
+    ) -> Result<WireRequest, EncodeError> {
+        let _ = (request, credentials, context);
+        Err(EncodeError::CannotSign {
+            exchange: self.exchange(),
+        })
+    }
+
+    /// How several questions of one kind, each about its own pair, can be asked at once; `None` where they cannot.
+    fn many(&self, kind: Kind) -> Option<Many> {
+        let _ = kind;
+        None
+    }
+
     /// Reads an answer to `request`, whatever its HTTP status is.
     ///
     /// # Errors
@@ -59,8 +104,8 @@ pub trait Connector: Send + Sync + fmt::Debug + 'static {
 
     /// The unified code of one of the exchange's own currency codes (`XXBT` is `BTC` on Kraken); the code itself where
     /// the exchange has no name of its own for it.
-    fn asset_code<'a>(&self, id: &'a str) -> &'a str {
-        id
+    fn asset_code<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(id)
     }
 }
 
@@ -72,18 +117,74 @@ pub struct Context<'a> {
     pub symbols: &'a SymbolTable,
     /// The time of day: of sending for [`Connector::encode`], of the first byte for [`Connector::decode`].
     pub now: Timestamp,
+    /// Whether the caller signs what needs a signature; see [`Connector::needs_signature`].
+    pub can_sign: bool,
+    /// Where the request goes, for exchanges that sign the host too; `None` is the host of [`Connector::base_url`].
+    pub authority: Option<&'a str>,
 }
 
 impl<'a> Context<'a> {
-    /// A moment.
+    /// A moment, without credentials.
     #[must_use]
     pub const fn new(symbols: &'a SymbolTable, now: Timestamp) -> Self {
-        Self { symbols, now }
+        Self {
+            symbols,
+            now,
+            can_sign: false,
+            authority: None,
+        }
+    }
+
+    /// The same moment, for a caller who has credentials.
+    #[must_use]
+    pub const fn signing(mut self) -> Self {
+        self.can_sign = true;
+        self
+    }
+
+    /// The same moment, for a request to this authority.
+    #[must_use]
+    pub const fn to(mut self, authority: &'a str) -> Self {
+        self.authority = Some(authority);
+        self
+    }
+}
+
+/// How several questions about one pair each become one question about many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Many {
+    /// The kind that answers them together.
+    pub kind: Kind,
+    /// The most pairs that one request names; `None` where it names none: it is about all pairs, and what was not asked for is
+    /// left out of the answer.
+    pub max_symbols: Option<u32>,
+}
+
+impl Many {
+    /// Asks for pairs by name, at most `max` in one request.
+    #[must_use]
+    pub const fn named(kind: Kind, max: u32) -> Self {
+        Self {
+            kind,
+            max_symbols: Some(max),
+        }
+    }
+
+    /// Asks for all pairs whatever is wanted.
+    #[must_use]
+    pub const fn all(kind: Kind) -> Self {
+        Self {
+            kind,
+            max_symbols: None,
+        }
     }
 }
 
 /// An HTTP request without its authority.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Its `Debug` shows neither keys nor signatures.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WireRequest {
     /// The method.
@@ -106,6 +207,18 @@ impl WireRequest {
             headers: HeaderMap::new(),
             body: Bytes::new(),
         }
+    }
+}
+
+impl fmt::Debug for WireRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WireRequest")
+            .field("method", &self.method)
+            .field("target", &redact::target(&self.target))
+            // Values that a signature put in are marked as sensitive and not shown.
+            .field("headers", &self.headers)
+            .field("body_len", &self.body.len())
+            .finish()
     }
 }
 

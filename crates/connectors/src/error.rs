@@ -48,4 +48,20 @@ pub enum EncodeError {
         /// The largest that is taken.
         max: i64,
     },
+    /// This connector signs nothing.
+    #[error("requests to {exchange} cannot be signed here")]
+    CannotSign {
+        /// The exchange.
+        exchange: Exchange,
+    },
+    /// The credentials cannot be used. What is in them is not shown.
+    #[error("the {part} for {exchange} {fault}")]
+    Credentials {
+        /// The exchange.
+        exchange: Exchange,
+        /// Which part: `key`, `secret`, `passphrase`.
+        part: &'static str,
+        /// What is wrong with it: `is missing`, `is not base64`.
+        fault: &'static str,
+    },
 }

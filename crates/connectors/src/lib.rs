@@ -37,10 +37,13 @@ mod answer;
 mod binance;
 mod connector;
 pub mod contract;
+mod credentials;
 mod error;
 mod kraken;
 mod levels;
 mod range;
+mod redact;
+mod signature;
 mod symbols;
 mod target;
 mod tickers;
@@ -49,9 +52,11 @@ mod wire;
 
 pub use binance::Binance;
 pub use connector::{
-    Charge, Charges, Connector, Context, RateWindow, Reply, Usage, Usages, WireRequest,
+    Charge, Charges, Connector, Context, Many, RateWindow, Reply, Usage, Usages, WireRequest,
 };
+pub use credentials::Credentials;
 pub use error::EncodeError;
 pub use kraken::Kraken;
+pub use secrecy::SecretString;
 pub use symbols::{Listing, SymbolTable};
 pub use verdict::{Class, Verdict};

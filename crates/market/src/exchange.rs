@@ -38,6 +38,10 @@ impl Exchange {
     pub const KRAKEN: Self = Self::from_static("kraken");
     /// Binance spot.
     pub const BINANCE: Self = Self::from_static("binance");
+    /// KuCoin spot.
+    pub const KUCOIN: Self = Self::from_static("kucoin");
+    /// HTX spot, Huobi by its older name.
+    pub const HTX: Self = Self::from_static("htx");
 
     /// Names a venue at compile time. The text is not checked: keep to the grammar of the type.
     #[must_use]

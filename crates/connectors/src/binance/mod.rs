@@ -10,18 +10,21 @@ mod encode;
 mod errors;
 mod instruments;
 mod limits;
+mod sign;
 mod state;
 mod symbols;
 mod ticker;
 mod trades;
+
+use std::borrow::Cow;
 
 use http::HeaderMap;
 use robust_market::{Decoded, Exchange, Kind, Payload, Request};
 
 use crate::wire::Window;
 use crate::{
-    Charges, Class, Connector, Context, EncodeError, RateWindow, Reply, SymbolTable, Usages,
-    Verdict, WireRequest, answer,
+    Charges, Class, Connector, Context, Credentials, EncodeError, Many, RateWindow, Reply,
+    SymbolTable, Usages, Verdict, WireRequest, answer,
 };
 
 /// Binance spot.
@@ -52,6 +55,26 @@ impl Connector for Binance {
         "https://api.binance.com"
     }
 
+    /// The mirrors of rest-api.md; the last one serves market data only, so it has no [`Kind::Status`].
+    fn base_urls(&self) -> Vec<&'static str> {
+        vec![
+            self.base_url(),
+            "https://api-gcp.binance.com",
+            "https://api1.binance.com",
+            "https://api2.binance.com",
+            "https://api3.binance.com",
+            "https://api4.binance.com",
+            "https://data-api.binance.vision",
+        ]
+    }
+
+    /// The test network and demo trading.
+    fn is_test_host(&self, host: &str) -> bool {
+        ["testnet.binance.vision", "api1.testnet.binance.vision", "demo-api.binance.com"]
+            .iter()
+            .any(|test| host.eq_ignore_ascii_case(test))
+    }
+
     fn supports(&self, kind: Kind) -> bool {
         kind != Kind::Assets
     }
@@ -70,6 +93,20 @@ impl Connector for Binance {
 
     fn encode(&self, request: &Request, context: &Context<'_>) -> Result<WireRequest, EncodeError> {
         encode::encode(request, context.symbols)
+    }
+
+    fn sign(
+        &self,
+        request: WireRequest,
+        credentials: &Credentials,
+        context: &Context<'_>,
+    ) -> Result<WireRequest, EncodeError> {
+        sign::sign(request, credentials, context.now)
+    }
+
+    fn many(&self, kind: Kind) -> Option<Many> {
+        // Above 100 names the weight is that of all pairs.
+        (kind == Kind::Ticker).then_some(Many::named(Kind::Tickers, 100))
     }
 
     fn decode(
@@ -92,8 +129,8 @@ impl Connector for Binance {
         limits::usage(headers)
     }
 
-    fn asset_code<'a>(&self, id: &'a str) -> &'a str {
-        symbols::asset_code(id)
+    fn asset_code<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(symbols::asset_code(id))
     }
 }
 

@@ -12,18 +12,21 @@ mod envelope;
 mod errors;
 mod instruments;
 mod limits;
+mod sign;
 mod state;
 mod symbols;
 mod ticker;
 mod trades;
+
+use std::borrow::Cow;
 
 use http::HeaderMap;
 use robust_market::{Decoded, Exchange, Kind, Payload, Request};
 
 use crate::wire::Window;
 use crate::{
-    Charges, Class, Connector, Context, EncodeError, RateWindow, Reply, SymbolTable, Usages,
-    Verdict, WireRequest, answer,
+    Charges, Class, Connector, Context, Credentials, EncodeError, Many, RateWindow, Reply,
+    SymbolTable, Usages, Verdict, WireRequest, answer, range,
 };
 
 /// Kraken spot.
@@ -40,6 +43,11 @@ impl Connector for Kraken {
 
     fn base_url(&self) -> &'static str {
         "https://api.kraken.com"
+    }
+
+    /// Kraken has no test system for spot; the one of its futures is recognised.
+    fn is_test_host(&self, host: &str) -> bool {
+        host.eq_ignore_ascii_case("demo-futures.kraken.com")
     }
 
     fn supports(&self, kind: Kind) -> bool {
@@ -62,6 +70,19 @@ impl Connector for Kraken {
         encode::encode(request, context.symbols)
     }
 
+    fn sign(
+        &self,
+        request: WireRequest,
+        credentials: &Credentials,
+        context: &Context<'_>,
+    ) -> Result<WireRequest, EncodeError> {
+        sign::sign(request, credentials, context.now)
+    }
+
+    fn many(&self, kind: Kind) -> Option<Many> {
+        (kind == Kind::Ticker).then_some(Many::named(Kind::Tickers, range::SYMBOLS_MAX))
+    }
+
     fn decode(
         &self,
         request: &Request,
@@ -79,8 +100,8 @@ impl Connector for Kraken {
         Usages::new()
     }
 
-    fn asset_code<'a>(&self, id: &'a str) -> &'a str {
-        symbols::asset_code(id)
+    fn asset_code<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(symbols::asset_code(id))
     }
 }
 

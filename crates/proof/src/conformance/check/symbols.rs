@@ -26,7 +26,7 @@ fn currencies(venue: &dyn Connector, aliases: &serde_json::Map<String, Value>) -
         .iter()
         .filter_map(|(id, code)| {
             let got = venue.asset_code(id);
-            (code.as_str() != Some(got)).then(|| Failure::new(id, code, got))
+            (code.as_str() != Some(&*got)).then(|| Failure::new(id, code, got))
         })
         .collect()
 }
