@@ -37,19 +37,41 @@ impl Part {
     }
 }
 
-/// Notes every pair that was asked for and is in no record.
-pub(crate) fn note_absent(notes: &mut Notes, asked: &[Symbol], tickers: &[Ticker]) {
-    if asked.is_empty() {
-        return;
+/// The pairs that an answer is about.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    symbols: &'a [Symbol],
+    set: HashSet<&'a Symbol>,
+}
+
+impl<'a> Asked<'a> {
+    /// The pairs of a request; none means all.
+    pub(crate) fn new(symbols: &'a [Symbol]) -> Self {
+        Self {
+            symbols,
+            set: symbols.iter().collect(),
+        }
     }
-    let there: HashSet<&Symbol> = tickers.iter().map(|ticker| &ticker.symbol).collect();
-    for symbol in asked.iter().filter(|symbol| !there.contains(symbol)) {
-        notes.note(Defect::new(
-            None,
-            "symbol",
-            DefectKind::Missing,
-            Some(symbol.as_str()),
-        ));
+
+    /// Whether a pair is asked for. Records of others are not part of the answer.
+    pub(crate) fn has(&self, symbol: &Symbol) -> bool {
+        self.set.is_empty() || self.set.contains(symbol)
+    }
+
+    /// Notes every pair that was asked for and is in no record.
+    pub(crate) fn note_absent(&self, notes: &mut Notes, tickers: &[Ticker]) {
+        if self.set.is_empty() {
+            return;
+        }
+        let there: HashSet<&Symbol> = tickers.iter().map(|ticker| &ticker.symbol).collect();
+        for symbol in self.symbols.iter().filter(|symbol| !there.contains(symbol)) {
+            notes.note(Defect::new(
+                None,
+                "symbol",
+                DefectKind::Missing,
+                Some(symbol.as_str()),
+            ));
+        }
     }
 }
 

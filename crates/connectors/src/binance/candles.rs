@@ -6,7 +6,7 @@
 
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
 
-use crate::wire::{Cells, Fields, Notes, Raw, Rows, Window};
+use crate::wire::{Cells, Fields, Notes, Raw, Reading, Rows, Window};
 
 type Row<'a> = Cells<'a, 9>;
 
@@ -20,23 +20,8 @@ pub(super) fn candles(
     let rows: Rows<'_, Row<'_>> = Rows::of(body).map_err(|_| "no list of bars".to_owned())?;
     let mut notes = Notes::clean(());
     let mut candles = Candles::new(symbol.clone(), interval);
-    let first = window.first_of(rows.len());
-    rows.for_each(|index, row| {
-        if index < first || window.is_full(candles.rows.len()) {
-            return;
-        }
-        let mut fields = Fields::new(&mut notes, Some(index));
-        match row {
-            Ok(row) => match candle(row, interval, now, &mut fields) {
-                Some(candle) if window.is_before(candle.time) => {}
-                Some(candle) => candles.rows.push(candle),
-                None => fields.exclude(),
-            },
-            Err(raw) => {
-                fields.not_a_record("rows", raw);
-                fields.exclude();
-            }
-        }
+    candles.rows = window.read(rows, &mut notes, |_, row: Row<'_>, fields| {
+        candle(row, interval, now, fields)
     });
     Ok(notes.map(|()| Payload::Candles(candles)))
 }
@@ -46,7 +31,7 @@ fn candle(
     interval: Interval,
     now: Timestamp,
     fields: &mut Fields<'_>,
-) -> Option<Candle> {
+) -> Reading<Candle> {
     let Cells(
         [
             time,
@@ -69,18 +54,22 @@ fn candle(
     let end = fields.need("close_time", end, Raw::millis);
     let quote_volume = fields.need("quote_volume", quote_volume, Raw::decimal);
     let count = fields.need("count", count, Raw::count);
-    let time = time?;
+    let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
+        (time, open, high, low, close, volume)
+    else {
+        return Err(time);
+    };
     let closed = match end {
         Some(end) => end.as_ms() < now.as_ms(),
-        None => time.saturating_add(interval.duration()) <= now,
+        None => start.saturating_add(interval.duration()) <= now,
     };
-    Some(Candle {
-        time,
-        open: open?,
-        high: high?,
-        low: low?,
-        close: close?,
-        volume: volume?,
+    Ok(Candle {
+        time: start,
+        open,
+        high,
+        low,
+        close,
+        volume,
         quote_volume,
         vwap: None,
         count,

@@ -10,7 +10,7 @@ const DEPTH_MAX: u32 = 5_000;
 /// The most bars and the most trades of one answer.
 const ROWS_MAX: u32 = 1_000;
 /// The bars that are asked for when the request does not say; Binance's own default, written out so that it cannot change unseen.
-const CANDLES_DEFAULT: u32 = 500;
+pub(super) const CANDLES_DEFAULT: u32 = 500;
 
 /// The lengths of bars below a month: seconds, and Binance's name.
 const INTERVALS: &[(u64, &str)] = &[

@@ -154,7 +154,9 @@ fn decode(
             since,
             limit,
         } => {
-            let window = Window::new(*since, *limit);
+            // What is asked for when the request does not say is what the answer may hold.
+            let limit = limit.unwrap_or(encode::CANDLES_DEFAULT);
+            let window = Window::new(*since, Some(limit));
             candles::candles(symbol, *interval, window, context.now, body)
         }
         Request::Trades {

@@ -9,7 +9,7 @@ use robust_market::{Decoded, DefectKind, Kind, Payload, Symbol, Ticker};
 use serde::Deserialize;
 
 use crate::Context;
-use crate::tickers::{Part, note_absent};
+use crate::tickers::{Asked, Part};
 use crate::wire::{Fields, Notes, Raw, Rows};
 
 #[derive(Debug, Deserialize)]
@@ -96,10 +96,12 @@ pub(super) fn many(
     {
         return Err("no ticker".to_owned());
     }
+    let asked = Asked::new(asked);
     let mut notes = Notes::clean(());
     let mut tickers = Vec::with_capacity(rows.len());
-    rows.for_each(|index, row| {
-        let mut fields = Fields::new(&mut notes, Some(index));
+    rows.for_each(|_, row| {
+        let position = tickers.len() + notes.excluded.len();
+        let mut fields = Fields::new(&mut notes, Some(position));
         let symbol = match &row {
             Ok(wire) => symbol(wire, context, &mut fields),
             Err(raw) => {
@@ -108,13 +110,14 @@ pub(super) fn many(
             }
         };
         match (symbol, row) {
+            (Some(symbol), Ok(_)) if !asked.has(&symbol) => {}
             (Some(symbol), Ok(wire)) => {
                 tickers.push(ticker(symbol, &wire, Part::of(kind), &mut fields));
             }
             _ => fields.exclude(),
         }
     });
-    note_absent(&mut notes, asked, &tickers);
+    asked.note_absent(&mut notes, &tickers);
     Ok(notes.map(|()| Payload::Tickers(tickers)))
 }
 

@@ -6,7 +6,7 @@
 use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Trade, Trades};
 use serde::Deserialize;
 
-use crate::wire::{Fields, Notes, Raw, Rows, Window};
+use crate::wire::{Fields, Notes, Raw, Reading, Rows, Window};
 
 #[derive(Debug, Deserialize)]
 struct TradeWire<'a> {
@@ -41,39 +41,27 @@ pub(super) fn trades(
         Rows::of(body).map_err(|_| "no list of trades".to_owned())?;
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
-    let first = window.first_of(rows.len());
-    rows.for_each(|index, row| {
-        if index < first || window.is_full(trades.rows.len()) {
-            return;
-        }
-        let mut fields = Fields::new(&mut notes, Some(index));
-        match row {
-            Ok(row) => match trade(&row, &mut fields) {
-                Some(trade) if window.is_before(trade.time) => {}
-                Some(trade) => trades.rows.push(trade),
-                None => fields.exclude(),
-            },
-            Err(raw) => {
-                fields.not_a_record("rows", raw);
-                fields.exclude();
-            }
-        }
+    trades.rows = window.read(rows, &mut notes, |_, row: TradeWire<'_>, fields| {
+        trade(&row, fields)
     });
     Ok(notes.map(|()| Payload::Trades(trades)))
 }
 
-fn trade(row: &TradeWire<'_>, fields: &mut Fields<'_>) -> Option<Trade> {
+fn trade(row: &TradeWire<'_>, fields: &mut Fields<'_>) -> Reading<Trade> {
     let price = fields.need("price", either(row.p, row.price), Raw::decimal);
     let amount = fields.need("amount", either(row.q, row.qty), Raw::decimal);
     let time = fields.need("time", either(row.t, row.time), Raw::millis);
     let id = fields.need("id", either(row.a, row.id), Raw::identifier);
     let side = fields.need("side", either(row.m, row.is_buyer_maker), taker);
-    Some(Trade {
+    let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
+        return Err(time);
+    };
+    Ok(Trade {
         id,
-        price: price?,
-        amount: amount?,
+        price,
+        amount,
         side,
-        time: time?,
+        time: at,
     })
 }
 

@@ -9,7 +9,7 @@
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
 
 use super::envelope::open_pair;
-use crate::wire::{Cells, Fields, Notes, Raw, Rows, Window};
+use crate::wire::{Cells, Fields, Notes, Raw, Reading, Rows, Window};
 use crate::{Context, Reply, Verdict, answer};
 
 type Row<'a> = Cells<'a, 8>;
@@ -35,31 +35,15 @@ pub(super) fn candles(
         None => index < newest && time.saturating_add(interval.duration()) <= context.now,
     };
     let mut candles = Candles::new(symbol.clone(), interval);
-    let first = window.first_of(rows.len());
-    rows.for_each(|index, row| {
-        if index < first || window.is_full(candles.rows.len()) {
-            return;
-        }
-        let mut fields = Fields::new(&mut notes, Some(index));
-        match row {
-            Ok(row) => match candle(row, &mut fields) {
-                Some(candle) if window.is_before(candle.time) => {}
-                Some(mut candle) => {
-                    candle.closed = is_closed(index, candle.time);
-                    candles.rows.push(candle);
-                }
-                None => fields.exclude(),
-            },
-            Err(raw) => {
-                fields.not_a_record("rows", raw);
-                fields.exclude();
-            }
-        }
+    candles.rows = window.read(rows, &mut notes, |index, row: Row<'_>, fields| {
+        let mut candle = candle(row, fields)?;
+        candle.closed = is_closed(index, candle.time);
+        Ok(candle)
     });
     Ok(notes.map(|()| Payload::Candles(candles)))
 }
 
-fn candle(row: Row<'_>, fields: &mut Fields<'_>) -> Option<Candle> {
+fn candle(row: Row<'_>, fields: &mut Fields<'_>) -> Reading<Candle> {
     let Cells([time, open, high, low, close, vwap, volume, count]) = row;
     let time = fields.need("time", time, Raw::seconds);
     let open = fields.need("open", open, Raw::decimal);
@@ -69,13 +53,17 @@ fn candle(row: Row<'_>, fields: &mut Fields<'_>) -> Option<Candle> {
     let volume = fields.need("volume", volume, Raw::decimal);
     let vwap = fields.need("vwap", vwap, Raw::decimal);
     let count = fields.need("count", count, Raw::count);
-    let volume = volume?;
-    Some(Candle {
-        time: time?,
-        open: open?,
-        high: high?,
-        low: low?,
-        close: close?,
+    let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
+        (time, open, high, low, close, volume)
+    else {
+        return Err(time);
+    };
+    Ok(Candle {
+        time: start,
+        open,
+        high,
+        low,
+        close,
         // Without trades there is no average price; Kraken writes 0 there.
         vwap: vwap.filter(|_| !volume.is_zero()),
         volume,

@@ -119,12 +119,14 @@ fn before_bar(since: Timestamp) -> i64 {
 }
 
 /// The `since` of Trades: whole seconds, or Kraken's nanosecond cursor where seconds are not enough.
+///
+/// The cursor is the time of the last trade that is *not* wanted again, so it is one nanosecond before the first one that is.
 fn cursor(since: Timestamp) -> i64 {
     let seconds = since.as_secs();
     if Timestamp::from_secs(seconds) == Some(since) {
         seconds
     } else {
-        since.as_ns()
+        since.as_ns() - 1
     }
 }
 
@@ -148,7 +150,7 @@ mod tests {
         );
         assert_eq!(
             cursor(Timestamp::from_ms(1_716_523_348_500).unwrap()),
-            1_716_523_348_500_000_000
+            1_716_523_348_499_999_999
         );
     }
 }

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::envelope::{open_pair, open_records};
-use crate::tickers::{Part, note_absent};
+use crate::tickers::{Asked, Part};
 use crate::wire::{Cells, Fields, Notes, Raw};
 use crate::{Context, Reply, Verdict, answer};
 
@@ -60,15 +60,20 @@ pub(super) fn many(
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
     let records = open_records::<TickerWire<'_>>(reply)?;
+    let asked = Asked::new(asked);
     let mut notes = Notes::clean(());
     let mut tickers = Vec::with_capacity(records.len());
-    for (index, (key, record)) in records.into_iter().enumerate() {
-        let mut fields = Fields::new(&mut notes, Some(index));
+    for (key, record) in records {
+        let position = tickers.len() + notes.excluded.len();
+        let mut fields = Fields::new(&mut notes, Some(position));
         let Some(listing) = context.symbols.by_id(&key) else {
             fields.broken("symbol", DefectKind::Unparsable, Some(&key));
             fields.exclude();
             continue;
         };
+        if !asked.has(&listing.symbol) {
+            continue;
+        }
         match record {
             Ok(wire) => tickers.push(ticker(
                 listing.symbol.clone(),
@@ -82,7 +87,7 @@ pub(super) fn many(
             }
         }
     }
-    note_absent(&mut notes, asked, &tickers);
+    asked.note_absent(&mut notes, &tickers);
     Ok(notes.map(|()| Payload::Tickers(tickers)))
 }
 

@@ -7,7 +7,7 @@
 use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Trade, Trades};
 
 use super::envelope::open_pair;
-use crate::wire::{Cells, Fields, Notes, Raw, Rows, Window};
+use crate::wire::{Cells, Fields, Notes, Raw, Reading, Rows, Window};
 use crate::{Context, Reply, Verdict, answer};
 
 type Row<'a> = Cells<'a, 7>;
@@ -27,40 +27,28 @@ pub(super) fn trades(
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
     trades.cursor = Fields::new(&mut notes, None).may("cursor", pair.last, Raw::identifier);
-    let first = window.first_of(rows.len());
-    rows.for_each(|index, row| {
-        if index < first || window.is_full(trades.rows.len()) {
-            return;
-        }
-        let mut fields = Fields::new(&mut notes, Some(index));
-        match row {
-            Ok(row) => match trade(row, &mut fields) {
-                Some(trade) if window.is_before(trade.time) => {}
-                Some(trade) => trades.rows.push(trade),
-                None => fields.exclude(),
-            },
-            Err(raw) => {
-                fields.not_a_record("rows", raw);
-                fields.exclude();
-            }
-        }
+    trades.rows = window.read(rows, &mut notes, |_, row: Row<'_>, fields| {
+        trade(row, fields)
     });
     Ok(notes.map(|()| Payload::Trades(trades)))
 }
 
-fn trade(row: Row<'_>, fields: &mut Fields<'_>) -> Option<Trade> {
+fn trade(row: Row<'_>, fields: &mut Fields<'_>) -> Reading<Trade> {
     let Cells([price, amount, time, taker, _, _, id]) = row;
     let price = fields.need("price", price, Raw::decimal);
     let amount = fields.need("amount", amount, Raw::decimal);
     let time = fields.need("time", time, Raw::seconds);
     let side = fields.need("side", taker, side);
     let id = fields.may("id", id, Raw::identifier);
-    Some(Trade {
+    let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
+        return Err(time);
+    };
+    Ok(Trade {
         id,
-        price: price?,
-        amount: amount?,
+        price,
+        amount,
         side,
-        time: time?,
+        time: at,
     })
 }
 

@@ -14,4 +14,4 @@ mod window;
 pub(crate) use fields::{Fields, Notes};
 pub(crate) use raw::Raw;
 pub(crate) use rows::{Cells, Entries, Key, Rows};
-pub(crate) use window::Window;
+pub(crate) use window::{Reading, Window};

@@ -241,6 +241,80 @@ fn asked_pairs_that_are_not_answered_and_answered_pairs_that_are_not_listed_are_
 }
 
 #[test]
+fn records_that_were_not_asked_for_are_no_part_of_the_answer() {
+    let two = r#"{"symbol":"LTCUSDT","price":null},{"symbol":"BTCUSDT","price":"4.00"}"#;
+    let asked = |names: &[&str]| Request::LastPrices {
+        symbols: names.iter().map(|name| symbol(name)).collect(),
+    };
+    let decoded = decode(&Binance, &asked(&["BTC/USDT"]), &format!("[{two}]")).unwrap();
+    assert!(decoded.is_clean(), "{:?}", decoded.defects);
+    assert_eq!(decoded.value.len(), 1);
+    // The position of a record is the one among those that were asked for.
+    let body = format!("[{two},7]");
+    let decoded = decode(&Binance, &asked(&["BTC/USDT"]), &body).unwrap();
+    assert_eq!((decoded.value.len(), &*decoded.excluded), (1, &[1][..]));
+    let decoded = decode(&Binance, &asked(&[]), &body).unwrap();
+    assert_eq!((decoded.value.len(), &*decoded.excluded), (2, &[2][..]));
+
+    let pair = r#"{"a":["2","1","1"],"b":["1","1","1"],"c":["1","1"],"v":["1","1"],"p":["1","1"],"l":["1","1"],"h":["1","1"]}"#;
+    let body = format!(r#"{{"error":[],"result":{{"XETHZUSD":{pair},"XXBTZUSD":{pair}}}}}"#);
+    let request = Request::Tickers {
+        symbols: vec![symbol("BTC/USD")],
+    };
+    let decoded = decode(&Kraken, &request, &body).unwrap();
+    assert!(decoded.is_clean() && decoded.value.len() == 1);
+}
+
+#[test]
+fn binances_bars_are_the_five_hundred_that_are_asked_for_by_default() {
+    let bars: Vec<String> = (0..502)
+        .map(|n| {
+            let start = n * 60_000;
+            format!(
+                r#"[{start},"1","1","1","1","1",{},"1",1,"1","1","0"]"#,
+                start + 59_999
+            )
+        })
+        .collect();
+    let body = format!("[{}]", bars.join(","));
+    let Payload::Candles(newest) = decode(&Binance, &candles("BTC/USDT", "1m"), &body)
+        .unwrap()
+        .value
+    else {
+        panic!("no bars");
+    };
+    let starts = newest.rows.iter().map(|row| row.time.as_ms());
+    assert!(starts.eq((2..502).map(|n| n * 60_000)));
+}
+
+#[test]
+fn positions_count_from_the_first_row_that_was_asked_for() {
+    let body = r#"{"error":[],"result":{"XXBTZUSD":[
+        [60,"1","1","1","1","1","1",1],
+        [120,"1","1","1",null,"1","1",1],
+        [180,"1","1","1","1","1","1",1],
+        [240,"1","1","1","NaN","1","1",1],
+        [300,"1","1","1","1","1","1",1]],"last":240}}"#;
+    let excluded = |since: Option<i64>, limit| {
+        let request = Request::Candles {
+            symbol: symbol("BTC/USD"),
+            interval: "1m".parse().unwrap(),
+            since: since.and_then(Timestamp::from_secs),
+            limit,
+        };
+        let decoded = decode(&Kraken, &request, body).unwrap();
+        let noted: Vec<_> = decoded.defects.iter().map(|defect| defect.index).collect();
+        let wanted: Vec<_> = decoded.excluded.iter().copied().map(Some).collect();
+        assert_eq!(noted, wanted);
+        (decoded.value.len(), decoded.excluded)
+    };
+    assert_eq!(excluded(None, None), (3, vec![1, 3]));
+    assert_eq!(excluded(None, Some(3)), (2, vec![1]));
+    assert_eq!(excluded(Some(180), None), (2, vec![1]));
+    assert_eq!(excluded(Some(120), Some(2)), (1, vec![0]));
+}
+
+#[test]
 fn states_and_clocks_are_read() {
     for (word, operation) in [
         ("online", Operation::Online),
