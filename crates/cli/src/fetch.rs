@@ -32,6 +32,13 @@ pub(crate) async fn run(args: FetchArgs) -> Result<(), Failure> {
     };
     manager.shutdown(GRACE).await;
     let sample: Sample<Arc<Payload>> = outcome.map_err(failure)?;
+    if let (Some(asked), Some(got)) = (&args.symbol, &sample.meta.symbol)
+        && asked != got
+    {
+        note(&format!(
+            "rdm: {asked} is answered with {got} (quote_alias)"
+        ));
+    }
     if args.json {
         let plain = Sample {
             data: &*sample.data,

@@ -1,0 +1,202 @@
+//! `rdm demo`: what the summary promises, with and without faults.
+
+use serde_json::Value;
+
+use crate::world::{json, run};
+
+fn number(value: &Value) -> u64 {
+    value
+        .as_u64()
+        .unwrap_or_else(|| panic!("{value} is no count"))
+}
+
+/// What must hold whatever the faults are.
+fn sound(summary: &Value) {
+    for key in [
+        "due",
+        "ran",
+        "superseded",
+        "skipped",
+        "pending",
+        "reads",
+        "late_calls",
+        "requests",
+        "retries",
+        "rejected",
+    ] {
+        number(&summary[key]);
+    }
+    assert_eq!(
+        number(&summary["due"]),
+        number(&summary["ran"])
+            + number(&summary["superseded"])
+            + number(&summary["skipped"])
+            + number(&summary["pending"])
+    );
+    assert_eq!(summary["late_calls"], 0);
+    for exchange in ["kraken", "binance"] {
+        let source = &summary["by_source"][exchange];
+        assert!(number(&source["ran"]) > 0, "{source}");
+        let by_name = source["errors_by_name"].as_object().unwrap();
+        assert_eq!(
+            by_name.values().map(number).sum::<u64>(),
+            number(&source["errors"]),
+            "{source}"
+        );
+        assert!(source["p99_ms"].is_number() || source["p99_ms"].is_null());
+        let server = &summary["server"][exchange];
+        assert!(number(&server["requests"]) > 0, "{server}");
+        assert_eq!(server["over_limit"], 0, "{exchange}");
+    }
+}
+
+fn untouched(source: &Value) {
+    assert_eq!(
+        (&source["errors"], &source["superseded"]),
+        (&Value::from(0), &Value::from(0)),
+        "{source}"
+    );
+    assert_eq!(source["breaker"]["state"], "closed");
+    assert_eq!(source["last_opened"], Value::Null);
+}
+
+/// An opening with its end stands in the summary, and the typed error beside it.
+fn opened(source: &Value, error: &str) {
+    assert!(number(&source["errors"]) > 0, "{source}");
+    assert!(number(&source["breaker"]["opened"]) > 0, "{source}");
+    let last = &source["last_opened"];
+    assert!(
+        last["until_s"].as_f64().unwrap() > last["at_s"].as_f64().unwrap(),
+        "{source}"
+    );
+    assert!(!last["cause"].as_str().unwrap().is_empty());
+    assert!(
+        source["last_error"].as_str().unwrap().contains(error),
+        "{source}"
+    );
+    let names: Vec<_> = source["errors_by_name"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    for name in &names {
+        assert!(
+            ["circuit_open", "timeout", "banned", "malformed", "limited"].contains(&name.as_str()),
+            "{names:?}"
+        );
+    }
+}
+
+#[test]
+fn without_faults_every_read_brings_data() {
+    let summary = json(&[
+        "demo", "--for", "6s", "--seed", "7", "--faults", "none", "--json",
+    ]);
+    sound(&summary);
+    untouched(&summary["by_source"]["kraken"]);
+    untouched(&summary["by_source"]["binance"]);
+    assert_eq!(summary["rejected"], 0);
+    assert_eq!(summary["retries"], 0);
+}
+
+#[test]
+fn a_kraken_that_hangs_does_not_touch_binance() {
+    let summary = json(&[
+        "demo",
+        "--for",
+        "6s",
+        "--seed",
+        "7",
+        "--faults",
+        "kraken=hang",
+        "--json",
+    ]);
+    sound(&summary);
+    untouched(&summary["by_source"]["binance"]);
+    opened(&summary["by_source"]["kraken"], "no answer within 2s");
+}
+
+#[test]
+fn a_kraken_that_bans_does_not_touch_binance() {
+    let summary = json(&[
+        "demo",
+        "--for",
+        "3s",
+        "--seed",
+        "7",
+        "--faults",
+        "kraken=418:20",
+        "--json",
+    ]);
+    sound(&summary);
+    untouched(&summary["by_source"]["binance"]);
+    let kraken = &summary["by_source"]["kraken"];
+    opened(kraken, "banned");
+    let last = &kraken["last_opened"];
+    let lasting = last["until_s"].as_f64().unwrap() - last["at_s"].as_f64().unwrap();
+    assert!((lasting - 20.0).abs() < 0.5, "the ban's own end: {last}");
+    assert_eq!(
+        summary["server"]["kraken"]["requests"], 1,
+        "nothing is asked during a ban"
+    );
+}
+
+#[test]
+fn a_kraken_that_answers_with_web_pages_does_not_touch_binance() {
+    let summary = json(&[
+        "demo",
+        "--for",
+        "5s",
+        "--seed",
+        "7",
+        "--faults",
+        "kraken=html",
+        "--json",
+    ]);
+    sound(&summary);
+    untouched(&summary["by_source"]["binance"]);
+    opened(&summary["by_source"]["kraken"], "HTML");
+}
+
+#[test]
+fn random_faults_break_no_promise() {
+    sound(&json(&[
+        "demo", "--for", "6s", "--seed", "7", "--faults", "random", "--json",
+    ]));
+}
+
+#[test]
+fn plain_lines_say_ages_faults_and_sums_without_a_control_character() {
+    let said = run(&[
+        "demo",
+        "--for",
+        "6s",
+        "--seed",
+        "7",
+        "--faults",
+        "kraken=503",
+    ]);
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (Some(0), ""),
+        "{}",
+        said.out
+    );
+    for part in [
+        "kraken: fault 503 begins",
+        "kraken: breaker closed → open",
+        "binance  ticker   BTC/USDT",
+        "quality=accept:100",
+        "late=0",
+        "the server counted",
+        "0 over its limit",
+    ] {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+    assert!(
+        !said.out.chars().any(|c| c.is_control() && c != '\n'),
+        "{}",
+        said.out
+    );
+}

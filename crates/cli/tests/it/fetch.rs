@@ -1,0 +1,239 @@
+//! `rdm fetch` of all kinds from both exchanges.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::world::{Scratch, run, simulated};
+
+const VENUES: [(&str, &str); 2] = [("kraken", "BTC/USD"), ("binance", "BTC/USDT")];
+
+fn decimal(value: &Value) -> bool {
+    value
+        .as_str()
+        .is_some_and(|text| text.parse::<f64>().is_ok_and(f64::is_finite))
+}
+
+fn positive(value: &Value) -> bool {
+    value
+        .as_str()
+        .is_some_and(|text| text.parse::<f64>().is_ok_and(|value| value > 0.0))
+}
+
+/// What every sample says of itself, whatever its kind.
+fn labelled(sample: &Value, kind: &str, exchange: &str, symbol: Option<&str>) {
+    assert_eq!(sample["v"], 1);
+    assert_eq!(sample["kind"], kind);
+    assert_eq!(sample["exchange"], exchange);
+    assert_eq!(sample["symbol"], json!(symbol));
+    let meta = &sample["meta"];
+    assert_eq!(
+        meta["origin"], "simulated",
+        "{exchange}: the label must say what it is"
+    );
+    assert_eq!(
+        (&meta["freshness"], &meta["tier"]),
+        (&json!("live"), &Value::Null)
+    );
+    assert_eq!(meta["attempts"], 1);
+    assert!(meta["received_ms"].as_i64().unwrap() > 1_600_000_000_000);
+}
+
+#[test]
+fn a_ticker_is_printed_in_the_exchange_format() {
+    for (exchange, symbol) in VENUES {
+        let sample = simulated(exchange).fetch_json(&["ticker", exchange, symbol]);
+        labelled(&sample, "ticker", exchange, Some(symbol));
+        let data = &sample["data"];
+        for field in ["last", "bid", "ask", "high", "low", "base_volume"] {
+            assert!(decimal(&data[field]), "{exchange} {field}: {}", data[field]);
+        }
+        assert_eq!(sample["quality"]["acceptance"], "accept");
+    }
+}
+
+#[test]
+fn a_book_is_printed_in_the_exchange_format_and_keeps_to_its_limit() {
+    for (exchange, symbol) in VENUES {
+        let sample = simulated(exchange).fetch_json(&["book", exchange, symbol, "--limit", "5"]);
+        labelled(&sample, "book", exchange, Some(symbol));
+        for side in ["bids", "asks"] {
+            let levels = sample["data"][side].as_array().unwrap();
+            assert_eq!(levels.len(), 5, "{exchange} {side}");
+            for level in levels {
+                let level = level.as_array().unwrap();
+                assert_eq!(level.len(), 2);
+                assert!(level.iter().all(positive), "{exchange} {side}: {level:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn candles_are_rows_of_ten_and_only_the_last_is_open() {
+    for (exchange, symbol) in VENUES {
+        let sample =
+            simulated(exchange).fetch_json(&["candles", exchange, symbol, "--interval", "5m"]);
+        labelled(&sample, "candles", exchange, Some(symbol));
+        assert_eq!(sample["data"]["interval_s"], 300);
+        let rows = sample["data"]["rows"].as_array().unwrap();
+        assert!(rows.len() > 100, "{exchange}: {}", rows.len());
+        for (at, row) in rows.iter().enumerate() {
+            let row = row.as_array().unwrap();
+            assert_eq!(row.len(), 10);
+            assert_eq!(row[0].as_i64().unwrap() % 300_000, 0, "{exchange}");
+            assert!(row[1..6].iter().all(decimal), "{exchange}: {row:?}");
+            assert_eq!(row[9], at + 1 < rows.len(), "{exchange}: {row:?}");
+        }
+    }
+}
+
+#[test]
+fn trades_are_printed_in_the_exchange_format_and_keep_to_their_limit() {
+    for (exchange, symbol) in VENUES {
+        let sample = simulated(exchange).fetch_json(&["trades", exchange, symbol, "--limit", "7"]);
+        labelled(&sample, "trades", exchange, Some(symbol));
+        let rows = sample["data"]["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 7, "{exchange}");
+        for row in rows {
+            assert!(positive(&row["price"]) && positive(&row["amount"]), "{row}");
+            assert!(
+                ["buy", "sell"].contains(&row["side"].as_str().unwrap()),
+                "{row}"
+            );
+            let ms = row["time_ms"].as_i64().unwrap();
+            if let Some(ns) = row["time_ns"].as_str() {
+                assert_eq!(ns.parse::<i64>().unwrap() / 1_000_000, ms, "{row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn instruments_are_printed_in_the_exchange_format_and_not_judged() {
+    for (exchange, symbol) in VENUES {
+        let sample = simulated(exchange).fetch_json(&["instruments", exchange]);
+        labelled(&sample, "instruments", exchange, None);
+        assert_eq!(sample["quality"], Value::Null);
+        let rows = sample["data"]["rows"].as_array().unwrap();
+        assert!(rows.iter().any(|row| row["symbol"] == symbol), "{exchange}");
+    }
+}
+
+#[test]
+fn people_get_the_value_with_its_provenance_and_quality() {
+    for (exchange, symbol) in VENUES {
+        for what in ["ticker", "book", "candles", "trades"] {
+            let said = simulated(exchange).fetch(&[what, exchange, symbol]);
+            assert_eq!(
+                (said.code, said.err.as_str()),
+                (Some(0), ""),
+                "{exchange} {what}"
+            );
+            for part in [
+                "origin   simulated, live, 1 request",
+                "received ",
+                "quality  ",
+                "accept",
+            ] {
+                assert!(said.out.contains(part), "{exchange} {what}: {}", said.out);
+            }
+        }
+        let said = simulated(exchange).fetch(&["instruments", exchange]);
+        assert!(said.out.contains("not judged"), "{}", said.out);
+    }
+}
+
+#[test]
+fn an_unlisted_symbol_is_a_data_error_that_names_the_nearest_listed_one() {
+    let said = simulated("binance").fetch(&["ticker", "binance", "BTC/USD"]);
+    assert_eq!(said.code, Some(1));
+    assert_eq!(
+        said.err,
+        "rdm: symbol \"BTC/USD\" is not listed on binance; did you mean BTC/USDT?\n"
+    );
+    assert_eq!(said.out, "");
+}
+
+#[test]
+fn a_quote_alias_is_told() {
+    let binance = simulated("binance");
+    let file = Scratch::file(
+        "alias.toml",
+        b"[exchanges.binance]\nquote_alias = { USD = \"USDT\" }",
+    );
+    let words = [
+        "ticker",
+        "binance",
+        "BTC/USD",
+        "--json",
+        "--config",
+        file.path(),
+    ];
+    let said = binance.fetch(&words);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let sample: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(sample["symbol"], "BTC/USDT");
+    assert!(
+        said.err.contains("BTC/USD is answered with BTC/USDT"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn faults_end_as_short_typed_errors_with_code_1() {
+    for (fault, part) in [
+        ("html", "malformed"),
+        ("garbage", "malformed"),
+        ("418:60", "banned"),
+        ("503", "transient"),
+        ("hang", "no answer within"),
+        ("truncated", "closed before the response was complete"),
+    ] {
+        let kraken = simulated("kraken");
+        kraken.misbehave(fault);
+        let said = kraken.fetch(&["ticker", "kraken", "BTC/USD", "--timeout", "1500ms"]);
+        assert_eq!(
+            (said.code, said.out.as_str()),
+            (Some(1), ""),
+            "{fault}: {said:?}"
+        );
+        assert_eq!(said.err.lines().count(), 1, "{fault}: {}", said.err);
+        assert!(
+            said.err.starts_with("rdm: kraken: "),
+            "{fault}: {}",
+            said.err
+        );
+        assert!(
+            said.err.contains(part) || said.err.contains("within"),
+            "{fault}: {}",
+            said.err
+        );
+    }
+}
+
+#[test]
+fn an_exchange_that_nobody_can_reach_is_told_soon() {
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let url = format!("http://127.0.0.1:{port}");
+    let begun = Instant::now();
+    let said = run(&["fetch", "ticker", "kraken", "BTC/USD", "--base-url", &url]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+    assert!(
+        said.err.contains("no connection could be made"),
+        "{}",
+        said.err
+    );
+    assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+    // Two attempts and a delay of a quarter second, with room for a slow machine; the default of a program is 7 s.
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+}

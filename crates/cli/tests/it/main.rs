@@ -1,0 +1,14 @@
+//! The built program, as a shell sees it: arguments in; text, JSON and exit code out.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on shall say where"
+)]
+
+mod closed;
+mod demo;
+mod documents;
+mod fetch;
+mod simulators;
+mod usage;
+mod world;
