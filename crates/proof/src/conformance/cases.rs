@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use robust_connectors::Connector;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -70,11 +70,11 @@ pub(super) struct Case {
 #[derive(Debug, Deserialize)]
 pub(super) struct Body {
     pub(super) method: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) input: Vec<Value>,
     #[serde(rename = "httpStatus")]
     pub(super) status: Option<u16>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) headers: serde_json::Map<String, Value>,
     #[serde(rename = "httpResponse")]
     pub(super) response: Option<Box<RawValue>>,
@@ -82,7 +82,8 @@ pub(super) struct Body {
     pub(super) parsed: Value,
     pub(super) url: Option<String>,
     pub(super) clock_ms: Option<i64>,
-    /// The text of an error's body.
+    /// The text of an error's body; JSON that is not written as text is taken as it stands.
+    #[serde(default, deserialize_with = "text_or_json")]
     pub(super) body: Option<String>,
     pub(super) class: Option<String>,
     #[serde(rename = "commonCurrencies")]
@@ -90,6 +91,20 @@ pub(super) struct Body {
     pub(super) rows: Option<Vec<Vec<Value>>>,
     #[serde(rename = "rateLimits")]
     pub(super) rate_limits: Option<Box<RawValue>>,
+}
+
+/// Null is the same as nothing.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+fn text_or_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    Ok(raw.map(|raw| serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())))
 }
 
 /// Every case of the chosen exchanges.
@@ -175,13 +190,17 @@ impl Shelf {
 
 fn read(path: &Path) -> Result<Body, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    serde_json::from_str(&text).map_err(|error| format!("not a case: {error}"))
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    serde_json::from_str(text).map_err(|error| format!("not a case: {error}"))
 }
 
 fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Usage> {
     for path in listed(folder)? {
         if path.is_dir() {
-            files_below(&path, files)?;
+            // A link to a folder above it would never end.
+            if !is_loop(&path) {
+                files_below(&path, files)?;
+            }
         } else if path
             .extension()
             .is_some_and(|extension| extension == "json")
@@ -190,6 +209,14 @@ fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Usage> {
         }
     }
     Ok(())
+}
+
+fn is_loop(folder: &Path) -> bool {
+    let real = folder.canonicalize().ok();
+    folder
+        .ancestors()
+        .skip(1)
+        .any(|above| real.is_some() && above.canonicalize().ok() == real)
 }
 
 fn listed(folder: &Path) -> Result<Vec<PathBuf>, Usage> {
@@ -210,6 +237,8 @@ fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = std::fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<std::io::Result<Vec<_>>>()?;
+    // What editors and systems leave behind.
+    paths.retain(|path| !name_of(path).starts_with('.'));
     paths.sort();
     Ok(paths)
 }

@@ -12,7 +12,7 @@ use super::rules::{self, When};
 pub(super) struct Differences<'a> {
     exchange: &'a str,
     family: &'a str,
-    /// The wire's text, for rules about what it lacks.
+    /// The wire's text, or that of the row in question, for rules about what stands in it.
     wire: &'a str,
     pub(super) found: Vec<Failure>,
 }
@@ -40,13 +40,46 @@ impl<'a> Differences<'a> {
         self.found.push(failure);
     }
 
+    /// The same exchange and family about one row of the wire.
+    pub(super) fn about(&self, wire: &'a str) -> Self {
+        Self::new(self.exchange, self.family, wire)
+    }
+
+    /// Takes the differences of one row.
+    pub(super) fn take(&mut self, row: Self) {
+        self.found.extend(row.found);
+    }
+
+    pub(super) const fn wire(&self) -> &'a str {
+        self.wire
+    }
+
+    /// When the rule for a field applies, if there is one.
+    pub(super) fn when(&self, rule: &str) -> Option<When> {
+        rules::find(self.exchange, self.family, rule).map(|rule| rule.when)
+    }
+
     /// Whether a rule says that this field is no fact of the wire.
     fn is_excused(&self, rule: &str) -> bool {
-        match rules::find(self.exchange, self.family, rule).map(|rule| rule.when) {
+        match self.when(rule) {
             Some(When::Always) => true,
             Some(When::WireLacks(key)) => !self.wire.contains(&format!("\"{key}\"")),
             _ => false,
         }
+    }
+
+    /// Whether a rule says that this is the step the row states, and the expectation is that of its decimals.
+    fn is_stated(&self, rule: &str, expected: &Value, got: Option<Decimal>) -> bool {
+        let Some(When::StatedStep(step, decimals)) = self.when(rule) else {
+            return false;
+        };
+        let row: Value = serde_json::from_str(self.wire).unwrap_or_default();
+        let stated = row.get(step).and_then(number);
+        let counted = row
+            .get(decimals)
+            .and_then(whole)
+            .and_then(|places| Decimal::try_new(1, u32::try_from(places).ok()?).ok());
+        stated.is_some() && stated == got && counted.is_some() && counted == number(expected)
     }
 
     /// Compares a number; `rule` names the field in the table of rules.
@@ -57,7 +90,10 @@ impl<'a> Differences<'a> {
         expected: &Value,
         got: Option<Decimal>,
     ) {
-        if self.is_excused(rule) || same_decimal(expected, got) {
+        if self.is_excused(rule)
+            || same_decimal(expected, got)
+            || self.is_stated(rule, expected, got)
+        {
             return;
         }
         let got = got.map_or_else(|| "nothing".to_owned(), |got| got.to_string());
@@ -88,7 +124,12 @@ impl<'a> Differences<'a> {
             // Ids that are numbers somewhere are text with us.
             other => got == Some(other.to_string().as_str()),
         };
-        if !same {
+        let is_capitals = || {
+            let rule = self.when(rule) == Some(When::Capitals);
+            let texts = expected.as_str().zip(got);
+            rule && texts.is_some_and(|(expected, got)| is_in_capitals(expected, got, self.wire))
+        };
+        if !same && !is_capitals() {
             self.note(Failure::new(field, expected, got.unwrap_or("nothing")));
         }
     }
@@ -111,6 +152,15 @@ impl<'a> Differences<'a> {
             ));
         }
     }
+}
+
+/// Whether a name differs from what is expected in capitals only, and each of its codes stands on the wire as it is.
+pub(super) fn is_in_capitals(expected: &str, got: &str, wire: &str) -> bool {
+    let is_code = |(expected, got): (&str, &str)| {
+        expected == got || (expected == got.to_uppercase() && wire.contains(&format!("\"{got}\"")))
+    };
+    let (expected, got) = (expected.split('/'), got.split('/'));
+    expected.clone().count() == got.clone().count() && expected.zip(got).all(is_code)
 }
 
 /// A whole number, also where it is written as 1.0 or as text.
@@ -196,6 +246,30 @@ mod tests {
         differences.decimal("change", "ticker.change", &json!(1), None);
         differences.decimal("vwap", "ticker.vwap", &json!(1), None);
         assert_eq!(differences.found.len(), 1);
+    }
+
+    #[test]
+    fn capitals_are_excused_only_for_codes_that_stand_on_the_wire() {
+        let wire = r#"{"base":"AAPLx","quote":"ZUSD"}"#;
+        assert!(is_in_capitals("AAPLX", "AAPLx", wire));
+        assert!(is_in_capitals("AAPLX/USD", "AAPLx/USD", wire));
+        assert!(!is_in_capitals("AAPLX/USD", "AAPLx/usd", wire));
+        assert!(!is_in_capitals("AAPLX/USD", "AAPLx", wire));
+        assert!(!is_in_capitals("AAPLX", "aaplx", wire));
+        assert!(!is_in_capitals("AAPLX", "TSLAx", wire));
+    }
+
+    #[test]
+    fn a_stated_step_is_that_of_its_own_row() {
+        let wire = r#"{"pair_decimals":5,"tick_size":"0.00005"}"#;
+        let mut differences = Differences::new("kraken", "markets", wire);
+        let rule = "market.precision.price";
+        differences.decimal("a", rule, &json!(0.00001), d("0.00005"));
+        assert!(differences.found.is_empty());
+        differences.decimal("b", rule, &json!(0.00001), d("0.00010"));
+        differences.decimal("c", rule, &json!(0.00001), None);
+        differences.decimal("d", rule, &json!(0.0001), d("0.00005"));
+        assert_eq!(differences.found.len(), 3);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The table of pairs that a case is run with.
 //!
-//! The connector's own table, then what the folder's `symbols` and `markets` cases list, then, for a pair that is listed nowhere, the
+//! The connector's own table, then what the folder's cases about pairs list, then, for a pair that is listed nowhere, the
 //! name that the exchange's rule would give it.
 
 use robust_connectors::{Connector, SymbolTable};
@@ -34,6 +34,9 @@ impl Names {
             match case.family {
                 Family::Symbols => list_rows(&mut table, body),
                 Family::Markets => list_markets(&mut table, body),
+                Family::RestResponse if body.method.as_deref() == Some("fetchMarkets") => {
+                    list_markets(&mut table, body);
+                }
                 _ => {}
             }
         }

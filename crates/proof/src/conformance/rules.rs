@@ -9,10 +9,29 @@ pub enum When {
     WireLacks(&'static str),
     /// The connector gives nothing, and the expectation repeats the page's cursor.
     IsCursor,
+    /// The wire's price is zero; the expectation has none, or one computed from the change.
+    ZeroPrice,
+    /// The connector keeps the wire's letters, the expectation has them in capitals.
+    Capitals,
+    /// The connector gives the step that the row states under the first key, the expectation the one that follows from the number of
+    /// decimals under the second.
+    StatedStep(&'static str, &'static str),
+    /// The pair is in no table and the connector notes it.
+    Unlisted,
     /// The parameter is sent with a value at most one bar away.
     WithinOneBar,
+    /// The parameter is sent as the nanosecond before the time asked for, the expectation's is its second.
+    FinerThanSeconds,
     /// The expectation sends the parameter, the connector does not.
     NotSent,
+    /// The expectation does not send the pairs that are asked for, the connector does.
+    OnlyAsked,
+    /// The connector sends each pair that is asked for once; the expectation sends some, or some twice.
+    EachAskedOnce,
+    /// The argument is above this number and the connector refuses it.
+    RefusedAbove(u32),
+    /// The argument has this value and the connector refuses it.
+    Refused(&'static str),
 }
 
 /// One deliberate difference.
@@ -138,6 +157,237 @@ pub const RULES: &[Rule] = &[
         "fetchTrades.endTime",
         When::NotSent,
         "`startTime` alone is documented to be enough; an end an hour later is the expectation's own choice",
+    ),
+    rule(
+        "kraken",
+        "rest_response",
+        "ticker.last",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "kraken",
+        "rest_response",
+        "ticker.bid",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "kraken",
+        "rest_response",
+        "ticker.ask",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "kraken",
+        "rest_response",
+        "ticker.high",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "kraken",
+        "rest_response",
+        "ticker.low",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "binance",
+        "rest_response",
+        "ticker.last",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as none, or computes one from the change",
+    ),
+    rule(
+        "binance",
+        "rest_response",
+        "ticker.bid",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "binance",
+        "rest_response",
+        "ticker.ask",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "binance",
+        "rest_response",
+        "ticker.high",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "binance",
+        "rest_response",
+        "ticker.low",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "binance",
+        "rest_response",
+        "ticker.open",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as none, or computes one from the change",
+    ),
+    rule(
+        "binance",
+        "rest_response",
+        "ticker.price",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "kraken",
+        "rest_response",
+        "tickers.unlisted",
+        When::Unlisted,
+        "a pair that is in no table is left out and noted; the expectation shows it under the exchange's own name",
+    ),
+    rule(
+        "binance",
+        "rest_response",
+        "tickers.unlisted",
+        When::Unlisted,
+        "a pair that is in no table is left out and noted; the expectation shows it under the exchange's own name",
+    ),
+    rule(
+        "kraken",
+        "*",
+        "market.symbol",
+        When::Capitals,
+        "codes keep the exchange's letters (`AAPLx`); the expectation has capitals",
+    ),
+    rule(
+        "kraken",
+        "*",
+        "market.base",
+        When::Capitals,
+        "codes keep the exchange's letters (`AAPLx`); the expectation has capitals",
+    ),
+    rule(
+        "kraken",
+        "*",
+        "market.quote",
+        When::Capitals,
+        "codes keep the exchange's letters (`AAPLx`); the expectation has capitals",
+    ),
+    rule(
+        "kraken",
+        "*",
+        "currency.code",
+        When::Capitals,
+        "codes keep the exchange's letters (`AAPLx`); the expectation has capitals",
+    ),
+    rule(
+        "kraken",
+        "*",
+        "symbol",
+        When::Capitals,
+        "codes keep the exchange's letters (`AAPLx`); the expectation has capitals",
+    ),
+    rule(
+        "kraken",
+        "*",
+        "market.precision.price",
+        When::StatedStep("tick_size", "pair_decimals"),
+        "`tick_size` is the step that the exchange states; the expectation counts decimals",
+    ),
+    rule(
+        "kraken",
+        "rest_response",
+        "currency.active",
+        When::WireLacks("status"),
+        "old rows do not say whether a currency can be moved: unknown, not inactive",
+    ),
+    rule(
+        "kraken",
+        "rest_request",
+        "fetchTrades.since",
+        When::FinerThanSeconds,
+        "a time between two seconds is sent as the exchange's nanosecond cursor; the expectation cuts it to the second",
+    ),
+    rule(
+        "kraken",
+        "rest_request",
+        "fetchTickers.pair",
+        When::EachAskedOnce,
+        "every pair that is asked for is sent; the expectation leaves out those whose old row does not say that they trade",
+    ),
+    rule(
+        "binance",
+        "rest_request",
+        "fetchTickers.symbols",
+        When::EachAskedOnce,
+        "the exchange refuses a list that names a pair twice",
+    ),
+    rule(
+        "binance",
+        "rest_request",
+        "fetchBidsAsks.symbols",
+        When::EachAskedOnce,
+        "the exchange refuses a list that names a pair twice",
+    ),
+    rule(
+        "binance",
+        "rest_request",
+        "fetchLastPrices.symbols",
+        When::OnlyAsked,
+        "the exchange takes the pairs that are asked for; the expectation asks for all and picks",
+    ),
+    rule(
+        "kraken",
+        "rest_request",
+        "fetchOHLCV.limit",
+        When::RefusedAbove(720),
+        "more than 720 is refused before anything is sent, with the range; the expectation sends it or cuts it unseen",
+    ),
+    rule(
+        "kraken",
+        "rest_request",
+        "fetchTrades.limit",
+        When::RefusedAbove(1_000),
+        "more than 1,000 is refused before anything is sent, with the range; the expectation sends it or cuts it unseen",
+    ),
+    rule(
+        "kraken",
+        "rest_request",
+        "fetchOrderBook.limit",
+        When::RefusedAbove(500),
+        "more than 500 is refused before anything is sent, with the range; the expectation sends it or cuts it unseen",
+    ),
+    rule(
+        "binance",
+        "rest_request",
+        "fetchOHLCV.limit",
+        When::RefusedAbove(1_000),
+        "more than 1,000 is refused before anything is sent, with the range; the expectation sends it or cuts it unseen",
+    ),
+    rule(
+        "binance",
+        "rest_request",
+        "fetchTrades.limit",
+        When::RefusedAbove(1_000),
+        "more than 1,000 is refused before anything is sent, with the range; the expectation sends it or cuts it unseen",
+    ),
+    rule(
+        "binance",
+        "rest_request",
+        "fetchOrderBook.limit",
+        When::RefusedAbove(5_000),
+        "more than 5,000 is refused before anything is sent, with the range; the expectation sends it or cuts it unseen",
+    ),
+    rule(
+        "kraken",
+        "rest_request",
+        "fetchOHLCV.timeframe",
+        When::Refused("2w"),
+        "the longest bars of the exchange are of 15 days; the expectation calls them two weeks",
     ),
 ];
 

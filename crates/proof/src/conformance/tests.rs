@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::cases::{Body, Case, Shelf};
 use super::names::Names;
-use super::{check, own_cases, venues};
+use super::{Family, check, own_cases, venues};
 
 /// Every other spelling of a value that could be mistaken for it.
 fn changed(value: &Value) -> Value {
@@ -96,4 +96,113 @@ fn every_expected_value_is_compared() {
     assert!(tried > 500, "{tried}");
     let excused: BTreeSet<String> = EXCUSED.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(unnoticed, excused);
+}
+
+/// The number of differences of one case, written as JSON.
+fn differences(exchange: &str, family: Family, body: &Value) -> usize {
+    let venues = venues::chosen(&[exchange.to_owned()]).unwrap();
+    let names = Names::new(venues[0].as_ref(), &Shelf::default());
+    let case = Case {
+        exchange: exchange.to_owned(),
+        family,
+        file: "case.json".to_owned(),
+        body: Ok(serde_json::from_str(&body.to_string()).unwrap()),
+    };
+    check::case(venues[0].as_ref(), &names, &case).len()
+}
+
+#[test]
+fn a_price_of_zero_is_excused_only_where_the_expectation_has_none() {
+    let case = |bid: Value, open: Value| {
+        let body = json!({
+            "method": "fetchTicker", "input": ["BTC/USDT"],
+            "httpResponse": {"symbol": "BTCUSDT", "priceChange": "-1.0", "lastPrice": "5.0", "openPrice": "0.0", "bidPrice": "0.0",
+                "bidQty": "0", "askPrice": "5", "askQty": "1", "highPrice": "5", "lowPrice": "5", "volume": "1", "quoteVolume": "1",
+                "weightedAvgPrice": "1", "closeTime": 1},
+            "parsedResponse": {"symbol": "BTC/USDT", "last": 5.0, "change": -1.0, "bid": bid, "ask": 5.0, "open": open},
+        });
+        differences("binance", Family::RestResponse, &body)
+    };
+    assert_eq!(case(Value::Null, json!(6.0)), 0);
+    assert_eq!(case(json!(0.0), json!(0.0)), 0);
+    assert_eq!(case(json!(4.0), json!(6.0)), 1);
+    assert_eq!(case(Value::Null, json!(5.5)), 1);
+}
+
+#[test]
+fn an_unlisted_pair_is_excused_only_where_the_connector_notes_it() {
+    let case = |shown: &str| {
+        let quotes = |id: &str| json!({"symbol": id, "bidPrice": "1", "bidQty": "1", "askPrice": "2", "askQty": "1"});
+        let expected = json!({
+            "BTC/USDT": {"symbol": "BTC/USDT", "bid": 1.0},
+            shown: {"symbol": shown, "bid": 1.0},
+        });
+        let body = json!({
+            "method": "fetchBidsAsks", "input": [],
+            "httpResponse": [quotes("BTCUSDT"), quotes("NOSUCHPAIR")],
+            "parsedResponse": expected,
+        });
+        differences("binance", Family::RestResponse, &body)
+    };
+    assert_eq!(case("NOSUCHPAIR"), 0);
+    assert_ne!(case("OTHERPAIR"), 0);
+}
+
+#[test]
+fn an_old_row_is_excused_by_what_it_lacks_itself() {
+    let case = |second: Value| {
+        let row = |status: Value| {
+            let mut row = json!({"altname": "A", "base": "XXBT", "quote": "ZUSD", "pair_decimals": 1, "lot_decimals": 8});
+            if let (Some(members), false) = (row.as_object_mut(), status.is_null()) {
+                members.insert("status".to_owned(), status);
+            }
+            row
+        };
+        let listed = |id: &str| json!({"id": id, "symbol": "BTC/USD", "active": false});
+        let body = json!({
+            "method": "fetchMarkets", "input": [],
+            "httpResponse": {"error": [], "result": {"OLD": row(Value::Null), "NEW": row(second)}},
+            "parsedResponse": [listed("OLD"), listed("NEW")],
+        });
+        differences("kraken", Family::RestResponse, &body)
+    };
+    assert_eq!(case(json!("cancel_only")), 0);
+    assert_eq!(case(json!("online")), 1);
+}
+
+#[test]
+fn requests_differ_only_as_their_rules_say() {
+    let case = |exchange: &str, method: &str, input: Value, url: &str| {
+        let body = json!({"method": method, "input": input, "url": url});
+        differences(exchange, Family::RestRequest, &body)
+    };
+    let kraken = |method, input, query: &str| {
+        let path = format!("https://api.kraken.com/0/public/{query}");
+        case("kraken", method, input, &path)
+    };
+    let pairs = json!([["BTC/USD", "ETH/USD"]]);
+    for (query, found) in [
+        ("Ticker?pair=XXBTZUSD%2CXETHZUSD", 0),
+        ("Ticker?pair=XETHZUSD", 0),
+        ("Ticker?pair=", 0),
+        ("Ticker?pair=XLTCZUSD", 1),
+        ("Ticker", 1),
+    ] {
+        assert_eq!(
+            kraken("fetchTickers", pairs.clone(), query),
+            found,
+            "{query}"
+        );
+    }
+    let since = json!(["BTC/USD", 1_716_523_348_500_i64]);
+    let trades = |second: &str| {
+        let query = format!("Trades?pair=XXBTZUSD&since={second}");
+        kraken("fetchTrades", since.clone(), &query)
+    };
+    assert_eq!((trades("1716523348"), trades("1716523349")), (0, 1));
+    let prices = |query: &str| {
+        let url = format!("https://api.binance.com/api/v3/ticker/{query}");
+        case("binance", "fetchLastPrices", json!([["BTC/USDT"]]), &url)
+    };
+    assert_eq!((prices("price"), prices("price?type=MINI")), (0, 1));
 }

@@ -175,3 +175,42 @@ fn a_case_that_cannot_be_run_fails_with_its_reason_and_the_others_go_on() {
     assert_eq!(failures, 13, "{shown}");
     assert_eq!(text(&output.stderr), "");
 }
+
+#[test]
+fn what_says_nothing_about_a_case_does_not_matter() {
+    let good = r#"{"method":"fetchTime","input":[],"httpStatus":200,"httpResponse":{"error":[],"result":{"unixtime":1}},"parsedResponse":1000}"#;
+    let marked = format!("\u{feff}{good}");
+    let dir = folder(
+        "tolerant",
+        &[
+            ("kraken/rest_response/time/marked.json", &marked),
+            ("kraken/rest_response/time/.hidden.json", "not a case"),
+            ("kraken/rest_response/time/notes.txt", "not a case"),
+            ("kraken/rest_response/flat.json", good),
+            (
+                "kraken/rest_response/time/nulls.json",
+                r#"{"method":"fetchTime","input":null,"headers":null,"request":7,"httpStatus":null,"url":null,"new":{"a":[]},
+                    "httpResponse":{"error":[],"result":{"unixtime":1}},"parsedResponse":null}"#,
+            ),
+            (
+                "kraken/error/auth/json.json",
+                r#"{"httpStatus":200,"headers":null,"body":{"error":["EAPI:Invalid key"]},"class":"auth"}"#,
+            ),
+            ("INDEX.md", "not a case"),
+        ],
+    );
+    #[cfg(unix)]
+    {
+        let time = dir.join("kraken/rest_response/time");
+        std::os::unix::fs::symlink(dir.join("kraken"), time.join("round")).unwrap();
+        std::os::unix::fs::symlink(time.join("nulls.json"), time.join("linked.json")).unwrap();
+    }
+    let output = proof(&[dir.to_str().unwrap()]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let passed = if cfg!(unix) { "4/4" } else { "3/3" };
+    assert!(
+        shown.contains(&format!("rest_response        {passed}")),
+        "{shown}"
+    );
+}

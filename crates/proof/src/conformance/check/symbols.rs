@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::super::Failure;
 use super::super::cases::Body;
+use super::super::compare::is_in_capitals;
 use super::super::names::kraken_legs;
+use super::super::rules::{self, When};
 use super::clock;
 
 /// A table of pairs, or a list of currency codes.
@@ -41,9 +43,17 @@ fn pairs(venue: &dyn Connector, body: &Body, rows: &[Vec<Value>]) -> Result<Vec<
     let instruments = instruments(venue, body, &wire)?;
     let table = SymbolTable::from_instruments(&instruments);
     let mut failures = Vec::new();
+    let capitals = rules::find(venue.exchange().as_str(), "symbols", "symbol")
+        .is_some_and(|rule| rule.when == When::Capitals);
+    let is_same = |row: &Row<'_>, symbol: Option<&str>| {
+        symbol.is_some_and(|symbol| {
+            symbol == row.symbol || capitals && is_in_capitals(row.symbol, symbol, &wire)
+        })
+    };
     for row in &rows {
-        let symbol = table.by_id(row.id).map(|listing| listing.symbol.as_str());
-        if symbol != Some(row.symbol) {
+        let listing = table.by_id(row.id);
+        let symbol = listing.map(|listing| listing.symbol.as_str());
+        if !is_same(row, symbol) {
             failures.push(Failure::new(
                 row.id,
                 row.symbol,
@@ -52,7 +62,7 @@ fn pairs(venue: &dyn Connector, body: &Body, rows: &[Vec<Value>]) -> Result<Vec<
         }
         if let Some(shown) = row.shown {
             let symbol = table.by_id(shown).map(|listing| listing.symbol.as_str());
-            if symbol != Some(row.symbol) {
+            if !is_same(row, symbol) {
                 failures.push(Failure::new(shown, row.symbol, symbol.unwrap_or("nothing")));
             }
         }
@@ -60,11 +70,11 @@ fn pairs(venue: &dyn Connector, body: &Body, rows: &[Vec<Value>]) -> Result<Vec<
         if row.id.ends_with(".d") {
             continue;
         }
-        let id = row
-            .symbol
-            .parse::<Symbol>()
-            .ok()
-            .and_then(|symbol| table.get(&symbol).map(|listing| listing.id.to_string()));
+        let symbol = match listing {
+            Some(listing) if is_same(row, symbol) => Some(listing.symbol.clone()),
+            _ => row.symbol.parse::<Symbol>().ok(),
+        };
+        let id = symbol.and_then(|symbol| table.get(&symbol).map(|listing| listing.id.to_string()));
         if id.as_deref() != Some(row.id) {
             let got = id.unwrap_or_else(|| "nothing".to_owned());
             failures.push(Failure::new(row.symbol, row.id, got));

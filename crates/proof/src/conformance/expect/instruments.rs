@@ -4,11 +4,31 @@ use std::collections::BTreeMap;
 
 use robust_market::{Asset, Instrument};
 use rust_decimal::Decimal;
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::super::Failure;
 use super::super::compare::Differences;
 use super::member;
+
+/// Rows by id, where the exchange writes them so.
+#[derive(Debug, Default, Deserialize)]
+struct RowsById<'a> {
+    #[serde(borrow, default)]
+    result: BTreeMap<String, &'a RawValue>,
+}
+
+impl<'a> RowsById<'a> {
+    fn of(wire: &'a str) -> Self {
+        serde_json::from_str(wire).unwrap_or_default()
+    }
+
+    /// The text of one row; the whole wire where rows have no names.
+    fn text(&self, id: &str, wire: &'a str) -> &'a str {
+        self.result.get(id).map_or(wire, |row| row.get())
+    }
+}
 
 /// Listed pairs, by the exchange's id.
 pub(super) fn instruments(differences: &mut Differences<'_>, expected: &Value, got: &[Instrument]) {
@@ -21,10 +41,15 @@ pub(super) fn instruments(differences: &mut Differences<'_>, expected: &Value, g
         .map(|instrument| (&*instrument.id, instrument))
         .collect();
     differences.count("markets", expected.len(), got.len());
+    let rows = RowsById::of(differences.wire());
     for market in expected {
         let id = member(market, "id").as_str().unwrap_or_default();
         match by_id.get(id) {
-            Some(instrument) => one(differences, id, market, instrument),
+            Some(instrument) => {
+                let mut row = differences.about(rows.text(id, differences.wire()));
+                one(&mut row, id, market, instrument);
+                differences.take(row);
+            }
             None => differences.note(Failure::new(id, "a pair", "nothing")),
         }
     }
@@ -98,26 +123,40 @@ pub(super) fn assets(differences: &mut Differences<'_>, expected: &Value, got: &
         differences.note(Failure::new("currencies", expected, "currencies by code"));
         return;
     };
+    let rows = RowsById::of(differences.wire());
     for (code, currency) in expected {
-        let id = member(currency, "id").as_str();
-        let found = got
-            .iter()
-            .find(|asset| *asset.code == **code && id.is_none_or(|id| *asset.id == *id));
+        let found = match member(currency, "id").as_str() {
+            Some(id) => got.iter().find(|asset| *asset.id == *id),
+            None => got.iter().find(|asset| *asset.code == **code),
+        };
         let Some(asset) = found else {
             let codes: Vec<&str> = got.iter().map(|asset| &*asset.code).collect();
             differences.note(Failure::new(code, "a currency", codes.join(", ")));
             continue;
         };
+        let mut row = differences.about(rows.text(&asset.id, differences.wire()));
+        // The id stands on the wire as the name of the row.
+        let named = format!("\"{}\":{}", asset.id, row.wire());
+        let mut name = differences.about(&named);
+        name.text(
+            code,
+            "currency.code",
+            &Value::from(code.as_str()),
+            Some(&asset.code),
+        );
+        let found = std::mem::take(&mut name.found);
+        differences.found.extend(found);
         if let Some(expected) = currency.get("active") {
             let field = format!("{code}.active");
-            differences.flag(&field, "currency.active", expected, asset.active);
+            row.flag(&field, "currency.active", expected, asset.active);
         }
         if let Some(expected) = currency.get("precision") {
             let step = asset
                 .decimals
                 .and_then(|digits| Decimal::try_new(1, digits).ok());
             let field = format!("{code}.precision");
-            differences.decimal(&field, "currency.precision", expected, step);
+            row.decimal(&field, "currency.precision", expected, step);
         }
+        differences.take(row);
     }
 }

@@ -13,7 +13,7 @@ use super::compare::Differences;
 pub(super) fn payload(differences: &mut Differences<'_>, expected: &Value, got: &Decoded<Payload>) {
     match &got.value {
         Payload::Ticker(ticker) => records::ticker(differences, "", expected, ticker),
-        Payload::Tickers(tickers) => records::tickers(differences, expected, tickers),
+        Payload::Tickers(tickers) => records::tickers(differences, expected, tickers, &got.defects),
         Payload::OrderBook(book) => records::book(differences, expected, book),
         Payload::Candles(candles) => records::candles(differences, expected, candles),
         Payload::Trades(trades) => records::trades(differences, expected, trades),
