@@ -29,6 +29,7 @@
 
 mod book;
 mod candle;
+mod coverage;
 pub mod decimal;
 mod error;
 mod exchange;
@@ -45,6 +46,7 @@ mod trade;
 
 pub use book::{Level, OrderBook};
 pub use candle::{Candle, Candles, Interval};
+pub use coverage::{Coverage, DepthLimit, Missing, MissingReason};
 pub use error::{InvalidName, quote};
 pub use exchange::Exchange;
 pub use instrument::{Asset, Instrument, Operation, Status};

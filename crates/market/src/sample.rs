@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::{Exchange, Kind, Report, Symbol, Timestamp};
+use crate::{Coverage, Exchange, Kind, Report, Symbol, Timestamp};
 
 /// Where a value was born. Never changes afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -114,6 +114,8 @@ pub struct Meta {
     pub substituted_for: Option<Exchange>,
     /// The name of the request that fetched it.
     pub request_id: RequestId,
+    /// What of a series that took several requests came, and why the rest did not.
+    pub coverage: Option<Arc<Coverage>>,
 }
 
 impl Meta {
@@ -141,6 +143,7 @@ impl Meta {
             coalesced: false,
             substituted_for: None,
             request_id,
+            coverage: None,
         }
     }
 }
@@ -163,6 +166,9 @@ impl Serialize for Meta {
         map.serialize_entry("coalesced", &self.coalesced)?;
         map.serialize_entry("substituted_for", &self.substituted_for)?;
         map.serialize_entry("request_id", &self.request_id)?;
+        if let Some(coverage) = &self.coverage {
+            map.serialize_entry("coverage", &**coverage)?;
+        }
         map.end()
     }
 }
