@@ -23,6 +23,7 @@ pub struct Builder {
     max_queue: usize,
     max_wait: Option<Duration>,
     max_keys: usize,
+    doubt: Option<u32>,
 }
 
 impl Builder {
@@ -33,6 +34,7 @@ impl Builder {
             max_queue: MAX_QUEUE,
             max_wait: None,
             max_keys: MAX_KEYS,
+            doubt: None,
         }
     }
 
@@ -57,6 +59,15 @@ impl Builder {
         self
     }
 
+    /// Refuses at once who would have to wait within `1/share` of its patience: not at all unless told otherwise.
+    ///
+    /// A forecast assumes that each grant is dispatched when it is due. Timers and threads are late by a millisecond or two,
+    /// and in a long queue this adds up, so that the last one would wait its whole time only to be refused at its end.
+    pub const fn doubt(mut self, share: u32) -> Self {
+        self.doubt = Some(share);
+        self
+    }
+
     /// How many keys each keyed window remembers: 10,000 unless told otherwise.
     ///
     /// Only keys with nothing in use are forgotten, those idle longest first. A key that finds the
@@ -71,7 +82,8 @@ impl Builder {
     #[must_use]
     pub fn build(self) -> Limiter {
         let windows = Windows::new(self.windows, self.max_keys);
-        let state = State::new(windows, self.max_queue, self.max_wait);
+        let mut state = State::new(windows, self.max_queue, self.max_wait);
+        state.doubt = self.doubt;
         Limiter {
             shared: Arc::new(Shared::new(self.name, state)),
         }

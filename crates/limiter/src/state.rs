@@ -30,6 +30,8 @@ pub(crate) struct State {
     pause: Option<(Nanos, Pause)>,
     max_queue: usize,
     max_wait: Option<Nanos>,
+    /// The share of a forecast wait that it may be late by.
+    pub(crate) doubt: Option<u32>,
     pub(crate) counts: Counts,
     /// To be woken once the lock is free.
     pub(crate) wakes: SmallVec<[Waker; 4]>,
@@ -72,6 +74,7 @@ impl State {
             pause: None,
             max_queue,
             max_wait: max_wait.map(|wait| Nanos::try_from(wait.as_nanos()).unwrap_or(Nanos::MAX)),
+            doubt: None,
             counts: Counts::default(),
             wakes: SmallVec::new(),
             due: None,
@@ -150,7 +153,12 @@ impl State {
     ) -> Result<u64, Rejected> {
         let patience = self.max_wait.map(|wait| now.saturating_add(wait));
         let deadline = [ask.deadline, patience].into_iter().flatten().min();
-        if let Some(end) = deadline.filter(|end| placement.at > *end || *end < now) {
+        let wait_for = placement.at.saturating_sub(now);
+        let doubt = self
+            .doubt
+            .and_then(|share| wait_for.checked_div(u64::from(share)));
+        let latest = placement.at.saturating_add(doubt.unwrap_or(0));
+        if let Some(end) = deadline.filter(|end| latest > *end || *end < now) {
             return Err(self.refuse(now, end, placement));
         }
         if self.queue.len() >= self.max_queue && !self.displace(now, ask.class.get()) {

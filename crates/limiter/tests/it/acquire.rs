@@ -299,3 +299,25 @@ fn without_a_runtime_a_call_is_granted_at_once_or_refused() {
         std::task::Poll::Ready(Err(Rejected::TooLate { .. }))
     ));
 }
+
+#[tokio::test(start_paused = true)]
+async fn doubt_refuses_at_once_who_would_be_served_at_the_last_moment() {
+    let limiter = Limiter::builder("test")
+        .window(Window::sliding("w", 1, 10 * SECOND).guard(Duration::ZERO))
+        .doubt(100)
+        .build();
+    limiter.try_acquire(&units(1), Class::Low).unwrap().commit();
+    let start = Instant::now();
+    // The forecast is 10 s, and it may be a hundredth of that late.
+    let close = start + Duration::from_millis(10_099);
+    let refused = limiter.acquire(&units(1), Class::Low, Some(close)).await;
+    assert!(matches!(refused, Err(Rejected::TooLate { retry_in, .. }) if retry_in == 10 * SECOND));
+    assert_eq!(start.elapsed(), Duration::ZERO, "at once");
+    let enough = start + Duration::from_millis(10_100);
+    limiter
+        .acquire(&units(1), Class::Low, Some(enough))
+        .await
+        .unwrap()
+        .commit();
+    assert_eq!(start.elapsed(), 10 * SECOND);
+}
