@@ -36,6 +36,8 @@ impl Refusal {
     fn line(&self) -> String {
         let fact = |kind| self.0.get(kind).map(words);
         let field = fact(ContextKind::InvalidArg).unwrap_or_default();
+        // `--for <TIME>` is known by its name, `<EXCHANGE>` and `[SYMBOL]` by what stands in the brackets.
+        let field = field.split(' ').next().unwrap_or_default();
         let field = field.trim_matches(['[', ']', '<', '>']);
         let value = quote(&fact(ContextKind::InvalidValue).unwrap_or_default());
         let near = fact(ContextKind::SuggestedValue)
@@ -120,11 +122,11 @@ mod tests {
             ("rdm fetch ticker", "EXCHANGE is missing; see rdm --help"),
             (
                 "rdm fetch trades kraken BTC/USD --limit -5",
-                "--limit <N>: \"-5\" is not valid; use a whole number from 1 to 4294967295",
+                "--limit: \"-5\" is not valid; use a whole number from 1 to 4294967295",
             ),
             (
                 "rdm fetch trades kraken BTC/USD --limit 0",
-                "--limit <N>: \"0\" is not valid; use a whole number from 1 to 4294967295",
+                "--limit: \"0\" is not valid; use a whole number from 1 to 4294967295",
             ),
             (
                 "rdm fetch trades kraken BTC/USD --limt 5",
@@ -132,19 +134,19 @@ mod tests {
             ),
             (
                 "rdm fetch ticker kraken BTC/USD --timeout -1s",
-                "--timeout <TIME>: \"-1s\" is not valid; write a time such as 500ms, 60s or 5m",
+                "--timeout: \"-1s\" is not valid; write a time such as 500ms, 60s or 5m",
             ),
             (
                 "rdm demo --for 99999days",
-                "--for <TIME>: \"99999days\" is not valid; use a time from 1ms to 7days",
+                "--for: \"99999days\" is not valid; use a time from 1ms to 7days",
             ),
             (
                 "rdm demo --for",
-                "--for <TIME>: the value is missing; write it after the name (see rdm --help)",
+                "--for: the value is missing; write it after the name (see rdm --help)",
             ),
             (
                 "rdm demo --seed -1",
-                "--seed <N>: \"-1\" is not valid; use a whole number from 0 to 18446744073709551615",
+                "--seed: \"-1\" is not valid; use a whole number from 0 to 18446744073709551615",
             ),
             (
                 "rdm demo --json --json",
@@ -152,7 +154,7 @@ mod tests {
             ),
             (
                 "rdm sim --listen nowhere",
-                "--listen <ADDRESS>: \"nowhere\" is not valid; write an address and a port, such as 127.0.0.1:8080 or [::1]:0",
+                "--listen: \"nowhere\" is not valid; write an address and a port, such as 127.0.0.1:8080 or [::1]:0",
             ),
             (
                 "rdm dmo",

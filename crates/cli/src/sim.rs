@@ -63,20 +63,47 @@ pub(crate) async fn start(
     Ok(running)
 }
 
-/// Plays a script of faults until dropped, telling each change.
-pub(crate) async fn play(
+/// Plays a script of faults and tells each change.
+#[derive(Debug)]
+pub(crate) struct Player<F> {
     script: Script,
     sims: Vec<(Exchange, Sim)>,
-    mut told: impl FnMut(&Exchange, Option<&str>),
-) {
-    let begun = Instant::now();
-    let mut tick = tokio::time::interval(TICK);
-    loop {
-        tick.tick().await;
-        for (exchange, sim) in &sims {
-            let now = script.active(exchange, begun.elapsed());
+    told: F,
+    begun: Instant,
+}
+
+impl<F: FnMut(&Exchange, Option<&str>)> Player<F> {
+    /// Begins now: the faults of the first moment are on when this returns, before anybody asks anything.
+    pub(crate) fn begin(script: Script, running: &[Running], told: F) -> Self {
+        let sims = running
+            .iter()
+            .map(|one| (one.exchange.clone(), one.sim.clone()))
+            .collect();
+        let mut player = Self {
+            script,
+            sims,
+            told,
+            begun: Instant::now(),
+        };
+        player.step();
+        player
+    }
+
+    /// Plays on until dropped.
+    pub(crate) async fn play(mut self) {
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tick.tick().await;
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        for (exchange, sim) in &self.sims {
+            let now = self.script.active(exchange, self.begun.elapsed());
             if now != sim.fault() {
-                told(exchange, now.as_ref().map(ToString::to_string).as_deref());
+                let name = now.as_ref().map(ToString::to_string);
+                (self.told)(exchange, name.as_deref());
                 sim.set_fault(now);
             }
         }
@@ -105,12 +132,8 @@ pub(crate) async fn run(args: SimArgs) -> Result<(), Failure> {
     note(
         "Simulated exchanges; Ctrl-C ends them. Try: rdm fetch ticker EXCHANGE SYMBOL --base-url URL",
     );
-    let sims = running
-        .iter()
-        .map(|one| (one.exchange.clone(), one.sim.clone()))
-        .collect();
-    let playing = play(script, sims, |exchange, fault| {
-        note(&format!("{exchange}: fault {}", fault.unwrap_or("ends")))
+    let playing = Player::begin(script, &running, |exchange, fault| {
+        note(&format!("{exchange}: fault {}", fault.unwrap_or("ends")));
     });
     let ending = async {
         match args.lasting {
@@ -119,7 +142,7 @@ pub(crate) async fn run(args: SimArgs) -> Result<(), Failure> {
         }
     };
     tokio::select! {
-        () = playing => {}
+        () = playing.play() => {}
         () = ending => {}
         () = stop.wait() => {}
     }

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::args::DemoArgs;
 use crate::exit::{Failure, note, print};
 use crate::signals::Stop;
-use crate::sim::{self, Running};
+use crate::sim::{self, Player, Running};
 use crate::{faults, json};
 use board::Board;
 use summary::Summary;
@@ -81,12 +81,6 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let following = openings::follow(&manager, &exchanges, move |exchange, change| {
         tell(screen, &told, |board| board.breaker(exchange, change));
     })?;
-    for job in plan::jobs() {
-        board.lock().promise(&job);
-        manager
-            .schedule(job.into_data_job())
-            .map_err(Failure::data)?;
-    }
     match screen {
         Screen::Lines => {
             print(
@@ -99,23 +93,24 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
         )),
         Screen::Table | Screen::Silent => {}
     }
-
+    let told = board.clone();
+    let playing = Player::begin(script, &running, move |exchange, fault| {
+        tell(screen, &told, |board| board.fault(exchange, fault));
+    });
+    for job in plan::jobs() {
+        board.lock().promise(&job);
+        manager
+            .schedule(job.into_data_job())
+            .map_err(Failure::data)?;
+    }
     let title = format!(
         "simulated exchanges on loopback · faults {} · seed {}",
         args.faults.escape_debug(),
         args.seed
     );
-    let sims = running
-        .iter()
-        .map(|one| (one.exchange.clone(), one.sim.clone()))
-        .collect();
-    let told = board.clone();
-    let playing = sim::play(script, sims, move |exchange, fault| {
-        tell(screen, &told, |board| board.fault(exchange, fault));
-    });
     let mut stopping = false;
     tokio::select! {
-        () = playing => {}
+        () = playing.play() => {}
         () = listen(&mut events, &board) => {}
         () = show(&manager, &board, screen, &title) => {}
         () = wait(lasting) => {}

@@ -194,7 +194,10 @@ fn bad_arguments_are_refused_with_field_value_and_remedy() {
             &["sim", "--exchange", "kraken,kraken"],
             &["--exchange", "twice", "leave one away"],
         ),
-        (&["sim", "--exchange", ""], &["--exchange", "missing"]),
+        (
+            &["sim", "--exchange", ""],
+            &["--exchange", "\"\"", "kraken or binance"],
+        ),
         // Faults.
         (
             &["demo", "--faults", "kraken=hung"],
