@@ -35,6 +35,8 @@
 //! | [`InMemory`], [`Server`] | the two doors |
 //! | [`Fault`], [`Script`] | how it misbehaves, and when |
 //! | [`Stats`] | what arrived, and how much of it over the limit |
+//! | [`TestKey`] | what private endpoints accept |
+//! | [`RecordedError`], [`UnknownCase`] | what is wrong with recorded cases |
 //! | [`VirtualClock`] | a wall clock that follows tokio's |
 //!
 //! The numbers of the limits, each with its source, stand in `docs/sim-limits.md`.
@@ -42,20 +44,27 @@
 mod binance;
 mod clock;
 mod fault;
+mod htx;
 mod kraken;
+mod kucoin;
 mod law;
 mod market;
 mod memory;
 mod query;
+mod recorded;
 mod reply;
 mod script;
 mod server;
 mod sim;
+mod spoil;
 mod stats;
+mod venue;
 
 pub use clock::VirtualClock;
 pub use fault::{Fault, InvalidFault};
+pub use kucoin::TestKey;
 pub use memory::{DoorError, InMemory, Pending};
+pub use recorded::{RecordedError, RecordedReason, UnknownCase};
 pub use reply::{Action, Now, Reply};
 pub use script::{Planned, Script};
 pub use server::{ListenError, Server};

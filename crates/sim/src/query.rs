@@ -40,6 +40,13 @@ impl Query {
         self.0.len()
     }
 
+    /// Every parameter with its value, in the order of their names.
+    pub(crate) fn sorted(&self) -> Vec<(String, String)> {
+        let mut sorted = self.0.clone();
+        sorted.sort();
+        sorted
+    }
+
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 /// The two times at which a request arrives.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
-    /// The time of day, which dates the market and aligns Binance's minutes.
+    /// The time of day, which dates the market and aligns the windows of Binance and KuCoin.
     pub wall: Timestamp,
-    /// The monotonic time, which Kraken's sliding second is measured on.
+    /// The monotonic time, which the sliding seconds of Kraken and HTX are measured on.
     pub mono: Instant,
 }
 

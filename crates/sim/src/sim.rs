@@ -1,23 +1,28 @@
 //! One simulated exchange.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use robust_market::{Clock, Exchange, Symbol, SystemClock, Timestamp};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::fault::Fault;
+use crate::kucoin::{TEST_KEY, TestKey};
 use crate::law::{Demand, Laws, Verdict};
 use crate::market::{Market, clamp};
 use crate::memory::InMemory;
 use crate::query::Query;
+use crate::recorded::{Recorded, RecordedError, UnknownCase};
 use crate::reply::{Action, Now, Reply};
 use crate::server::{ListenError, Server};
+use crate::spoil::{needs_body, spoil};
 use crate::stats::Stats;
-use crate::{binance, kraken};
+use crate::venue::Venue;
+use crate::{binance, htx, kraken, kucoin};
 
 /// A simulated exchange.
 ///
@@ -31,6 +36,8 @@ struct Inner {
     venue: Venue,
     clock: Arc<dyn Clock>,
     market: Market,
+    /// What is served instead of the market.
+    recorded: Option<Recorded>,
     fault: watch::Sender<Option<Fault>>,
     state: Mutex<State>,
 }
@@ -45,13 +52,6 @@ struct State {
     frozen: Option<Timestamp>,
     /// Until when the last answer told everyone to stay away.
     away_until: Option<Instant>,
-}
-
-/// Whose wire format is spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Venue {
-    Kraken,
-    Binance,
 }
 
 /// What a venue makes of a request before any limit or fault.
@@ -78,6 +78,8 @@ pub struct SimBuilder {
     exchange: Exchange,
     seed: u64,
     clock: Arc<dyn Clock>,
+    recorded: Option<PathBuf>,
+    unlimited: bool,
 }
 
 /// Why a simulated exchange could not be built.
@@ -85,11 +87,14 @@ pub struct SimBuilder {
 #[non_exhaustive]
 pub enum BuildError {
     /// Nobody taught the simulator this exchange.
-    #[error("exchange \"{exchange}\" cannot be simulated: use kraken or binance")]
+    #[error("exchange \"{exchange}\" cannot be simulated: use kraken, binance, kucoin or htx")]
     UnknownExchange {
         /// The exchange that was asked for.
         exchange: Exchange,
     },
+    /// The recorded cases cannot be served.
+    #[error(transparent)]
+    Recorded(#[from] RecordedError),
 }
 
 impl SimBuilder {
@@ -107,29 +112,56 @@ impl SimBuilder {
         self
     }
 
-    /// Builds the exchange.
+    /// Serves recorded bodies instead of the generated market, byte by byte.
+    ///
+    /// `dir` holds `rest_response/TYPE/NAME.json`, alone or in a folder named as the exchange. A file says what was
+    /// asked (`request[0]`: `method`, `url`) and what was answered (`httpStatus`, `httpResponse`). A request is answered
+    /// by the case with its method, path and set of parameters; several cases of one request take turns by the names of
+    /// their files, and the header `x-recorded-case` says which it was. A file without `request` whose `method` is such
+    /// as `GET /v2/market-status` answers that path with any parameters. What was not recorded is a 404 with an error in
+    /// the exchange's form. Limits, faults and the check of signatures stay as they are.
+    #[must_use]
+    pub fn recorded(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.recorded = Some(dir.into());
+        self
+    }
+
+    /// Keeps no limits: nothing is counted against a window, nothing refused, and no reply carries a header of a limit.
+    #[must_use]
+    pub fn unlimited(mut self) -> Self {
+        self.unlimited = true;
+        self
+    }
+
+    /// Builds the exchange; reads the recorded cases, if there are any.
     ///
     /// # Errors
     ///
-    /// [`BuildError::UnknownExchange`] when the exchange is neither Kraken nor Binance.
+    /// [`BuildError::UnknownExchange`] when nobody taught the simulator the exchange, [`BuildError::Recorded`] when a
+    /// recorded case cannot be read; it names the file and the reason.
     pub fn build(self) -> Result<Sim, BuildError> {
-        let (venue, laws, market) = if self.exchange == Exchange::KRAKEN {
-            (Venue::Kraken, Laws::kraken(), kraken::market(self.seed))
-        } else if self.exchange == Exchange::BINANCE {
-            (Venue::Binance, Laws::binance(), binance::market(self.seed))
-        } else {
+        let Some(venue) = Venue::of(&self.exchange) else {
             return Err(BuildError::UnknownExchange {
                 exchange: self.exchange,
             });
         };
+        let recorded = self
+            .recorded
+            .map(|dir| Recorded::load(venue, &self.exchange, &dir))
+            .transpose()?;
         Ok(Sim(Arc::new(Inner {
             exchange: self.exchange,
             venue,
             clock: self.clock,
-            market,
+            market: venue.market(self.seed),
+            recorded,
             fault: watch::Sender::new(None),
             state: Mutex::new(State {
-                laws,
+                laws: if self.unlimited {
+                    Laws::None
+                } else {
+                    Laws::of(venue)
+                },
                 stats: Stats::default(),
                 seen: None,
                 frozen: None,
@@ -147,6 +179,8 @@ impl Sim {
             exchange,
             seed: 0,
             clock: Arc::new(SystemClock),
+            recorded: None,
+            unlimited: false,
         }
     }
 
@@ -173,21 +207,7 @@ impl Sim {
             mono: now.mono,
         };
         let query = Query::parse(request.uri().query().unwrap_or(""));
-        let market = &self.0.market;
-        let (verdict, mut reply) = match self.0.venue {
-            Venue::Kraken => {
-                let route = kraken::route(request, &query, market);
-                self.judge(&route.demand, now, fault, |times| {
-                    kraken::answer(route.ask, &query, market, times)
-                })
-            }
-            Venue::Binance => {
-                let route = binance::route(request, &query);
-                self.judge(&route.demand, now, fault, |times| {
-                    binance::answer(route.ask, &query, market, times)
-                })
-            }
-        };
+        let (verdict, mut reply) = self.route(request, &query, now, fault);
         if let Some(fault) = fault {
             reply = spoil(reply, fault, self.0.venue, now);
         }
@@ -196,6 +216,50 @@ impl Sim {
         }
         self.remember_retry_after(&reply, now);
         reply
+    }
+
+    /// Finds out what is asked for, and has it counted and answered.
+    fn route(
+        &self,
+        request: &http::Request<Bytes>,
+        query: &Query,
+        now: Now,
+        fault: Option<Fault>,
+    ) -> (Verdict, Reply) {
+        let market = &self.0.market;
+        let stale = fault == Some(Fault::Stale);
+        let replay = |refused: bool| {
+            let recorded = self.0.recorded.as_ref().filter(|_| !refused)?;
+            Some(recorded.answer(request, query, stale, now))
+        };
+        match self.0.venue {
+            Venue::Kraken => {
+                let Route { ask, demand } = kraken::route(request, query, market);
+                self.judge(&demand, now, fault, |times| {
+                    replay(ask.is_refused())
+                        .unwrap_or_else(|| kraken::answer(ask, query, market, times))
+                })
+            }
+            Venue::Binance => {
+                let Route { ask, demand } = binance::route(request, query);
+                self.judge(&demand, now, fault, |times| {
+                    replay(false).unwrap_or_else(|| binance::answer(ask, query, market, times))
+                })
+            }
+            Venue::KuCoin => {
+                let Route { ask, demand } = kucoin::route(request, now.wall);
+                self.judge(&demand, now, fault, |times| {
+                    replay(ask.is_refused())
+                        .unwrap_or_else(|| kucoin::answer(ask, query, market, times))
+                })
+            }
+            Venue::Htx => {
+                let Route { ask, demand } = htx::route(request);
+                self.judge(&demand, now, fault, |times| {
+                    replay(false).unwrap_or_else(|| htx::answer(ask, query, market, times))
+                })
+            }
+        }
     }
 
     /// Counts the request; the limits answer, or the exchange does.
@@ -320,73 +384,51 @@ impl Sim {
         self.state().stats.clone()
     }
 
-    /// The pairs that are listed, BTC and ETH first.
+    /// The pairs that are listed, BTC and ETH first; none where recorded bodies are served.
     #[must_use]
     pub fn symbols(&self) -> Vec<Symbol> {
-        self.0.market.symbols()
+        match self.0.recorded {
+            Some(_) => Vec::new(),
+            None => self.0.market.symbols(),
+        }
+    }
+
+    /// The credentials that private endpoints accept, where the exchange has one that is simulated.
+    #[must_use]
+    pub fn test_key(&self) -> Option<TestKey> {
+        (self.0.venue == Venue::KuCoin).then_some(TEST_KEY)
+    }
+
+    /// The names of the recorded cases, `TYPE/NAME`, in the order in which they take turns; none in a generated market.
+    #[must_use]
+    pub fn cases(&self) -> Vec<String> {
+        self.0
+            .recorded
+            .as_ref()
+            .map(Recorded::names)
+            .unwrap_or_default()
+    }
+
+    /// Answers every request of a recorded case's method and path with that case, whatever the parameters; `None` goes
+    /// back to taking turns.
+    ///
+    /// Requests of other paths are answered as before. A case whose file does not say what it answers answers everything
+    /// while it is selected.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownCase`] when no case has that name.
+    pub fn select(&self, case: Option<&str>) -> Result<(), UnknownCase> {
+        match (&self.0.recorded, case) {
+            (Some(recorded), _) => recorded.select(case),
+            (None, None) => Ok(()),
+            (None, Some(case)) => Err(UnknownCase {
+                case: case.chars().take(80).collect(),
+            }),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether the fault needs the real answer at all.
-fn needs_body(fault: Option<Fault>) -> bool {
-    matches!(
-        fault,
-        None | Some(Fault::Latency { .. } | Fault::Truncated | Fault::Stale)
-    )
-}
-
-const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head><body>Checking your browser.</body></html>\n";
-
-/// What a fault makes of an answer.
-fn spoil(mut reply: Reply, fault: Fault, venue: Venue, now: Now) -> Reply {
-    match fault {
-        Fault::Stale => reply,
-        Fault::Refuse => with(reply, Action::Refuse),
-        Fault::Reset => with(reply, Action::Close),
-        Fault::Hang => with(reply, Action::Hang),
-        Fault::Latency { by } => with(reply, Action::Delay(by)),
-        Fault::Truncated => {
-            let half = reply.body.len() / 2;
-            with(reply, Action::Truncate(half))
-        }
-        Fault::Html => Reply::html(StatusCode::OK, PAGE),
-        Fault::Garbage => {
-            // Bytes that are neither UTF-8 nor JSON, the same for the same request.
-            let mut rng = fastrand::Rng::with_seed(now.wall.as_ns().unsigned_abs());
-            let noise: Vec<u8> = std::iter::once(0xff)
-                .chain(std::iter::repeat_with(|| rng.u8(..)))
-                .take(256)
-                .collect();
-            Reply::json(StatusCode::OK, noise)
-        }
-        Fault::Status { code } => {
-            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-            match venue {
-                Venue::Kraken => kraken::unreachable(status),
-                Venue::Binance => binance::unavailable(status),
-            }
-        }
-        Fault::RateLimited { retry_after } | Fault::Ban { retry_after } => {
-            let seconds = retry_after.as_secs();
-            let banned = matches!(fault, Fault::Ban { .. });
-            reply = match venue {
-                Venue::Kraken => kraken::slow_down(banned),
-                Venue::Binance if banned => binance::banned(now.wall.saturating_add(retry_after)),
-                Venue::Binance => binance::too_much(),
-            };
-            reply
-                .headers
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            reply
-        }
-    }
-}
-
-fn with(mut reply: Reply, action: Action) -> Reply {
-    reply.action = action;
-    reply
 }

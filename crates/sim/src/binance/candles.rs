@@ -1,11 +1,9 @@
 //! klines.
 
-use chrono::{DateTime, Datelike, Months, NaiveDate};
-
 use crate::binance::error::Refusal;
 use crate::binance::params::{limit, number, one};
 use crate::market::fixed::Fixed;
-use crate::market::{Bar, DAY, HOUR, Listing, Market, SECOND, horizon};
+use crate::market::{Bar, DAY, HOUR, Listing, Market, SECOND, Span, horizon};
 use crate::query::Query;
 
 const PLACES: u32 = 8;
@@ -13,76 +11,39 @@ const MS: i64 = 1_000_000;
 /// Weeks start on Monday; 1970 started on a Thursday.
 const MONDAY: i64 = 4 * DAY;
 
-/// The length of a candle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Interval {
-    /// So many nanoseconds, counted from an origin.
-    Even { length: i64, origin: i64 },
-    /// A month of the calendar, UTC.
-    Month,
-}
-
-impl Interval {
-    fn parse(text: &str) -> Option<Self> {
-        let even = |length| Some(Self::Even { length, origin: 0 });
-        let minutes = |count: i64| even(count * 60 * SECOND);
-        match text {
-            "1s" => even(SECOND),
-            "1m" => minutes(1),
-            "3m" => minutes(3),
-            "5m" => minutes(5),
-            "15m" => minutes(15),
-            "30m" => minutes(30),
-            "1h" => even(HOUR),
-            "2h" => even(2 * HOUR),
-            "4h" => even(4 * HOUR),
-            "6h" => even(6 * HOUR),
-            "8h" => even(8 * HOUR),
-            "12h" => even(12 * HOUR),
-            "1d" => even(DAY),
-            "3d" => even(3 * DAY),
-            "1w" => Some(Self::Even {
-                length: 7 * DAY,
-                origin: MONDAY,
-            }),
-            "1M" => Some(Self::Month),
-            _ => None,
-        }
+fn interval(text: &str) -> Option<Span> {
+    let minutes = |count: i64| Some(Span::even(count * 60 * SECOND));
+    let hours = |count: i64| Some(Span::even(count * HOUR));
+    match text {
+        "1s" => Some(Span::even(SECOND)),
+        "1m" => minutes(1),
+        "3m" => minutes(3),
+        "5m" => minutes(5),
+        "15m" => minutes(15),
+        "30m" => minutes(30),
+        "1h" => hours(1),
+        "2h" => hours(2),
+        "4h" => hours(4),
+        "6h" => hours(6),
+        "8h" => hours(8),
+        "12h" => hours(12),
+        "1d" => hours(24),
+        "3d" => hours(72),
+        "1w" => Some(Span::Even {
+            length: 7 * DAY,
+            origin: MONDAY,
+        }),
+        "1M" => Some(Span::Months { count: 1, ahead: 0 }),
+        _ => None,
     }
-
-    /// The start of the candle that holds a time.
-    fn start(self, at: i64) -> i64 {
-        match self {
-            Self::Even { length, origin } => (at - origin).div_euclid(length) * length + origin,
-            Self::Month => month(at, 0),
-        }
-    }
-
-    /// The start of the next candle.
-    fn next(self, start: i64) -> i64 {
-        match self {
-            Self::Even { length, .. } => start + length,
-            Self::Month => month(start, 1),
-        }
-    }
-}
-
-/// The first of the month of a time, or of the month after it.
-fn month(at: i64, later: u32) -> i64 {
-    let date = DateTime::from_timestamp_nanos(at).date_naive();
-    NaiveDate::from_ymd_opt(date.year(), date.month(), 1)
-        .and_then(|first| first.checked_add_months(Months::new(later)))
-        .and_then(|first| first.and_hms_opt(0, 0, 0)?.and_utc().timestamp_nanos_opt())
-        // Outside the years that a timestamp holds, which `clamp` keeps away.
-        .unwrap_or(at + 31 * DAY)
 }
 
 pub(crate) fn klines(query: &Query, market: &Market, at: i64) -> Result<String, Refusal> {
     let pair = one(query, market)?;
-    let interval = query
+    let name = query
         .get("interval")
         .ok_or(Refusal::Mandatory("interval"))?;
-    let interval = Interval::parse(interval).ok_or(Refusal::Interval)?;
+    let interval = interval(name).ok_or(Refusal::Interval)?;
     if query
         .get("timeZone")
         .is_some_and(|zone| !["0", "0:00", "00:00"].contains(&zone))
@@ -160,15 +121,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weeks_start_on_monday_and_months_follow_the_calendar() {
+    fn weeks_start_on_monday_and_case_tells_minutes_from_months() {
         // 2025-11-11T00:17:04Z, a Tuesday.
         let at = 1_762_820_224 * SECOND;
-        let of = |text: &str| Interval::parse(text).unwrap();
+        let of = |text: &str| interval(text).unwrap();
         assert_eq!(of("1w").start(at), 1_762_732_800 * SECOND);
         assert_eq!(of("1M").start(at), 1_761_955_200 * SECOND);
-        assert_eq!(of("1M").next(of("1M").start(at)), 1_764_547_200 * SECOND);
         assert_eq!(of("4h").start(at), 1_762_819_200 * SECOND);
-        assert_eq!(Interval::parse("1H"), None);
-        assert_ne!(Interval::parse("1m"), Interval::parse("1M"));
+        assert_eq!(interval("1H"), None);
+        assert_ne!(interval("1m"), interval("1M"));
     }
 }

@@ -107,3 +107,12 @@ pub(crate) fn unavailable(status: StatusCode) -> Reply {
     };
     say(status, code, text)
 }
+
+/// A request that no recorded case answers.
+pub(crate) fn not_recorded() -> Reply {
+    say(
+        StatusCode::NOT_FOUND,
+        -1128,
+        "Nothing was recorded for these parameters.",
+    )
+}

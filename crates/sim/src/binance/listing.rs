@@ -29,7 +29,9 @@ fn lot_places(base: &str) -> u32 {
 
 /// Binance's pairs with their generators.
 pub(crate) fn market(seed: u64) -> Market {
-    let coins = COINS.iter().map(|(code, ..)| (*code, "USDT"));
+    // Delisted in 2019.
+    let coins = COINS.iter().filter(|(code, ..)| *code != "BSV");
+    let coins = coins.map(|(code, ..)| (*code, "USDT"));
     let others = [("USDC", "USDT"), ("EUR", "USDT")];
     let listed = coins
         .chain(others)

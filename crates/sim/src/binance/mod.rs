@@ -11,7 +11,7 @@ mod trades;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
-pub(crate) use error::{banned, too_much, unavailable};
+pub(crate) use error::{banned, not_recorded, too_much, unavailable};
 pub(crate) use listing::market;
 
 use crate::law::Demand;
@@ -142,9 +142,8 @@ pub(crate) fn route(request: &http::Request<Bytes>, query: &Query) -> Route<Ask>
     let ask = Ask::of(request.uri().path());
     Route {
         demand: Demand {
-            endpoint: ask.endpoint(),
             weight: ask.weight(query),
-            pair: None,
+            ..Demand::named(ask.endpoint())
         },
         ask: if request.method() == Method::GET {
             ask

@@ -68,3 +68,8 @@ pub(crate) fn no_user_agent() -> Reply {
         "<!DOCTYPE html>\n<html><head><title>403 Forbidden</title></head><body>No User-Agent.</body></html>\n",
     )
 }
+
+/// A request that no recorded case answers.
+pub(crate) fn not_recorded() -> Reply {
+    say(StatusCode::NOT_FOUND, "EGeneral:Unknown method")
+}

@@ -5,8 +5,8 @@ use robust_market::Symbol;
 use crate::market::asset::{COINS, reference, terms};
 use crate::market::{Listing, Market};
 
-/// Coins that only the other exchange lists, so that the two do not have the same pairs.
-const NOT_LISTED: &[&str] = &["BNB", "W"];
+/// Coins that only the other exchanges list, so that they do not all have the same pairs.
+const NOT_LISTED: &[&str] = &["BNB", "W", "BSV"];
 /// Coins with further pairs.
 const ALSO_USDT: &[&str] = &["BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "LTC", "LINK"];
 const ALSO_EUR: &[&str] = &["BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "LTC", "DOT"];

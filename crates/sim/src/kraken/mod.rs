@@ -11,7 +11,7 @@ use bytes::Bytes;
 use chrono::DateTime;
 use http::{Method, StatusCode, header};
 
-pub(crate) use error::{slow_down, too_many, unreachable};
+pub(crate) use error::{not_recorded, slow_down, too_many, unreachable};
 pub(crate) use listing::market;
 
 use crate::law::Demand;
@@ -71,6 +71,11 @@ impl Ask {
             _ => "unknown",
         }
     }
+
+    /// Whether the answer is a refusal whatever the market is.
+    pub(crate) fn is_refused(self) -> bool {
+        self == Self::NoUserAgent
+    }
 }
 
 /// Finds out what a request asks for and what it costs.
@@ -92,9 +97,8 @@ pub(crate) fn route(request: &http::Request<Bytes>, query: &Query, market: &Mark
     Route {
         ask,
         demand: Demand {
-            endpoint,
-            weight: 1,
             pair: pair.map(|pair| (pair, endpoint)),
+            ..Demand::named(endpoint)
         },
     }
 }

@@ -2,6 +2,7 @@
 
 use robust_market::Timestamp;
 
+use crate::law::window::Aligned;
 use crate::law::{Refused, Verdict};
 
 const MINUTE_MS: i64 = 60_000;
@@ -24,32 +25,6 @@ pub(crate) struct Weights {
     refusals: u64,
     banned_until: i64,
     bans: u32,
-}
-
-/// A window that starts anew at each multiple of its length on the wall clock.
-#[derive(Debug, Default)]
-struct Aligned {
-    index: i64,
-    used: u64,
-}
-
-impl Aligned {
-    /// Adds to the window of `now` and says whether that is a new window.
-    fn add(&mut self, now_ms: i64, length_ms: i64, amount: u64) -> bool {
-        let index = now_ms.div_euclid(length_ms);
-        // A clock that steps back does not give a fresh window.
-        let fresh = index > self.index;
-        if fresh {
-            self.index = index;
-            self.used = 0;
-        }
-        self.used = self.used.saturating_add(amount);
-        fresh
-    }
-
-    fn end_ms(&self, length_ms: i64) -> i64 {
-        (self.index + 1) * length_ms
-    }
 }
 
 impl Weights {

@@ -1,48 +1,21 @@
 //! Kraken: one request a second, sliding.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
+use std::collections::HashMap;
 
 use tokio::time::Instant;
 
+use crate::law::window::Sliding;
 use crate::law::{Demand, Refused, Verdict};
 
-/// "1 per second or less would remain within the limits" (Kraken support, article 206548367).
-const WINDOW: Duration = Duration::from_secs(1);
-/// Arrivals that one window remembers; a flood beyond that is over the limit anyway.
-const MAX_REMEMBERED: usize = 10_000;
-
-/// The arrivals of the last second, per IP address and per pair for OHLC and Trades.
+/// The arrivals of the last second, per IP address and per pair for OHLC and Trades: "1 per second or less would remain
+/// within the limits" (Kraken support, article 206548367).
 ///
 /// Two arrivals less than a second apart are over the limit, without tolerance. A refused arrival counts as well: who
 /// goes on calling stays over the limit.
 #[derive(Debug, Default)]
 pub(crate) struct Seconds {
-    ip: Window,
-    pairs: HashMap<(usize, &'static str), Window>,
-}
-
-#[derive(Debug, Default)]
-struct Window(VecDeque<Instant>);
-
-impl Window {
-    /// Counts an arrival and says how many the last second holds with it.
-    fn arrive(&mut self, now: Instant) -> u64 {
-        while self
-            .0
-            .front()
-            .is_some_and(|first| now.saturating_duration_since(*first) >= WINDOW)
-        {
-            self.0.pop_front();
-        }
-        if self.0.len() == MAX_REMEMBERED {
-            self.0.pop_front();
-        }
-        // Two threads may hand in their times in the wrong order; the later one keeps the window.
-        let now = self.0.back().map_or(now, |last| now.max(*last));
-        self.0.push_back(now);
-        self.0.len() as u64
-    }
+    ip: Sliding,
+    pairs: HashMap<(usize, &'static str), Sliding>,
 }
 
 impl Seconds {
@@ -66,6 +39,8 @@ impl Seconds {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -77,9 +52,8 @@ mod tests {
             .iter()
             .map(|(ms, pair)| {
                 let demand = Demand {
-                    endpoint: "OHLC",
-                    weight: 1,
                     pair: pair.map(|pair| (pair, "OHLC")),
+                    ..Demand::named("OHLC")
                 };
                 law.arrive(&demand, start + Duration::from_millis(*ms)).over
             })
@@ -123,15 +97,5 @@ mod tests {
                 prop_assert_eq!(over[i + 1], pair[1].0 - pair[0].0 < 1_000);
             }
         }
-    }
-
-    #[test]
-    fn a_flood_is_remembered_within_bounds() {
-        let mut window = Window::default();
-        let now = Instant::now();
-        for _ in 0..MAX_REMEMBERED + 5 {
-            window.arrive(now);
-        }
-        assert_eq!(window.0.len(), MAX_REMEMBERED);
     }
 }

@@ -120,6 +120,7 @@ pub(crate) const COINS: &[(&str, f64, f64)] = &[
     ("JTO", 2.71, 0.034),
     ("W", 0.281, 0.038),
     ("ZRO", 3.81, 0.042),
+    ("BSV", 62.4, 0.038),
 ];
 
 /// What else prices are given in.

@@ -27,6 +27,15 @@ impl Fixed {
     pub(crate) fn sum(value: u128, places: u32, shown: u32) -> Self {
         Self::new(i128::try_from(value).unwrap_or(i128::MAX), places, shown)
     }
+
+    /// The text without zeros at the end of its decimals.
+    pub(crate) fn trimmed(self) -> String {
+        let text = self.to_string();
+        if self.shown == 0 {
+            return text;
+        }
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
 }
 
 /// `value / 10^by`, rounded half away from zero.
@@ -76,6 +85,20 @@ mod tests {
             (42, 0, 3, "42.000"),
         ] {
             assert_eq!(Fixed::new(value, places, shown).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn trimming_takes_decimal_zeros_only() {
+        for (value, places, text) in [
+            (1_200, 0, "1200"),
+            (1_200, 2, "12"),
+            (1_250, 2, "12.5"),
+            (-7_300, 8, "-0.000073"),
+            (0, 4, "0"),
+            (10_000, 1, "1000"),
+        ] {
+            assert_eq!(Fixed::new(value, places, places).trimmed(), text);
         }
     }
 }

@@ -9,6 +9,7 @@ mod feed;
 pub(crate) mod fixed;
 mod hash;
 mod path;
+mod span;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +18,7 @@ use robust_market::{Symbol, Timestamp};
 pub(crate) use bar::Bar;
 pub(crate) use book::{Depth, Level};
 pub(crate) use feed::{Feed, Terms, Trade};
+pub(crate) use span::Span;
 
 /// Nanoseconds of a second, an hour and a day.
 pub(crate) const SECOND: i64 = 1_000_000_000;

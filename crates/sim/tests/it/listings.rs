@@ -21,12 +21,12 @@ fn each_exchange_lists_110_pairs_or_more_and_bitcoin_and_ether_first() {
 
 #[test]
 fn an_exchange_that_nobody_taught_is_refused_with_the_ones_that_are_known() {
-    let error = Sim::builder(Exchange::from_static("kucoin"))
+    let error = Sim::builder(Exchange::from_static("okx"))
         .build()
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "exchange \"kucoin\" cannot be simulated: use kraken or binance"
+        "exchange \"okx\" cannot be simulated: use kraken, binance, kucoin or htx"
     );
 }
 

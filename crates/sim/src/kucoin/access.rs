@@ -1,0 +1,96 @@
+//! The test key, and whether a request is signed with it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use robust_market::Timestamp;
+use sha2::Sha256;
+
+/// The credentials that a simulated exchange accepts. They open nothing else, so they may be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TestKey {
+    /// `KC-API-KEY`.
+    pub key: &'static str,
+    /// What requests are signed with.
+    pub secret: &'static str,
+    /// What `KC-API-PASSPHRASE` is made of.
+    pub passphrase: &'static str,
+}
+
+/// The one key of the simulated KuCoin, of version 2 and 3, with the permission General.
+pub(crate) const TEST_KEY: TestKey = TestKey {
+    key: "73696d756c617465646b6579",
+    secret: "00000000-0000-4000-8000-73696d756c61",
+    passphrase: "simulated",
+};
+
+/// How far `KC-API-TIMESTAMP` may be from the server's time (KuCoin: error 400002).
+const WINDOW_MS: i64 = 5_000;
+
+/// Why a private endpoint stays closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Denied {
+    HeaderMissing,
+    Timestamp,
+    Key,
+    Passphrase,
+    Signature,
+}
+
+fn header<'a>(request: &'a http::Request<Bytes>, name: &str) -> Option<&'a str> {
+    let value = request.headers().get(name)?.to_str().ok()?;
+    Some(value).filter(|value| !value.is_empty())
+}
+
+/// Whether the request names the test key, signed or not.
+pub(crate) fn names_key(request: &http::Request<Bytes>) -> bool {
+    header(request, "kc-api-key") == Some(TEST_KEY.key)
+}
+
+/// Checks the five headers in the order of their error codes.
+pub(crate) fn check(request: &http::Request<Bytes>, now: Timestamp) -> Result<(), Denied> {
+    let of = |name| header(request, name).ok_or(Denied::HeaderMissing);
+    let key = of("kc-api-key")?;
+    let sign = of("kc-api-sign")?;
+    let timestamp = of("kc-api-timestamp")?;
+    let passphrase = of("kc-api-passphrase")?;
+    let apart = timestamp
+        .parse::<i64>()
+        .map_err(|_| Denied::Timestamp)?
+        .saturating_sub(now.as_ms());
+    if !(-WINDOW_MS..=WINDOW_MS).contains(&apart) {
+        return Err(Denied::Timestamp);
+    }
+    // A key of version 1 sends its passphrase as it is; the test key is newer.
+    let version = header(request, "kc-api-key-version");
+    if key != TEST_KEY.key || !matches!(version, Some("2" | "3")) {
+        return Err(Denied::Key);
+    }
+    if !proves(TEST_KEY.passphrase.as_bytes(), passphrase) {
+        return Err(Denied::Passphrase);
+    }
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("/", http::uri::PathAndQuery::as_str);
+    let mut text = format!("{timestamp}{}{target}", request.method()).into_bytes();
+    text.extend_from_slice(request.body());
+    if !proves(&text, sign) {
+        return Err(Denied::Signature);
+    }
+    Ok(())
+}
+
+/// Whether `claimed` is the base64 text of the HMAC-SHA256 of a text under the secret.
+fn proves(text: &[u8], claimed: &str) -> bool {
+    let Ok(claimed) = STANDARD.decode(claimed) else {
+        return false;
+    };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(TEST_KEY.secret.as_bytes()) else {
+        return false;
+    };
+    mac.update(text);
+    mac.verify_slice(&claimed).is_ok()
+}
