@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, StatusCode};
 use robust_market::{Decoded, Exchange, Kind, Payload, Request, Timestamp};
 use smallvec::SmallVec;
 
+use crate::history::Paging;
 use crate::{Credentials, EncodeError, SymbolTable, Verdict, redact};
 
 /// One exchange, without I/O: what to send for a [`Request`], and what an answer means.
@@ -82,6 +83,12 @@ pub trait Connector: Send + Sync + fmt::Debug + 'static {
 
     /// How several questions of one kind, each about its own pair, can be asked at once; `None` where they cannot.
     fn many(&self, kind: Kind) -> Option<Many> {
+        let _ = kind;
+        None
+    }
+
+    /// How a long series of this kind is served page by page; `None` for kinds that are no series.
+    fn paging(&self, kind: Kind) -> Option<Paging> {
         let _ = kind;
         None
     }

@@ -3,10 +3,12 @@
 //! For authors of connectors: run [`breaches`] in a test, next to the tests of the exchange's own format.
 //!
 //! ```
-//! use robust_connectors::{Binance, Kraken, contract};
+//! use robust_connectors::{Binance, Htx, Kraken, KuCoin, contract};
 //!
 //! assert!(contract::breaches(&Kraken).is_empty());
 //! assert!(contract::breaches(&Binance).is_empty());
+//! assert!(contract::breaches(&KuCoin).is_empty());
+//! assert!(contract::breaches(&Htx).is_empty());
 //! ```
 
 use std::time::Duration;
@@ -236,13 +238,17 @@ fn about(symbol: Symbol) -> Vec<Request> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Binance, Charges, Kraken, RateWindow, SymbolTable, Usages, WireRequest};
+    use crate::{
+        Binance, Charges, Htx, Kraken, KuCoin, RateWindow, SymbolTable, Usages, WireRequest,
+    };
     use robust_market::{Decoded, Exchange, Kind, Payload};
 
     #[test]
     fn our_connectors_keep_the_contract() {
         assert_eq!(breaches(&Kraken), [""; 0]);
         assert_eq!(breaches(&Binance), [""; 0]);
+        assert_eq!(breaches(&KuCoin), [""; 0]);
+        assert_eq!(breaches(&Htx), [""; 0]);
     }
 
     /// Takes everything for data, charges nothing, and supports what it cannot encode.

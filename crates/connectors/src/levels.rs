@@ -1,4 +1,4 @@
-//! The two sides of an order book, which Kraken and Binance write alike.
+//! The two sides of an order book, which all exchanges write alike.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -19,8 +19,11 @@ pub(crate) struct BookWire<'a, S> {
     sequence: Raw<'a>,
 }
 
+/// One side of a book whose levels all have the shape of a level.
+pub(crate) type Levels<'a> = Vec<Cells<'a, 2>>;
+
 /// A book whose levels all have the shape of a level.
-pub(crate) type SoundBook<'a> = BookWire<'a, Vec<Cells<'a, 2>>>;
+pub(crate) type SoundBook<'a> = BookWire<'a, Levels<'a>>;
 
 /// One side of a book, or what stands in its place.
 type Side<'a> = Result<Rows<'a, Cells<'a, 2>>, Raw<'a>>;
@@ -40,17 +43,44 @@ impl<'a> BookText<'a> {
             return Self::sound(sound);
         }
         let wire: BookWire<'a, Raw<'a>> = serde_json::from_str(json).ok()?;
-        let side = |raw: Option<Raw<'a>>| {
-            let raw = raw.unwrap_or(Raw::MISSING);
-            raw.json().and_then(|json| Rows::of(json).ok()).ok_or(raw)
-        };
-        Self::with_a_side(side(wire.bids), side(wire.asks), wire.sequence)
+        Self::of_raw(wire.bids, wire.asks, wire.sequence)
     }
 
     /// Takes a book whose levels are sound.
     pub(crate) fn sound(wire: SoundBook<'a>) -> Option<Self> {
-        let side = |rows: Option<Vec<_>>| rows.map(Rows::Sound).ok_or(Raw::MISSING);
-        Self::with_a_side(side(wire.bids), side(wire.asks), wire.sequence)
+        Self::of_sound(wire.bids, wire.asks, wire.sequence)
+    }
+
+    /// Takes the parts of a book whose levels are sound, whatever the exchange calls them.
+    pub(crate) fn of_sound(
+        bids: Option<Levels<'a>>,
+        asks: Option<Levels<'a>>,
+        sequence: Raw<'a>,
+    ) -> Option<Self> {
+        let side = |rows: Option<Levels<'a>>| rows.map(Rows::Sound).ok_or(Raw::MISSING);
+        Self::with_a_side(side(bids), side(asks), sequence)
+    }
+
+    /// Reads the parts of a book level by level.
+    pub(crate) fn of_raw(
+        bids: Option<Raw<'a>>,
+        asks: Option<Raw<'a>>,
+        sequence: Raw<'a>,
+    ) -> Option<Self> {
+        let side = |raw: Option<Raw<'a>>| {
+            let raw = raw.unwrap_or(Raw::MISSING);
+            raw.json().and_then(|json| Rows::of(json).ok()).ok_or(raw)
+        };
+        Self::with_a_side(side(bids), side(asks), sequence)
+    }
+
+    /// The first `depth` levels of each side, where the exchange sends more than were asked for.
+    pub(crate) fn cut_to(mut self, depth: Option<u32>) -> Self {
+        if let Some(depth) = depth.and_then(|depth| usize::try_from(depth).ok()) {
+            self.bids = self.bids.map(|rows| rows.cut_to(depth));
+            self.asks = self.asks.map(|rows| rows.cut_to(depth));
+        }
+        self
     }
 
     fn with_a_side(bids: Side<'a>, asks: Side<'a>, sequence: Raw<'a>) -> Option<Self> {

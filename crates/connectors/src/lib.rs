@@ -26,7 +26,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`Connector`], [`Context`], [`WireRequest`], [`Reply`] | the contract |
-//! | [`Kraken`], [`Binance`] | the exchanges |
+//! | [`Kraken`], [`Binance`], [`KuCoin`], [`Htx`] | the exchanges |
 //! | [`Verdict`], [`Class`] | what an answer means that is no data |
 //! | [`EncodeError`] | why a question cannot be put |
 //! | [`RateWindow`], [`Charge`], [`Usage`] | what calls cost and what is used up |
@@ -35,11 +35,15 @@
 
 mod answer;
 mod binance;
+mod calendar;
 mod connector;
 pub mod contract;
 mod credentials;
 mod error;
+pub mod history;
+mod htx;
 mod kraken;
+mod kucoin;
 mod levels;
 mod range;
 mod redact;
@@ -56,7 +60,9 @@ pub use connector::{
 };
 pub use credentials::Credentials;
 pub use error::EncodeError;
+pub use htx::Htx;
 pub use kraken::Kraken;
+pub use kucoin::{KuCoin, StreamAccess, StreamServer};
 pub use secrecy::SecretString;
 pub use symbols::{Listing, SymbolTable};
 pub use verdict::{Class, Verdict};

@@ -13,7 +13,11 @@ pub(crate) fn target(target: &PathAndQuery) -> String {
     let shown: Vec<String> = query
         .split('&')
         .map(|parameter| match parameter.split_once('=') {
-            Some((name, _)) if HIDDEN.iter().any(|hidden| name.eq_ignore_ascii_case(hidden)) => {
+            Some((name, _))
+                if HIDDEN
+                    .iter()
+                    .any(|hidden| name.eq_ignore_ascii_case(hidden)) =>
+            {
                 format!("{name}=[REDACTED]")
             }
             _ => parameter.to_owned(),

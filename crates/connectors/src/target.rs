@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use http::uri::PathAndQuery;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 /// Everything but the characters that RFC 3986 leaves unreserved.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -11,6 +11,11 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// A text, percent-encoded for a query.
+pub(crate) fn encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, ENCODED)
+}
 
 /// A path with a growing query.
 #[derive(Debug)]
@@ -30,7 +35,7 @@ impl Target {
     /// Adds one parameter, percent-encoded.
     pub(crate) fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         let value = value.to_string();
-        let value = utf8_percent_encode(&value, ENCODED);
+        let value = encoded(&value);
         // Writing to a String cannot fail.
         let _ = write!(self.text, "{}{name}={value}", self.separator);
         self.separator = '&';

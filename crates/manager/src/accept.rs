@@ -108,10 +108,16 @@ where
     S: Service<Query, Response = Answered, Error = DataError>,
 {
     let venue = shared.venue(&query.exchange)?;
-    if let Some(known) = listed(venue, &query.request) {
-        query.request = canonical(known);
+    if query
+        .request
+        .symbols()
+        .iter()
+        .all(|symbol| venue.lists(symbol))
+    {
+        query.request = canonical(query.request);
         return Ok(query);
     }
+    // A stand-in is taken only once the list is known: the pair itself may well be listed.
     let mut listing = Query::instruments(query.exchange.clone())
         .priority(query.priority)
         .max_age(LISTING_AGE);
@@ -143,9 +149,6 @@ fn listed(venue: &crate::shared::Venue, request: &Arc<Request>) -> Option<Arc<Re
             venue.aliased(symbol)
         }
     };
-    if request.symbols().iter().all(|symbol| venue.lists(symbol)) {
-        return Some(Arc::clone(request));
-    }
     let mut renamed = Request::clone(request);
     match &mut renamed {
         Request::Ticker { symbol }

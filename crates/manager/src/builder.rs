@@ -83,9 +83,12 @@ impl DataManagerBuilder {
         }
     }
 
-    /// Takes settings, from [`Config::load`] or made in code.
+    /// Takes settings, from [`Config::load`] or made in code. Exchanges that were added before stay, unless the settings name them too.
     pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+        let added = std::mem::replace(&mut self.config, config).exchanges;
+        for (name, settings) in added {
+            self.config.exchanges.entry(name).or_insert(settings);
+        }
         self
     }
 

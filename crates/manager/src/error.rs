@@ -74,7 +74,7 @@ pub enum DataError {
     Network {
         /// The exchange.
         exchange: Exchange,
-        /// What failed, without address or secret.
+        /// What failed, with the host's name and nothing else of the address.
         reason: String,
         /// Whether the exchange may have seen the request.
         sent: bool,

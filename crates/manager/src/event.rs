@@ -19,7 +19,7 @@ const EVENTS: usize = 1_024;
 pub enum Event {
     /// A value was fetched. Values read from the cache are not told again.
     Data(Sample<Arc<Payload>>),
-    /// A fetched value was judged, and something stands against it.
+    /// A fetched value was judged, and something of weight stands against it: an issue of severity Warning or above.
     Quality {
         /// The exchange.
         exchange: Exchange,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use robust_scheduler::{AddError, Job, JobId, Phase, RunError};
 
-use crate::{DataManager, Priority, Query};
+use crate::{DataError, DataManager, Priority, Query};
 
 /// A read that comes due once a period. Its result goes to the cache and to the listeners.
 #[derive(Debug, Clone)]
@@ -34,6 +34,23 @@ impl DataJob {
     }
 }
 
+/// Why a job was not added. Nothing was.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScheduleError {
+    /// The job asks an exchange that is not configured.
+    #[error("job \"{job}\": {error}")]
+    Query {
+        /// The job.
+        job: String,
+        /// What is wrong with its query.
+        error: DataError,
+    },
+    /// The scheduler refuses the job: its name is taken, its period too short, the manager shut down.
+    #[error(transparent)]
+    Refused(#[from] AddError),
+}
+
 impl DataManager {
     /// Adds a job. It fetches, whatever is stored, and writes the result through.
     ///
@@ -41,8 +58,13 @@ impl DataManager {
     ///
     /// # Errors
     ///
-    /// [`AddError`] when the name is taken, the period too short, or the manager shut down.
-    pub fn schedule(&self, job: DataJob) -> Result<JobId, AddError> {
+    /// [`ScheduleError`] when the exchange is not configured, the name is taken, the period too short, or the manager shut down.
+    pub fn schedule(&self, job: DataJob) -> Result<JobId, ScheduleError> {
+        self.source(job.query.exchange().clone())
+            .map_err(|error| ScheduleError::Query {
+                job: job.name.clone(),
+                error,
+            })?;
         let priority = match job.query.priority {
             Priority::Critical => 1,
             Priority::High => 2,
@@ -63,13 +85,13 @@ impl DataManager {
                     .map_err(|error| RunError::new(error.to_string()))
             }
         };
-        self.scheduler().add(
+        Ok(self.scheduler().add(
             Job::every(job.name, job.every)
                 .phase(Phase::Spread)
                 .priority(priority)
                 .group(group)
                 .run_at_start(job.at_start)
                 .handler(handler),
-        )
+        )?)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use robust_market::{Payload, Request};
+use robust_market::{Payload, Report, Request, Severity};
 use robust_source::Answer;
 use tower::{Layer, Service};
 
@@ -89,11 +89,13 @@ fn tell(shared: &Shared, request: &Request, stored: &Stored) {
         Came::Fetched { joined: false },
         &*shared.clock,
     )));
-    if let Some(report) = stored
-        .report
-        .as_ref()
-        .filter(|report| !report.issues.is_empty())
-    {
+    let objects = |report: &Report| {
+        report
+            .issues
+            .iter()
+            .any(|issue| issue.severity >= Severity::Warning)
+    };
+    if let Some(report) = stored.report.as_ref().filter(|report| objects(report)) {
         shared.hub.tell(Event::Quality {
             exchange: stored.exchange.clone(),
             kind: request.kind(),

@@ -35,6 +35,7 @@ mod counters;
 mod error;
 mod event;
 mod failover;
+mod history;
 mod jobs;
 mod judge;
 mod judges;
@@ -56,7 +57,8 @@ pub use config::{CacheSettings, Config, ConfigError, Environment, ExchangeSettin
 pub use counters::Reads;
 pub use error::{Category, DataError, Stage};
 pub use event::{Event, Events};
-pub use jobs::DataJob;
+pub use history::Progress;
+pub use jobs::{DataJob, ScheduleError};
 pub use manager::DataManager;
 pub use query::QueryService;
 pub use question::{Priority, Query};

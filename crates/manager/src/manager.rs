@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use robust_market::{
-    Candles, Exchange, Instrument, Interval, OrderBook, Payload, Sample, Symbol, Ticker, Trades,
+    Candles, Clock, Exchange, Instrument, Interval, OrderBook, Payload, Sample, Symbol, Ticker,
+    Trades,
 };
 use robust_scheduler::{Scheduler, ShutdownReport};
 use robust_source::Source;
@@ -15,6 +16,7 @@ use tower::ServiceExt;
 use crate::builder::DataManagerBuilder;
 use crate::cached::ValueCache;
 use crate::event::{Event, Events, drive};
+use crate::history::{self, Progress};
 use crate::query::QueryService;
 use crate::read::Read;
 use crate::shared::Shared;
@@ -128,7 +130,34 @@ impl DataManager {
     /// Dropping the future ends the wait and nothing else: a fetch that was begun goes on, and its result is kept for the next
     /// reader.
     pub async fn get(&self, query: Query) -> Result<Sample<Arc<Payload>>, DataError> {
-        self.service().oneshot(query).await
+        self.get_with_progress(query, |_| {}).await
+    }
+
+    /// Like [`get`](Self::get), and tells how far a long series has come.
+    ///
+    /// A query for more candles or trades than one answer of the exchange holds is asked page by page, and `meta.coverage` reports
+    /// what came and why the rest did not. Nothing is filled in, and what has come is not lost when a later page fails.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] when the first page cannot be had.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`get`](Self::get); the pages that came before are lost to this reader.
+    pub async fn get_with_progress(
+        &self,
+        query: Query,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<Sample<Arc<Payload>>, DataError> {
+        match history::paging(self, &query) {
+            Some(paging) => history::fetch(self, query, paging, progress).await,
+            None => self.service().oneshot(query).await,
+        }
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.parts.shared.clock)
     }
 
     /// The whole query stack as a tower service, for layers of your own around it.

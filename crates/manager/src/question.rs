@@ -134,7 +134,8 @@ impl Query {
         self
     }
 
-    /// Accepts a stored value up to this age when the exchange cannot be asked; it comes marked as stale. Default: never.
+    /// Accepts a stored value up to this age when the exchange cannot be asked; it comes marked as stale. Values
+    /// are kept for an hour, so a longer age means an hour. Default: never.
     pub const fn stale_if_error(mut self, age: Duration) -> Self {
         self.stale_if_error = Some(age);
         self

@@ -18,13 +18,15 @@ pub(crate) enum Venue {
 
 impl Venue {
     pub(crate) fn of(exchange: &Exchange) -> Option<Self> {
-        match exchange.as_str() {
-            "kraken" => Some(Self::Kraken),
-            "binance" => Some(Self::Binance),
-            "kucoin" => Some(Self::KuCoin),
-            "htx" => Some(Self::Htx),
-            _ => None,
-        }
+        [
+            (Exchange::KRAKEN, Self::Kraken),
+            (Exchange::BINANCE, Self::Binance),
+            (Exchange::KUCOIN, Self::KuCoin),
+            (Exchange::HTX, Self::Htx),
+        ]
+        .into_iter()
+        .find(|(known, _)| known == exchange)
+        .map(|(_, venue)| venue)
     }
 
     /// What the exchange lists, with its generators.

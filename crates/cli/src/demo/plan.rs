@@ -13,7 +13,7 @@ retries = 2
 backoff_base = "250ms"
 backoff_max = "2s"
 breaker_failures = 3
-breaker_open = "20s"
+breaker_open = "8s"
 "#;
 
 /// One job of the plan.

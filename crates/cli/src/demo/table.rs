@@ -17,26 +17,32 @@ const ERROR: usize = 6;
 struct Column {
     title: &'static str,
     yields: u8,
+    /// Its width while its texts are short: columns that follow their texts would jump from frame to frame.
+    least: usize,
 }
 
 const COLUMNS: [Column; 10] = [
-    column("source", 0),
-    column("kind", 0),
-    column("symbol", 4),
-    column("value", 1),
-    column("age / promise", 0),
-    column("acceptance", 0),
-    column("last error", 2),
-    column("breaker", 0),
-    column("budget", 3),
-    column("last fault", 0),
+    column("source", 0, 7),
+    column("kind", 0, 7),
+    column("symbol", 4, 8),
+    column("value", 1, 16),
+    column("age / promise", 0, 13),
+    column("acceptance", 0, 13),
+    column("last error", 2, 12),
+    column("breaker", 0, 13),
+    column("budget", 3, 20),
+    column("last fault", 0, 10),
 ];
 
 /// The last that gives way.
 const LAST: u8 = 4;
 
-const fn column(title: &'static str, yields: u8) -> Column {
-    Column { title, yields }
+const fn column(title: &'static str, yields: u8, least: usize) -> Column {
+    Column {
+        title,
+        yields,
+        least,
+    }
 }
 
 /// The screen as lines, none wider than `width` and not more than `height` of them.
@@ -76,14 +82,14 @@ pub(super) fn screen(
 fn head(title: &str, board: &Board, width: usize) -> Row {
     let name = "rdm demo";
     let what = format!("  {title} · {}s", board.elapsed().as_secs());
+    let mut row = vec![Cell::new(name, Tone::Strong), Cell::new(what, Tone::Plain)];
     let end = "Ctrl-C ends it";
-    let used = name.chars().count() + what.chars().count() + end.chars().count();
-    vec![
-        Cell::new(name, Tone::Strong),
-        Cell::new(what, Tone::Plain),
-        Cell::new(" ".repeat(width.saturating_sub(used).max(2)), Tone::Plain),
-        Cell::new(end, Tone::Faint),
-    ]
+    let used: usize = row.iter().map(wide).sum::<usize>() + end.len();
+    if used + 2 <= width {
+        row.push(Cell::new(" ".repeat(width - used), Tone::Plain));
+        row.push(Cell::new(end, Tone::Faint));
+    }
+    row
 }
 
 /// The rows of each source. What belongs to the source as a whole stands once, downwards beside its rows.
@@ -163,12 +169,13 @@ impl Layout {
             .iter()
             .map(|group| group.iter().map(|row| pick(row, shown)).collect())
             .collect();
-        let widest = |at: usize| {
+        let widest = |(at, column): (usize, &usize)| {
+            let least = COLUMNS.get(*column).map_or(0, |column| column.least);
             let rows = groups.iter().flatten().chain([&titles]);
             let cells = rows.filter_map(|row| row.get(at));
-            cells.map(wide).max().unwrap_or_default()
+            cells.map(wide).max().unwrap_or_default().max(least)
         };
-        let widths: Vec<usize> = (0..titles.len()).map(widest).collect();
+        let widths: Vec<usize> = shown.iter().enumerate().map(widest).collect();
         let cells: usize = widths.iter().sum();
         let gaps = widths.len().saturating_sub(1);
         let fits = [3, 2, 1]

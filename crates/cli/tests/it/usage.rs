@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::world::{Said, Scratch, rdm, run};
+use crate::world::{Said, Scratch, rdm, run, simulated};
 
 /// One line, nothing on standard output.
 fn refused(said: &Said, code: i32, about: &str) -> String {
@@ -96,14 +96,6 @@ fn bad_arguments_are_refused_with_field_value_and_remedy() {
             &["--limit", "from 1 to 4294967295"],
         ),
         (
-            &["fetch", "trades", "kraken", "BTC/USD", "--limit", "100000"],
-            &["limit 100000", "use 1 to 1000"],
-        ),
-        (
-            &["fetch", "book", "binance", "BTC/USDT", "--limit", "100000"],
-            &["depth 100000", "use 1 to 5000"],
-        ),
-        (
             &ticker(&["--limit", "5"]),
             &["--limit", "\"5\"", "leave it away"],
         ),
@@ -122,10 +114,6 @@ fn bad_arguments_are_refused_with_field_value_and_remedy() {
         (
             &["fetch", "candles", "kraken", "BTC/USD", "--interval", "-1m"],
             &["--interval", "\"-1m\"", "1m"],
-        ),
-        (
-            &["fetch", "candles", "kraken", "BTC/USD", "--interval", "7m"],
-            &["interval \"7m\"", "it has 1m"],
         ),
         (
             &["demo", "--for", "0s"],
@@ -188,7 +176,7 @@ fn bad_arguments_are_refused_with_field_value_and_remedy() {
         ),
         (
             &["sim", "--exchange", "krakn"],
-            &["--exchange", "krakn", "use kraken or binance"],
+            &["--exchange", "krakn", "use kraken"],
         ),
         (
             &["sim", "--exchange", "kraken,kraken"],
@@ -265,6 +253,34 @@ fn bad_arguments_are_refused_with_field_value_and_remedy() {
     ];
     for (args, parts) in table {
         refuses(args, parts);
+    }
+}
+
+#[test]
+fn what_the_exchange_does_not_have_is_refused_with_what_it_has_and_nothing_is_sent() {
+    let (kraken, binance) = (simulated("kraken"), simulated("binance"));
+    for (exchange, words, parts) in [
+        (
+            &kraken,
+            ["book", "kraken", "BTC/USD", "--limit", "100000"],
+            ["depth 100000", "use 1 to 500"],
+        ),
+        (
+            &binance,
+            ["book", "binance", "BTC/USDT", "--limit", "100000"],
+            ["depth 100000", "use 1 to 5000"],
+        ),
+        (
+            &kraken,
+            ["candles", "kraken", "BTC/USD", "--interval", "7m"],
+            ["interval \"7m\"", "it has 1m"],
+        ),
+    ] {
+        let line = refused(&exchange.fetch(&words), 2, &words.join(" "));
+        for part in parts {
+            assert!(line.contains(part), "{words:?}: {line}");
+        }
+        assert_eq!(exchange.sim.stats().requests, 0, "{words:?}");
     }
 }
 

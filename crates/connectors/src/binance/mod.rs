@@ -21,6 +21,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use robust_market::{Decoded, Exchange, Kind, Payload, Request};
 
+use crate::history::Paging;
 use crate::wire::Window;
 use crate::{
     Charges, Class, Connector, Context, Credentials, EncodeError, Many, RateWindow, Reply,
@@ -70,13 +71,35 @@ impl Connector for Binance {
 
     /// The test network and demo trading.
     fn is_test_host(&self, host: &str) -> bool {
-        ["testnet.binance.vision", "api1.testnet.binance.vision", "demo-api.binance.com"]
-            .iter()
-            .any(|test| host.eq_ignore_ascii_case(test))
+        [
+            "testnet.binance.vision",
+            "api1.testnet.binance.vision",
+            "demo-api.binance.com",
+        ]
+        .iter()
+        .any(|test| host.eq_ignore_ascii_case(test))
     }
 
     fn supports(&self, kind: Kind) -> bool {
         kind != Kind::Assets
+    }
+
+    fn paging(&self, kind: Kind) -> Option<Paging> {
+        match kind {
+            Kind::Candles => Some(Paging {
+                page: 1_000,
+                from_time: true,
+                depth: None,
+                sparse: false,
+            }),
+            Kind::Trades => Some(Paging {
+                page: 1_000,
+                from_time: true,
+                depth: None,
+                sparse: true,
+            }),
+            _ => None,
+        }
     }
 
     fn windows(&self) -> Vec<RateWindow> {

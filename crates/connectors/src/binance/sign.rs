@@ -69,7 +69,10 @@ mod tests {
         let query = "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC";
         let body = "quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559";
         let signature = "0fd168b8ddb4876a0358a8d14d0c9f3da0e9b20c5d52b2a00fcf7d1c602f9a77";
-        assert_eq!(signed(query, body), format!("{query}&signature={signature}"));
+        assert_eq!(
+            signed(query, body),
+            format!("{query}&signature={signature}")
+        );
     }
 
     #[test]

@@ -21,8 +21,9 @@ mod trades;
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use robust_market::{Decoded, Exchange, Kind, Payload, Request};
+use robust_market::{Decoded, DepthLimit, Exchange, Kind, Payload, Request};
 
+use crate::history::Paging;
 use crate::wire::Window;
 use crate::{
     Charges, Class, Connector, Context, Credentials, EncodeError, Many, RateWindow, Reply,
@@ -52,6 +53,27 @@ impl Connector for Kraken {
 
     fn supports(&self, kind: Kind) -> bool {
         Kind::ALL.contains(&kind)
+    }
+
+    fn paging(&self, kind: Kind) -> Option<Paging> {
+        match kind {
+            Kind::Candles => Some(Paging {
+                page: 720,
+                from_time: true,
+                depth: Some(DepthLimit {
+                    rows: 720,
+                    source: "docs.kraken.com, Get OHLC Data: up to 720 of the most recent entries, older data cannot be retrieved",
+                }),
+                sparse: false,
+            }),
+            Kind::Trades => Some(Paging {
+                page: 1_000,
+                from_time: true,
+                depth: None,
+                sparse: true,
+            }),
+            _ => None,
+        }
     }
 
     fn windows(&self) -> Vec<RateWindow> {

@@ -63,7 +63,8 @@ mod tests {
     #[test]
     fn the_published_example_is_reproduced() {
         let secret = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg==";
-        let body = b"nonce=1616492376594&ordertype=limit&pair=XBTUSD&price=37500&type=buy&volume=1.25";
+        let body =
+            b"nonce=1616492376594&ordertype=limit&pair=XBTUSD&price=37500&type=buy&volume=1.25";
         let signature = signature("/0/private/AddOrder", "1616492376594", body, secret);
         assert_eq!(
             signature.unwrap(),

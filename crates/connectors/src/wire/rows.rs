@@ -110,6 +110,24 @@ impl<'a, T: Deserialize<'a>> Rows<'a, T> {
         }
     }
 
+    /// The same records from the last to the first.
+    pub(crate) fn reversed(mut self) -> Self {
+        match &mut self {
+            Self::Sound(rows) => rows.reverse(),
+            Self::Mixed(rows) => rows.reverse(),
+        }
+        self
+    }
+
+    /// The first `most` records.
+    pub(crate) fn cut_to(mut self, most: usize) -> Self {
+        match &mut self {
+            Self::Sound(rows) => rows.truncate(most),
+            Self::Mixed(rows) => rows.truncate(most),
+        }
+        self
+    }
+
     /// Hands out each record with its position, or the text of one that has another shape.
     pub(crate) fn for_each(self, mut each: impl FnMut(usize, Result<T, Raw<'a>>)) {
         match self {

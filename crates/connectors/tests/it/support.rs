@@ -1,7 +1,9 @@
 //! Asking and answering without a network.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use robust_connectors::{Connector, Context, Reply, SymbolTable, Verdict};
+use robust_connectors::{
+    Binance, Connector, Context, Htx, Kraken, KuCoin, Reply, SymbolTable, Verdict,
+};
 use robust_market::{Decoded, Interval, Payload, Request, Symbol, Timestamp};
 
 /// 2024-05-24T04:02:28Z.
@@ -93,13 +95,31 @@ pub(crate) fn decode(
     Answer::ok(body).to(request, connector, &connector.symbols())
 }
 
+/// The four of this crate, and a pair that each of them knows.
+pub(crate) const CONNECTORS: [(&dyn Connector, &str); 4] = [
+    (&Kraken, "BTC/USD"),
+    (&Binance, "BTC/USDT"),
+    (&KuCoin, "BTC/USDT"),
+    (&Htx, "BTC/USDT"),
+];
+
 /// The target that a request is encoded to.
 pub(crate) fn target(
     connector: &dyn Connector,
     symbols: &SymbolTable,
     request: &Request,
 ) -> Result<String, robust_connectors::EncodeError> {
-    let context = Context::new(symbols, Timestamp::from_ms(NOW_MS).unwrap());
+    target_at(connector, symbols, request, NOW_MS)
+}
+
+/// The target that a request is encoded to at a time in milliseconds.
+pub(crate) fn target_at(
+    connector: &dyn Connector,
+    symbols: &SymbolTable,
+    request: &Request,
+    now_ms: i64,
+) -> Result<String, robust_connectors::EncodeError> {
+    let context = Context::new(symbols, Timestamp::from_ms(now_ms).unwrap());
     let wire = connector.encode(request, &context)?;
     assert_eq!(wire.method, http::Method::GET);
     assert!(wire.body.is_empty());

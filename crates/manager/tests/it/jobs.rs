@@ -89,3 +89,19 @@ async fn dropping_the_last_handle_ends_the_jobs() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(sims[&Exchange::BINANCE].stats().requests, before);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_of_an_exchange_that_is_not_configured_is_refused() {
+    let world = World::new();
+    let exchange = "krakn".parse().unwrap();
+    let error = world
+        .manager
+        .schedule(job("k", exchange, "BTC/USD", 5))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("job \"k\"") && error.contains("did you mean kraken?"),
+        "{error}"
+    );
+    assert_eq!(world.manager.status().jobs.due, 0);
+}

@@ -7,6 +7,7 @@
 
 mod edges;
 mod events;
+mod history;
 mod jobs;
 mod refusals;
 mod sharing;

@@ -78,8 +78,8 @@ async fn a_quote_alias_answers_with_the_pair_that_it_really_is() {
     );
     assert_eq!(
         world.binance().stats().requests,
-        1,
-        "a pair of the connector's own table needs no list"
+        2,
+        "the list first: BTC/USD itself might be listed"
     );
 }
 

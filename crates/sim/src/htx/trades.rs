@@ -18,7 +18,7 @@ pub(crate) fn last(query: &Query, market: &Market, at: i64) -> Result<String, Re
     Ok(channel(&listing.id, "trade.detail", at, &payload))
 }
 
-/// The newest orders that took, newest first, each with its fills in their order.
+/// The newest orders that took, newest first, each with its fills, newest first as captured frames have them.
 pub(crate) fn history(query: &Query, market: &Market, at: i64) -> Result<String, Refusal> {
     let pair = pair(query, market)?;
     let count = size(query, 1)?;
@@ -43,6 +43,7 @@ fn group(listing: &Listing, fills: &[Trade]) -> Option<String> {
     let group = ID_BASE + first.order;
     let rows: Vec<String> = fills
         .iter()
+        .rev()
         .map(|fill| {
             // The id of a fill is that of its order with fifteen digits more: too long for 64 bits.
             format!(

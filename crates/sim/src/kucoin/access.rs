@@ -68,7 +68,7 @@ pub(crate) fn check(request: &http::Request<Bytes>, now: Timestamp) -> Result<()
     if key != TEST_KEY.key || !matches!(version, Some("2" | "3")) {
         return Err(Denied::Key);
     }
-    if !proves(TEST_KEY.passphrase.as_bytes(), passphrase) {
+    if !proves(TEST_KEY.secret, TEST_KEY.passphrase.as_bytes(), passphrase) {
         return Err(Denied::Passphrase);
     }
     let target = request
@@ -77,20 +77,38 @@ pub(crate) fn check(request: &http::Request<Bytes>, now: Timestamp) -> Result<()
         .map_or("/", http::uri::PathAndQuery::as_str);
     let mut text = format!("{timestamp}{}{target}", request.method()).into_bytes();
     text.extend_from_slice(request.body());
-    if !proves(&text, sign) {
+    if !proves(TEST_KEY.secret, &text, sign) {
         return Err(Denied::Signature);
     }
     Ok(())
 }
 
-/// Whether `claimed` is the base64 text of the HMAC-SHA256 of a text under the secret.
-fn proves(text: &[u8], claimed: &str) -> bool {
+/// Whether `claimed` is the base64 text of the HMAC-SHA256 of a text under a secret.
+fn proves(secret: &str, text: &[u8], claimed: &str) -> bool {
     let Ok(claimed) = STANDARD.decode(claimed) else {
         return false;
     };
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(TEST_KEY.secret.as_bytes()) else {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
         return false;
     };
     mac.update(text);
     mac.verify_slice(&claimed).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_of_the_documentation_is_proven_and_no_other() {
+        let secret = "f03a5284-5c39-4aaa-9b20-dea10bdcf8e3";
+        let text = b"1547015186532POST/api/v1/deposit-addresses{\"currency\":\"BTC\"}";
+        let sign = "7QP/oM0ykidMdrfNEUmng8eZjg/ZvPafjIqmxiVfYu4=";
+        assert!(proves(secret, text, sign));
+        assert!(!proves(TEST_KEY.secret, text, sign));
+        assert!(!proves(secret, &text[1..], sign));
+        for claimed in ["", "7QP/", "no base64", &sign[..43], &sign.to_lowercase()] {
+            assert!(!proves(secret, text, claimed), "{claimed}");
+        }
+    }
 }

@@ -72,13 +72,26 @@ impl Asker {
         json["result"].take()
     }
 
+    /// The `data` of a KuCoin answer.
+    pub(crate) fn data(&mut self, path: &str) -> Value {
+        let mut json = self.json(path);
+        assert_eq!(json["code"], "200000", "{path}: {json}");
+        json["data"].take()
+    }
+
     /// The status and the error of an answer.
     pub(crate) fn error(&mut self, path: &str) -> (u16, String) {
         let reply = self.reply(path);
         let json: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
         let error = match json.get("error").and_then(|list| list.get(0)) {
             Some(error) => error.as_str().unwrap().to_owned(),
-            None => json["code"].to_string(),
+            None => match (&json["err-code"], &json["code"]) {
+                (Value::String(code), _) => {
+                    format!("{code}: {}", json["err-msg"].as_str().unwrap())
+                }
+                (_, Value::String(code)) => code.clone(),
+                (_, code) => code.to_string(),
+            },
         };
         (reply.status.as_u16(), error)
     }

@@ -14,9 +14,11 @@ use tower_service::Service;
 use crate::ask::{Asker, SECOND, header, request};
 use crate::raw_tcp::{self, get};
 
-const BOTH: [(Exchange, &str); 2] = [
+const ALL: [(Exchange, &str); 4] = [
     (Exchange::KRAKEN, "/0/public/Ticker?pair=XBTUSD"),
     (Exchange::BINANCE, "/api/v3/ticker/24hr?symbol=BTCUSDT"),
+    (Exchange::KUCOIN, "/api/v1/market/stats?symbol=BTC-USDT"),
+    (Exchange::HTX, "/market/detail/merged?symbol=btcusdt"),
 ];
 
 fn sim(exchange: &Exchange, fault: &str) -> Sim {
@@ -35,29 +37,70 @@ async fn open(sim: &Sim) -> Server {
 }
 
 /// Status, `Retry-After` and the start of the body of the faults that answer, on each exchange.
-const ANSWERS: [(&str, u16, Option<&str>, [&str; 2]); 6] = [
-    ("500", 500, None, ["<!DOCTYPE", "{\"code\":-1001"]),
-    ("503", 503, None, ["<!DOCTYPE", "{\"code\":-1008"]),
-    ("504", 504, None, ["<!DOCTYPE", "{\"code\":-1007"]),
+const ANSWERS: [(&str, u16, Option<&str>, [&str; 4]); 7] = [
+    (
+        "500",
+        500,
+        None,
+        [
+            "<!DOCTYPE",
+            "{\"code\":-1001",
+            "{\"code\":\"500000\"",
+            "<html>",
+        ],
+    ),
+    (
+        "502",
+        502,
+        None,
+        ["<!DOCTYPE", "{\"code\":-1001", "<html>", "<html>"],
+    ),
+    (
+        "503",
+        503,
+        None,
+        [
+            "<!DOCTYPE",
+            "{\"code\":-1008",
+            "{\"code\":\"503000\"",
+            "<html>",
+        ],
+    ),
+    (
+        "504",
+        504,
+        None,
+        ["<!DOCTYPE", "{\"code\":-1007", "<html>", "<html>"],
+    ),
     (
         "429:5",
         429,
         Some("5"),
-        ["{\"error\":[\"EGeneral:", "{\"code\":-1003"],
+        [
+            "{\"error\":[\"EGeneral:",
+            "{\"code\":-1003",
+            "{\"code\":\"429000\"",
+            "{\"status\":\"error\",\"err-code\":\"rate-too-many-requests\"",
+        ],
     ),
     (
         "418:20",
         418,
         Some("20"),
-        ["{\"error\":[\"EGeneral:", "{\"code\":-1003"],
+        [
+            "{\"error\":[\"EGeneral:",
+            "{\"code\":-1003",
+            "{\"code\":\"1015\"",
+            "{\"status\":\"error\",\"err-code\":\"rate-too-many-requests\"",
+        ],
     ),
-    ("html", 200, None, ["<!DOCTYPE", "<!DOCTYPE"]),
+    ("html", 200, None, ["<!DOCTYPE"; 4]),
 ];
 
 #[tokio::test(start_paused = true)]
 async fn faults_that_answer_answer_in_memory() {
     for (fault, status, retry_after, bodies) in ANSWERS {
-        for ((exchange, path), start) in BOTH.iter().zip(bodies) {
+        for ((exchange, path), start) in ALL.iter().zip(bodies) {
             let response = call(&sim(exchange, fault), path).await.unwrap();
             assert_eq!(response.status(), status, "{fault}");
             let found = response.headers().get("retry-after");
@@ -74,7 +117,7 @@ async fn faults_that_answer_answer_in_memory() {
 #[tokio::test]
 async fn faults_that_answer_answer_on_the_socket() {
     for (fault, status, retry_after, bodies) in ANSWERS {
-        for ((exchange, path), start) in BOTH.iter().zip(bodies) {
+        for ((exchange, path), start) in ALL.iter().zip(bodies) {
             let server = open(&sim(exchange, fault)).await;
             let raw = get(server.addr(), path).await.unwrap();
             assert_eq!(raw.status(), status, "{fault}");
@@ -107,7 +150,7 @@ async fn a_ban_names_its_end_in_the_text() {
 
 #[tokio::test]
 async fn garbage_is_json_by_its_header_and_noise_by_its_bytes() {
-    for (exchange, path) in &BOTH {
+    for (exchange, path) in &ALL {
         let response = call(&sim(exchange, "garbage"), path).await.unwrap();
         assert_eq!(response.status(), 200);
         assert!(header(response.headers(), "content-type").contains("json"));
@@ -120,7 +163,7 @@ async fn garbage_is_json_by_its_header_and_noise_by_its_bytes() {
 
 #[tokio::test(start_paused = true)]
 async fn latency_is_the_right_answer_that_much_later() {
-    for (exchange, path) in &BOTH {
+    for (exchange, path) in &ALL {
         let sim = sim(exchange, "latency:2s");
         let start = Instant::now();
         let response = call(&sim, path).await.unwrap();
@@ -131,7 +174,7 @@ async fn latency_is_the_right_answer_that_much_later() {
 
 #[tokio::test]
 async fn latency_delays_the_first_byte_on_the_socket() {
-    let (exchange, path) = &BOTH[1];
+    let (exchange, path) = &ALL[1];
     let server = open(&sim(exchange, "latency:80ms")).await;
     let start = Instant::now();
     let raw = get(server.addr(), path).await.unwrap();
@@ -141,7 +184,7 @@ async fn latency_delays_the_first_byte_on_the_socket() {
 
 #[tokio::test(start_paused = true)]
 async fn hang_is_pending_for_ever_in_memory() {
-    for (exchange, path) in &BOTH {
+    for (exchange, path) in &ALL {
         let sim = sim(exchange, "hang");
         let hour = Duration::from_secs(3_600);
         assert!(tokio::time::timeout(hour, call(&sim, path)).await.is_err());
@@ -151,7 +194,7 @@ async fn hang_is_pending_for_ever_in_memory() {
 
 #[tokio::test]
 async fn hang_keeps_the_connection_without_a_byte() {
-    for (exchange, path) in &BOTH {
+    for (exchange, path) in &ALL {
         let sim = sim(exchange, "hang");
         let server = open(&sim).await;
         let mut stream = TcpStream::connect(server.addr()).await.unwrap();
@@ -166,7 +209,7 @@ async fn hang_keeps_the_connection_without_a_byte() {
 
 #[tokio::test(start_paused = true)]
 async fn truncated_reset_and_refused_are_told_apart_in_memory() {
-    for (exchange, path) in &BOTH {
+    for (exchange, path) in &ALL {
         let error = call(&sim(exchange, "truncated"), path).await.unwrap_err();
         let DoorError::Truncated { received, promised } = error else {
             panic!("{error}");
@@ -181,7 +224,7 @@ async fn truncated_reset_and_refused_are_told_apart_in_memory() {
 
 #[tokio::test]
 async fn truncated_promises_more_than_it_sends_on_the_socket() {
-    for (exchange, path) in &BOTH {
+    for (exchange, path) in &ALL {
         let server = open(&sim(exchange, "truncated")).await;
         let raw = get(server.addr(), path).await.unwrap();
         assert_eq!(raw.status(), 200);
@@ -194,7 +237,7 @@ async fn truncated_promises_more_than_it_sends_on_the_socket() {
 
 #[tokio::test]
 async fn reset_closes_without_a_byte_on_the_socket() {
-    for (exchange, path) in &BOTH {
+    for (exchange, path) in &ALL {
         let sim = sim(exchange, "reset");
         let server = open(&sim).await;
         assert!(get(server.addr(), path).await.is_err());
@@ -221,7 +264,7 @@ async fn until(addr: SocketAddr, open: bool) {
 
 #[tokio::test]
 async fn refuse_is_a_refused_connection_and_the_port_comes_back() {
-    let (exchange, path) = &BOTH[1];
+    let (exchange, path) = &ALL[1];
     let sim = Sim::builder(exchange.clone()).build().unwrap();
     let server = open(&sim).await;
     let mut kept = TcpStream::connect(server.addr()).await.unwrap();
@@ -264,6 +307,16 @@ fn stale_repeats_the_last_snapshot_with_its_old_times_while_the_clock_goes_on() 
             "/api/v3/ticker/24hr?symbol=BTCUSDT",
             "/api/v3/time",
         ),
+        (
+            Exchange::KUCOIN,
+            "/api/v1/market/stats?symbol=BTC-USDT",
+            "/api/v1/timestamp",
+        ),
+        (
+            Exchange::HTX,
+            "/market/detail/merged?symbol=btcusdt",
+            "/v1/common/timestamp",
+        ),
     ] {
         let mut asker = Asker::new(exchange, 7);
         let fresh = asker.reply(path).body;
@@ -276,7 +329,8 @@ fn stale_repeats_the_last_snapshot_with_its_old_times_while_the_clock_goes_on() 
         let time = asker.json(clock);
         let seconds = time["result"]["unixtime"]
             .as_i64()
-            .or_else(|| time["serverTime"].as_i64().map(|ms| ms / 1_000));
+            .or_else(|| time["serverTime"].as_i64().map(|ms| ms / 1_000))
+            .or_else(|| time["data"].as_i64().map(|ms| ms / 1_000));
         assert_eq!(seconds, Some(asker.wall / SECOND));
         asker.sim.set_fault(None);
         assert_ne!(asker.reply(path).body, fresh);

@@ -29,6 +29,28 @@ fn path() -> impl Strategy<Value = String> {
         "/api/v3/ticker/price",
         "/api/v3/ticker/bookTicker",
         "/api/v3/avgPrice",
+        "/api/v2/symbols",
+        "/api/v2/symbols/BTC-USDT",
+        "/api/v1/market/orderbook/level1",
+        "/api/v1/market/orderbook/level2_20",
+        "/api/v1/market/orderbook/level2_100",
+        "/api/v3/market/orderbook/level2",
+        "/api/v1/market/allTickers",
+        "/api/v1/market/stats",
+        "/api/v1/market/histories",
+        "/api/v1/market/candles",
+        "/api/v3/currencies",
+        "/api/v1/prices",
+        "/v1/common/symbols",
+        "/v2/settings/common/symbols",
+        "/v1/settings/common/market-symbols",
+        "/market/detail/merged",
+        "/market/tickers",
+        "/market/depth",
+        "/market/history/kline",
+        "/market/trade",
+        "/market/history/trade",
+        "/market/detail",
     ])
     .prop_map(str::to_owned);
     prop_oneof![4 => known, 1 => "/[!-~&&[^?#\"<>\\\\^`{|}]]{0,40}"]
@@ -38,7 +60,8 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => prop::sample::select(vec![
             "XBTUSD", "XXBTZUSD", "BTCUSDT", "XBTUSD,ETHUSD", "%5B%22BTCUSDT%22%5D", "%5B%5D", "1m", "1M", "1d", "1440",
-            "true", "FULL", "MINI", "currency", "TRADING", "",
+            "BTC-USDT", "ETH-BTC", "btcusdt", "pepeusdt", "1min", "1hour", "60min", "1mon", "1month", "1week", "1year",
+            "step0", "step1", "step5", "USDS", "USD", "BTC,ETH", "true", "FULL", "MINI", "currency", "TRADING", "",
         ]).prop_map(str::to_owned),
         2 => any::<i64>().prop_map(|number| number.to_string()),
         2 => (0_i64..1_100).prop_map(|number| number.to_string()),
@@ -51,7 +74,8 @@ fn query() -> impl Strategy<Value = String> {
     let name = prop_oneof![
         6 => prop::sample::select(vec![
             "pair", "interval", "since", "count", "asset", "aclass", "info", "symbol", "symbols", "limit", "fromId",
-            "startTime", "endTime", "type", "timeZone", "symbolStatus", "showPermissionSets",
+            "startTime", "endTime", "startAt", "endAt", "period", "size", "depth", "market", "base", "currencies", "ts",
+            "type", "timeZone", "symbolStatus", "showPermissionSets",
         ]).prop_map(str::to_owned),
         1 => "[a-zA-Z%]{0,8}",
     ];
@@ -78,7 +102,7 @@ proptest! {
         let Ok(uri) = format!("{path}?{query}").parse::<Uri>() else {
             return Ok(());
         };
-        for exchange in [Exchange::KRAKEN, Exchange::BINANCE] {
+        for exchange in [Exchange::KRAKEN, Exchange::BINANCE, Exchange::KUCOIN, Exchange::HTX] {
             let sim = Sim::builder(exchange).seed(1).build().unwrap();
             let request = Request::builder()
                 .method(if post { Method::POST } else { Method::GET })

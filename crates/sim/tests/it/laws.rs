@@ -27,7 +27,7 @@ async fn call(sim: &Sim, path: &str) -> http::Response<Bytes> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_without_a_limiter_is_over_the_limit_on_both() {
+async fn a_client_without_a_limiter_is_over_the_limit_everywhere() {
     let kraken = sim(Exchange::KRAKEN);
     for _ in 0..20 {
         let _ = call(&kraken, "/0/public/Ticker?pair=XBTUSD").await;
@@ -45,6 +45,24 @@ async fn a_client_without_a_limiter_is_over_the_limit_on_both() {
     // 75 of weight 80 fit into 6,000.
     assert_eq!(stats.over_limit, 15);
     assert_eq!((stats.refused_429, stats.refused_418), (10, 5));
+
+    let kucoin = sim(Exchange::KUCOIN);
+    for _ in 0..140 {
+        let _ = call(&kucoin, "/api/v1/market/allTickers").await;
+    }
+    let stats = kucoin.stats();
+    // 133 of weight 15 fit into 2,000.
+    assert_eq!((stats.over_limit, stats.refused_429), (7, 7));
+    assert_eq!(stats.max_used["public:30s"], 2_100);
+
+    let htx = sim(Exchange::HTX);
+    for _ in 0..20 {
+        let _ = call(&htx, "/market/tickers").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Ten fit into the first half of a second; who goes on stays over.
+    assert_eq!(htx.stats().over_limit, 10);
+    assert_eq!(htx.stats().refused_429, 0);
 }
 
 #[tokio::test]
@@ -223,6 +241,20 @@ async fn binance_bans_who_goes_on_after_429_and_names_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn arrivals_are_counted_before_any_fault() {
+    let paths = [
+        (Exchange::KRAKEN, "/0/public/Time", 1),
+        (
+            Exchange::BINANCE,
+            "/api/v3/trades?symbol=BTCUSDT&limit=1",
+            240,
+        ),
+        (
+            Exchange::KUCOIN,
+            "/api/v1/market/stats?symbol=BTC-USDT",
+            133,
+        ),
+        (Exchange::HTX, "/v1/common/timestamp", 10),
+    ];
     for fault in [
         "reset",
         "hang",
@@ -235,20 +267,22 @@ async fn arrivals_are_counted_before_any_fault() {
         "garbage",
         "stale",
     ] {
-        let sim = sim(Exchange::KRAKEN);
-        sim.set_fault(Some(fault.parse().unwrap()));
-        for _ in 0..2 {
-            let mut service = sim.service();
-            let answer = service.call(request("/0/public/Time"));
-            // A caller that gives up has arrived all the same.
-            let _ = tokio::time::timeout(Duration::from_millis(1), answer).await;
+        for (exchange, path, within) in paths.clone() {
+            let sim = sim(exchange);
+            sim.set_fault(Some(fault.parse().unwrap()));
+            for _ in 0..=within {
+                let mut service = sim.service();
+                let answer = service.call(request(path));
+                // A caller that gives up has arrived all the same.
+                let _ = tokio::time::timeout(Duration::from_micros(1), answer).await;
+            }
+            let stats = sim.stats();
+            assert_eq!(
+                (stats.requests, stats.over_limit, stats.faulted),
+                (within + 1, 1, within + 1),
+                "{fault} {path}"
+            );
         }
-        let stats = sim.stats();
-        assert_eq!(
-            (stats.requests, stats.over_limit, stats.faulted),
-            (2, 1, 2),
-            "{fault}"
-        );
     }
     // Nobody listens, so nothing arrives.
     let sim = sim(Exchange::KRAKEN);

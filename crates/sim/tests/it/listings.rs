@@ -7,7 +7,12 @@ use crate::ask::{Asker, decimal};
 
 #[test]
 fn each_exchange_lists_110_pairs_or_more_and_bitcoin_and_ether_first() {
-    for (exchange, quote) in [(Exchange::KRAKEN, "USD"), (Exchange::BINANCE, "USDT")] {
+    for (exchange, quote) in [
+        (Exchange::KRAKEN, "USD"),
+        (Exchange::BINANCE, "USDT"),
+        (Exchange::KUCOIN, "USDT"),
+        (Exchange::HTX, "USDT"),
+    ] {
         let symbols = Sim::builder(exchange).build().unwrap().symbols();
         assert!(symbols.len() >= 110, "{}", symbols.len());
         assert_eq!(symbols[0].as_str(), format!("BTC/{quote}"));
@@ -109,4 +114,81 @@ fn binance_prices_and_amounts_keep_to_their_filters() {
             assert!((amount % step).is_zero() && !amount.is_zero(), "{day}");
         }
     }
+}
+
+#[test]
+fn kucoin_prices_and_amounts_keep_to_their_increments() {
+    let mut asker = Asker::new(Exchange::KUCOIN, 7);
+    let symbols = asker.data("/api/v2/symbols");
+    let tickers = asker.data("/api/v1/market/allTickers");
+    let symbols = symbols.as_array().unwrap();
+    let tickers = tickers["ticker"].as_array().unwrap();
+    assert_eq!(symbols.len(), tickers.len());
+    for (symbol, ticker) in symbols.iter().zip(tickers) {
+        assert_eq!(symbol["symbol"], ticker["symbol"]);
+        assert_eq!(symbol["name"], ticker["symbolName"]);
+        let tick = decimal(&symbol["priceIncrement"]);
+        for field in ["buy", "sell", "last", "high", "low"] {
+            let price = decimal(&ticker[field]);
+            assert!((price % tick).is_zero() && !price.is_zero(), "{ticker}");
+        }
+        let step = decimal(&symbol["baseIncrement"]);
+        for field in ["bestBidSize", "bestAskSize", "vol"] {
+            let amount = decimal(&ticker[field]);
+            assert!((amount % step).is_zero() && !amount.is_zero(), "{ticker}");
+        }
+        let least = decimal(&symbol["baseMinSize"]);
+        assert!((least % step).is_zero() && !least.is_zero());
+    }
+    // Renamed: the id keeps the old code, the name shows the new one.
+    let renamed = asker.data("/api/v2/symbols/BCHSV-USDT");
+    assert_eq!(renamed["name"], "BSV-USDT");
+    assert_eq!(renamed["baseCurrency"], "BCHSV");
+    assert_eq!(asker.data("/api/v3/currencies/BCHSV")["name"], "BSV");
+    let bitcoin = asker.data("/api/v2/symbols?market=BTC");
+    let bitcoin = bitcoin.as_array().unwrap();
+    assert!(!bitcoin.is_empty() && bitcoin.iter().all(|row| row["quoteCurrency"] == "BTC"));
+}
+
+#[test]
+fn htx_lists_the_same_pairs_in_all_three_forms() {
+    let mut asker = Asker::new(Exchange::HTX, 7);
+    let old = asker.json("/v1/common/symbols")["data"].take();
+    let settings = asker.json("/v2/settings/common/symbols");
+    let rules = asker.json("/v1/settings/common/market-symbols");
+    assert_eq!((&settings["full"], &rules["full"]), (&1.into(), &1.into()));
+    let tickers = asker.json("/market/tickers")["data"].take();
+    let count = old.as_array().unwrap().len();
+    assert_eq!(count, asker.sim.symbols().len());
+    for list in [&settings["data"], &rules["data"], &tickers] {
+        assert_eq!(list.as_array().unwrap().len(), count);
+    }
+    for at in 0..count {
+        let (one, two, three) = (&old[at], &settings["data"][at], &rules["data"][at]);
+        assert_eq!(one["symbol"], two["sc"]);
+        assert_eq!(one["symbol"], three["symbol"]);
+        assert_eq!(one["symbol"], tickers[at]["symbol"]);
+        assert_eq!(one["price-precision"], two["tpp"]);
+        assert_eq!(one["price-precision"], three["pp"]);
+        assert_eq!(one["amount-precision"], two["tap"]);
+        assert_eq!(one["base-currency"], three["bc"]);
+        assert_eq!(one["quote-currency"], two["qc"]);
+        let symbol = format!(
+            "{}/{}",
+            two["bcdn"].as_str().unwrap(),
+            two["qcdn"].as_str().unwrap()
+        );
+        assert_eq!(two["dn"], symbol.as_str());
+    }
+    let one = asker.json("/v1/settings/common/market-symbols?symbols=ethusdt,btcusdt");
+    let names: Vec<&str> = one["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["symbol"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["ethusdt", "btcusdt"]);
+    // Nothing changed since then.
+    let news = asker.json("/v2/settings/common/symbols?ts=1762820224000");
+    assert_eq!(news["data"], serde_json::json!([]));
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::ask::{Asker, header};
 
 /// The keys of the first object in a text, in their order on the wire, with the types of their values.
-fn keys(text: &[u8]) -> String {
+pub(crate) fn keys(text: &[u8]) -> String {
     let value: Value = serde_json::from_slice(text).unwrap();
     let text = std::str::from_utf8(text).unwrap();
     let object = value.as_object().unwrap();

@@ -1,0 +1,54 @@
+//! Depth: `{"bids": [[price, size]], "asks": […], "version": …, "ts": ms}`, best prices first.
+//!
+//! `ts` inside is the time of the quotes; the one outside is the time of the answer.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use robust_market::{Decoded, OrderBook, Payload, Symbol};
+use serde::Deserialize;
+
+use super::envelope::open_about;
+use crate::levels::{BookText, Levels};
+use crate::wire::{Fields, Notes, Raw};
+use crate::{Context, Reply, Verdict, answer};
+
+#[derive(Debug, Deserialize)]
+#[serde(bound = "S: Deserialize<'de>")]
+struct BookWire<'a, S> {
+    #[serde(default = "Option::default")]
+    bids: Option<S>,
+    #[serde(default = "Option::default")]
+    asks: Option<S>,
+    #[serde(borrow, default)]
+    version: Raw<'a>,
+    #[serde(borrow, default)]
+    ts: Raw<'a>,
+}
+
+pub(super) fn book(
+    symbol: &Symbol,
+    depth: Option<u32>,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Result<Decoded<Payload>, Verdict> {
+    let opened = open_about::<BookWire<'_, Levels<'_>>>(reply, symbol, context)?;
+    let (text, time) = match opened.payload {
+        Ok(wire) => (
+            BookText::of_sound(wire.bids, wire.asks, wire.version),
+            wire.ts,
+        ),
+        Err(raw) => match raw.read::<BookWire<'_, Raw<'_>>>() {
+            Ok(wire) => (
+                BookText::of_raw(wire.bids, wire.asks, wire.version),
+                wire.ts,
+            ),
+            Err(_) => (None, Raw::MISSING),
+        },
+    };
+    let text = text.ok_or_else(|| answer::malformed(reply, "no order book"))?;
+    let mut notes = Notes::clean(());
+    let mut book = OrderBook::new(symbol.clone());
+    book.time = Fields::new(&mut notes, None).need("time", time, Raw::millis);
+    text.cut_to(depth).fill(&mut book, &mut notes);
+    Ok(notes.map(|()| Payload::OrderBook(book)))
+}
