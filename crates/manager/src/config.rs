@@ -169,7 +169,7 @@ impl Config {
     /// [`ConfigError`] names file, line, key, value and remedy.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        let text = read(path).map_err(|error| ConfigError::Unreadable {
             path: path.to_owned(),
             reason: error.to_string(),
         })?;
@@ -224,6 +224,21 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// The largest file that is read; a longer one is no config file.
+const FILE_MAX: u64 = 1024 * 1024;
+
+fn read(path: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    std::fs::File::open(path)?
+        .take(FILE_MAX + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_MAX {
+        return Err(std::io::Error::other("longer than 1 MiB"));
+    }
+    Ok(text)
 }
 
 fn out_of_range(

@@ -99,7 +99,13 @@ impl Series {
 /// How the exchange pages this query, when it asks for more rows than one answer holds.
 pub(crate) fn paging(manager: &DataManager, query: &Query) -> Option<Paging> {
     let limit = match &*query.request {
-        Request::Candles { limit, .. } | Request::Trades { limit, .. } => (*limit)?,
+        Request::Candles { limit, .. } => (*limit)?,
+        // Without a start there is only the newest page; the connector says what it holds.
+        Request::Trades {
+            limit,
+            since: Some(_),
+            ..
+        } => (*limit)?,
         _ => return None,
     };
     let source = manager.source(query.exchange.clone()).ok()?;

@@ -36,7 +36,7 @@ pub struct Status {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct SourceStatus {
-    /// `closed`, `open` or `half-open`.
+    /// `closed`, `open` or `half_open`.
     pub breaker: &'static str,
     /// When the next probe may be made, if the breaker is open.
     pub probe_in_ms: Option<u64>,
@@ -185,7 +185,7 @@ impl SourceStatus {
             breaker: match breaker.state {
                 State::Closed => "closed",
                 State::Open { .. } => "open",
-                _ => "half-open",
+                _ => "half_open",
             },
             probe_in_ms: breaker.retry_in.map(whole_ms),
             consecutive_failures: breaker.consecutive_failures,

@@ -71,13 +71,13 @@ impl Score {
     /// Nothing to object to.
     pub const FULL: Self = Self(100.0);
 
-    /// A score; clamped to 0–100, and 0 for what is not a number.
+    /// A score; clamped to 0–100, to six decimals, and 0 for what is not a number.
     #[must_use]
-    pub const fn new(value: f64) -> Self {
+    pub fn new(value: f64) -> Self {
         if value.is_nan() {
             Self(0.0)
         } else {
-            Self(value.clamp(0.0, 100.0))
+            Self((value.clamp(0.0, 100.0) * 1e6).round() / 1e6)
         }
     }
 

@@ -1,13 +1,14 @@
 //! The unit of work: one question to one exchange.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use robust_backoff::Replay;
 use robust_limiter::{ClassCell, Cost, Demand};
 use robust_market::{Request, RequestId};
 use tokio::time::Instant;
+
+use crate::made::Made;
 
 /// One question to one exchange, with its urgency and its end.
 ///
@@ -31,8 +32,8 @@ pub struct Call {
     pub(crate) cost: Cost,
     /// The time that the exchange usually takes: a grant later than this before the end would come too late to be of use.
     pub(crate) usual: Duration,
-    /// Attempts that were handed to the exchange, over all clones of the call.
-    pub(crate) made: Arc<AtomicU32>,
+    /// What the attempts of this call have come to so far, shared by all of them.
+    pub(crate) made: Made,
 }
 
 impl Call {
@@ -53,7 +54,7 @@ impl Call {
             attempt: 0,
             cost: Cost::new(),
             usual: Duration::ZERO,
-            made: Arc::default(),
+            made: Made::default(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! One verdict per attempt.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
@@ -52,7 +51,8 @@ where
 
     fn call(&mut self, call: Call) -> Self::Future {
         let attempts = call.attempt.max(1);
-        call.made.store(attempts, Ordering::Relaxed);
+        let made = call.made.clone();
+        made.begin(attempts);
         let started = Instant::now();
         let attempt = self.inner.call(call);
         let stats = Arc::clone(&self.stats);
@@ -62,7 +62,11 @@ where
                     answer.judgement = Judgement::answered(answer.usage.clone());
                     Ok(answer)
                 }
-                Err(failed) => Err(stats.judge(failed, attempts)),
+                Err(failed) => {
+                    let error = stats.judge(failed, attempts);
+                    made.fail(&error);
+                    Err(error)
+                }
             };
             stats.attempt(&outcome, started.elapsed());
             outcome

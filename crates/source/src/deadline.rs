@@ -1,7 +1,5 @@
 //! The end of a whole call.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -56,7 +54,7 @@ where
         let began = Instant::now();
         let end = call.deadline.min(began + self.longest);
         call.deadline = end;
-        let made = Arc::clone(&call.made);
+        let made = call.made.clone();
         let answer = self.inner.call(call);
         Box::pin(async move {
             let outcome = match tokio::time::timeout_at(end, answer).await {
@@ -66,11 +64,8 @@ where
                     Err(SourceError::new(Cause::Timeout { after }, 0))
                 }
             };
-            outcome.map_err(|mut error| {
-                // What this process refuses does not know what was sent before.
-                error.attempts = error.attempts.max(made.load(Ordering::Relaxed));
-                error
-            })
+            // What this process refuses does not know what was made before.
+            outcome.map_err(|error| made.conclude(error))
         })
     }
 }

@@ -44,6 +44,7 @@ mod cost;
 mod deadline;
 mod error;
 mod judgement;
+mod made;
 mod observe;
 mod reading;
 mod source;

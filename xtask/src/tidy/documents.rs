@@ -29,10 +29,11 @@ pub(crate) fn links(facts: &Facts) -> Vec<String> {
         for link in links_of(file) {
             let target = resolve(file, link);
             let folder = format!("{}/", target.trim_end_matches('/'));
-            let exists = facts
-                .files
-                .iter()
-                .any(|other| other.path == target || other.path.starts_with(&folder));
+            let exists = facts.others.contains(&target)
+                || facts
+                    .files
+                    .iter()
+                    .any(|other| other.path == target || other.path.starts_with(&folder));
             if !exists {
                 complaints.push(format!("{}: `{link}` leads nowhere", file.path));
             }

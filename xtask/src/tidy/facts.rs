@@ -13,6 +13,8 @@ pub(crate) struct Facts {
     pub(crate) workspace: Workspace,
     /// Text files that are committed, or would be by `git add --all`; sorted by path.
     pub(crate) files: Vec<SourceFile>,
+    /// Files that are no text, such as pictures; sorted.
+    pub(crate) others: Vec<String>,
     /// Is `Cargo.lock` in git's index?
     pub(crate) lock_is_committed: bool,
 }
@@ -36,17 +38,20 @@ impl Facts {
         let mut paths = git_files(&["--cached", "--others", "--exclude-standard"])?;
         paths.sort();
         paths.dedup();
-        let files = paths
-            .into_iter()
-            .filter_map(|path| {
-                // A deleted file is still in the index; a picture is not text. Neither is judged.
-                let text = std::fs::read_to_string(root.join(&path)).ok()?;
-                Some(SourceFile { path, text })
-            })
-            .collect();
+        let mut files = Vec::new();
+        let mut others = Vec::new();
+        for path in paths {
+            match std::fs::read_to_string(root.join(&path)) {
+                Ok(text) => files.push(SourceFile { path, text }),
+                // A picture is there, but not judged. A deleted file is still in the index, and is neither.
+                Err(_) if root.join(&path).is_file() => others.push(path),
+                Err(_) => {}
+            }
+        }
         Ok(Self {
             workspace: Workspace::read()?,
             files,
+            others,
             lock_is_committed: committed.iter().any(|path| path == "Cargo.lock"),
         })
     }

@@ -132,3 +132,16 @@ async fn what_came_before_a_failure_is_not_lost() {
     );
     assert_eq!(coverage.missing[0].rows, Some(3_000));
 }
+
+#[tokio::test(start_paused = true)]
+async fn more_trades_than_a_page_need_a_start() {
+    let world = World::new();
+    let error = world
+        .manager
+        .trades("kraken", "BTC/USD")
+        .limit(3_000)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("limit 3000"), "{error}");
+    assert_eq!(world.kraken().stats().requests, 0);
+}

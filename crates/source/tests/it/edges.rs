@@ -57,8 +57,10 @@ async fn a_refusal_here_still_says_how_many_requests_were_sent() {
     let world = World::of(&Exchange::BINANCE, config);
     world.sim.set_fault(Some("503".parse().unwrap()));
     let error = world.ask().await.unwrap_err();
-    assert!(matches!(error.cause, Cause::Open(_)), "{error}");
+    // The third attempt was refused: the error is that of the second.
+    assert!(matches!(error.cause, Cause::Refused(_)), "{error}");
     assert_eq!(error.attempts, 2);
+    assert!(error.retry_in().is_some_and(|wait| wait > Duration::from_secs(50)));
 }
 
 /// Always the same answer.
@@ -141,4 +143,25 @@ fn an_address_with_a_password_is_refused_without_telling_it() {
             .unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }
+}
+
+/// A call whose retry is refused here still fails with what the exchange did, and with the time to come back.
+#[tokio::test(start_paused = true)]
+async fn a_refused_retry_does_not_hide_what_the_attempt_came_to() {
+    let mut config = SourceConfig::default();
+    config.breaker_failures = 1;
+    let world = World::of(&Exchange::BINANCE, config);
+    world.sim.set_fault(Some("hang".parse().unwrap()));
+    let error = world.ask().await.unwrap_err();
+    assert!(matches!(error.cause, Cause::Timeout { .. }), "{error}");
+    assert_eq!(error.attempts, 1);
+    assert!(
+        error
+            .retry_in()
+            .is_some_and(|wait| wait > Duration::from_secs(50)),
+        "{:?}",
+        error.retry_in()
+    );
+    let next = world.ask().await.unwrap_err();
+    assert!(matches!(next.cause, Cause::Open(_)), "{next}");
 }
