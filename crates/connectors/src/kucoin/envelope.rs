@@ -94,12 +94,23 @@ fn judged<R>(
         return Err(answer::by_status(reply));
     }
     envelope.data.ok_or_else(|| match about {
-        Some(symbol) => Verdict::new(
+        Some(symbol) if says_null(reply) => Verdict::new(
             Class::Permanent,
             reply.status.as_u16(),
             Some(SUCCESS),
             &format!("no data: {symbol} is not known to kucoin"),
         ),
-        None => answer::malformed(reply, "neither data nor error"),
+        _ => answer::malformed(reply, "neither data nor error"),
     })
+}
+
+/// Whether the data is there and null, which is an answer, and not left out, which is none.
+fn says_null(reply: &Reply<'_>) -> bool {
+    #[derive(Deserialize)]
+    struct Data<'a> {
+        #[serde(borrow, default)]
+        data: Raw<'a>,
+    }
+    let text = std::str::from_utf8(reply.body).unwrap_or_default();
+    serde_json::from_str::<Data<'_>>(text).is_ok_and(|wire| wire.data.json() == Some("null"))
 }

@@ -1,10 +1,10 @@
 //! Whatever a server sends: no panic, and no sound record lost because of a broken one.
 
 use proptest::prelude::*;
-use robust_connectors::{Binance, Connector, Kraken};
+use robust_connectors::{Binance, Connector, Htx, Kraken, KuCoin};
 use robust_market::{Decoded, Payload, Request};
 
-use crate::support::{Answer, book, candles, decode, symbol, ticker, trades};
+use crate::support::{Answer, CONNECTORS, book, built_in, candles, decode, symbol, ticker, trades};
 
 fn requests(pair: &str) -> Vec<Request> {
     let mut requests = vec![ticker(pair), book(pair), candles(pair, "1m"), trades(pair)];
@@ -17,6 +17,9 @@ fn requests(pair: &str) -> Vec<Request> {
     requests
 }
 
+/// How many [`lists`] there are.
+const LISTS: usize = 17;
+
 /// A list answer: what stands before the records, each record, what stands after them.
 struct List {
     connector: &'static dyn Connector,
@@ -27,6 +30,15 @@ struct List {
 }
 
 impl List {
+    /// Where a record of the wire stands in the answer: KuCoin's and HTX's bars run backwards.
+    fn position(&self, wire: usize, of: usize) -> usize {
+        let backwards = ["kucoin", "htx"].contains(&self.connector.exchange().as_str());
+        match self.request {
+            Request::Candles { .. } if backwards => of - 1 - wire,
+            _ => wire,
+        }
+    }
+
     fn body(&self, records: &[String]) -> String {
         format!("{}{}{}", self.head, records.join(","), self.tail)
     }
@@ -108,7 +120,101 @@ fn lists() -> Vec<List> {
             },
             tail: "]}",
         },
+        List {
+            connector: &KuCoin,
+            request: candles("BTC/USDT", "1m"),
+            head: r#"{"code":"200000","data":["#,
+            record: |n| {
+                format!(
+                    r#"["{}","5","6","7","4","2.5","12.5"]"#,
+                    1_716_523_200 - 60 * n
+                )
+            },
+            tail: "]}",
+        },
+        List {
+            connector: &KuCoin,
+            request: trades("BTC/USDT"),
+            head: r#"{"code":"200000","data":["#,
+            record: |n| {
+                format!(
+                    r#"{{"sequence":"{n}","price":"5.{n}","size":"6","side":"sell","time":171652320000000000{n}}}"#
+                )
+            },
+            tail: "]}",
+        },
+        List {
+            connector: &KuCoin,
+            request: book("BTC/USDT"),
+            head: r#"{"code":"200000","data":{"time":1,"sequence":"7","bids":["#,
+            record: |n| format!(r#"["5.{n}","6"]"#),
+            tail: r#"],"asks":[]}}"#,
+        },
+        List {
+            connector: &KuCoin,
+            request: Request::LastPrices { symbols: vec![] },
+            head: r#"{"code":"200000","data":{"time":1,"ticker":["#,
+            record: |n| format!(r#"{{"symbol":"BTC-USDT","last":"4.{n}"}}"#),
+            tail: "]}}",
+        },
+        List {
+            connector: &KuCoin,
+            request: Request::Instruments,
+            head: r#"{"code":"200000","data":["#,
+            record: |n| {
+                format!(
+                    r#"{{"symbol":"A{n}-B","name":"A{n}-B","baseCurrency":"A{n}","quoteCurrency":"B","enableTrading":true}}"#
+                )
+            },
+            tail: "]}",
+        },
+        List {
+            connector: &Htx,
+            request: candles("BTC/USDT", "1m"),
+            head: r#"{"status":"ok","ch":"market.btcusdt.kline.1min","ts":1,"data":["#,
+            record: |n| {
+                format!(
+                    r#"{{"id":{},"open":5,"close":6,"low":4,"high":7,"amount":2.5,"vol":12.5,"count":{n}}}"#,
+                    1_716_523_200 - 60 * n
+                )
+            },
+            tail: "]}",
+        },
+        List {
+            connector: &Htx,
+            request: trades("BTC/USDT"),
+            head: r#"{"status":"ok","ts":1,"data":[{"id":1,"ts":1,"data":["#,
+            record: |n| {
+                format!(
+                    r#"{{"id":1001825345262557575674324817,"trade-id":{n},"ts":1,"amount":1.{n},"price":1,"direction":"buy"}}"#
+                )
+            },
+            tail: "]}]}",
+        },
+        List {
+            connector: &Htx,
+            request: book("BTC/USDT"),
+            head: r#"{"status":"ok","ts":1,"tick":{"version":7,"ts":1,"asks":[],"bids":["#,
+            record: |n| format!("[5.{n},6]"),
+            tail: "]}}",
+        },
+        List {
+            connector: &Htx,
+            request: Request::BidsAsks { symbols: vec![] },
+            head: r#"{"status":"ok","ts":1,"data":["#,
+            record: |n| {
+                format!(
+                    r#"{{"symbol":"btcusdt","bid":1.{n},"bidSize":1,"ask":2,"askSize":1,"close":1}}"#
+                )
+            },
+            tail: "]}",
+        },
     ]
+}
+
+#[test]
+fn every_list_is_drawn() {
+    assert_eq!(lists().len(), LISTS);
 }
 
 /// JSON of any type, also such that no parser of numbers takes.
@@ -157,29 +263,40 @@ fn records(decoded: &Decoded<Payload>) -> Vec<String> {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(body in prop::collection::vec(any::<u8>(), 0..300), status in 100u16..600) {
-        for (connector, pair) in [(&Kraken as &dyn Connector, "BTC/USD"), (&Binance, "BTC/USDT")] {
+        for (connector, pair) in CONNECTORS {
             for request in requests(pair) {
                 let answer = Answer { status, headers: &[], body: &body };
-                let _ = answer.to(&request, connector, &connector.symbols());
+                let _ = answer.to(&request, connector, built_in(connector));
             }
         }
     }
 
     #[test]
     fn arbitrary_json_never_panics(json in any_json()) {
-        for (connector, pair) in [(&Kraken as &dyn Connector, "BTC/USD"), (&Binance, "BTC/USDT")] {
+        for (connector, pair) in CONNECTORS {
             for request in requests(pair) {
                 let _ = decode(connector, &request, &json);
                 let wrapped = format!(r#"{{"error":[],"result":{json}}}"#);
                 let _ = decode(connector, &request, &wrapped);
                 let keyed = format!(r#"{{"error":[],"result":{{"XXBTZUSD":{json},"last":{json}}}}}"#);
                 let _ = decode(connector, &request, &keyed);
+                let listed = format!(r#"{{"code":"200000","data":{{"time":1,"ticker":{json},"bids":{json},"sequence":{json}}}}}"#);
+                let _ = decode(connector, &request, &listed);
+                for wrapped in [
+                    format!(r#"{{"code":"200000","data":{json}}}"#),
+                    format!(r#"{{"code":{json},"msg":{json},"data":[]}}"#),
+                    format!(r#"{{"status":"ok","ts":{json},"ch":{json},"tick":{json}}}"#),
+                    format!(r#"{{"status":"ok","data":[{{"id":1,"data":{json}}}]}}"#),
+                    format!(r#"{{"status":{json},"err-code":{json},"err-msg":{json}}}"#),
+                ] {
+                    let _ = decode(connector, &request, &wrapped);
+                }
             }
         }
     }
 
     #[test]
-    fn flipped_and_cut_bytes_never_panic(list in 0usize..8, at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+    fn flipped_and_cut_bytes_never_panic(list in 0usize..LISTS, at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
         let lists = lists();
         let list = &lists[list];
         let good: Vec<_> = (0..4).map(list.record).collect();
@@ -187,11 +304,11 @@ proptest! {
         let at = at.index(body.len());
         if cut { body.truncate(at) } else { body[at] = byte }
         let answer = Answer { status: 200, headers: &[], body: &body };
-        let _ = answer.to(&list.request, list.connector, &list.connector.symbols());
+        let _ = answer.to(&list.request, list.connector, built_in(list.connector));
     }
 
     #[test]
-    fn a_record_replaced_by_anything_leaves_the_others(list in 0usize..8, broken in 0usize..4, json in any_json()) {
+    fn a_record_replaced_by_anything_leaves_the_others(list in 0usize..LISTS, broken in 0usize..4, json in any_json()) {
         let lists = lists();
         let list = &lists[list];
         let mut wire: Vec<_> = (0..4).map(list.record).collect();
@@ -201,6 +318,7 @@ proptest! {
         let decoded = decode(list.connector, &list.request, &list.body(&wire)).unwrap();
         let left = records(&decoded);
         prop_assert_eq!(left.len() + decoded.excluded.len(), 4, "nothing vanishes");
+        let broken = list.position(broken, 4);
         for (index, record) in sound.iter().enumerate().filter(|(index, _)| *index != broken) {
             // The newest bar of a list is open; which one is the newest does not depend on the broken one.
             prop_assert!(left.contains(record), "record {} is lost", index);
@@ -224,6 +342,7 @@ proptest! {
             let decoded = decode(list.connector, &list.request, &list.body(&wire)).unwrap();
             let left = records(&decoded);
             prop_assert_eq!(left.len() + decoded.excluded.len(), 3);
+            let broken = list.position(broken, 3);
             for (index, record) in sound.iter().enumerate().filter(|(index, _)| *index != broken) {
                 prop_assert!(left.contains(record), "record {} is lost", index);
             }

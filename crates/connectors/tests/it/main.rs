@@ -10,5 +10,8 @@ mod exactness;
 mod fixtures;
 mod garbage;
 mod refusals;
+mod series;
+mod signing;
 mod support;
 mod traps;
+mod traps_kucoin_htx;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use robust_connectors::{Binance, Class, Connector, EncodeError, Kraken};
+use robust_connectors::{Binance, Class, Connector, EncodeError, Htx, Kraken, KuCoin};
 use robust_market::{Kind, Request, Timestamp};
 
-use crate::support::{Answer, book, candles, symbol, target, ticker, trades};
+use crate::support::{Answer, CONNECTORS, book, candles, symbol, target, ticker, trades};
 
 fn verdict(connector: &dyn Connector, answer: &Answer<'_>) -> robust_connectors::Verdict {
     answer
@@ -17,8 +17,7 @@ const HTML: &str = "<html><head><title>Just a moment...</title></head></html>";
 
 #[test]
 fn pages_garbage_and_cut_off_answers_are_told_apart_by_status() {
-    let connectors: [&dyn Connector; 2] = [&Kraken, &Binance];
-    for connector in connectors {
+    for (connector, _) in CONNECTORS {
         for (status, body, class) in [
             (200, HTML, Class::Malformed),
             (200, "", Class::Malformed),
@@ -69,15 +68,29 @@ fn pages_garbage_and_cut_off_answers_are_told_apart_by_status() {
 
 #[test]
 fn every_kind_of_request_refuses_an_answer_of_another_shape() {
-    for (connector, pair) in [
-        (&Kraken as &dyn Connector, "BTC/USD"),
-        (&Binance, "BTC/USDT"),
-    ] {
+    for (connector, pair) in CONNECTORS {
         let mut requests = vec![ticker(pair), book(pair), candles(pair, "1m"), trades(pair)];
         requests.extend([Request::Instruments, Request::ServerTime, Request::Status]);
         requests.push(Request::Tickers { symbols: vec![] });
+        let own: &[&str] = match connector.exchange().as_str() {
+            "kucoin" => &[
+                r#"{"code":"200000"}"#,
+                r#"{"code":"200000","data":true}"#,
+                r#"{"code":"200000","data":{}}"#,
+                r#"{"code":null,"data":[]}"#,
+            ],
+            "htx" => &[
+                r#"{"status":"ok"}"#,
+                r#"{"status":"ok","data":null}"#,
+                r#"{"status":"ok","data":true}"#,
+                r#"{"status":"ok","tick":{}}"#,
+                r#"{"status":"fine","data":[]}"#,
+                r#"{"status":7,"data":[]}"#,
+            ],
+            _ => &[],
+        };
         for request in &requests {
-            for body in [
+            let others = [
                 HTML,
                 "",
                 "7",
@@ -88,7 +101,8 @@ fn every_kind_of_request_refuses_an_answer_of_another_shape() {
                 r#"{"error":[],"result":7}"#,
                 r#"{"error":{},"result":{}}"#,
                 r#"{"error":[7],"result":{}}"#,
-            ] {
+            ];
+            for body in others.iter().chain(own) {
                 let decoded = Answer::ok(body).to(request, connector, &connector.symbols());
                 let verdict = decoded.unwrap_err();
                 assert_eq!(
@@ -141,7 +155,7 @@ fn the_servers_word_on_waiting_is_kept() {
         ],
         body: b"error code: 1015",
     };
-    for connector in [&Kraken as &dyn Connector, &Binance] {
+    for (connector, _) in CONNECTORS {
         let limit = verdict(connector, &answer);
         assert_eq!(limit.class, Class::RateLimited);
         assert_eq!(limit.retry_after, Some(Duration::from_secs(30)));
@@ -211,12 +225,15 @@ fn numbers_beyond_the_exchange_are_refused_before_anything_is_sent() {
     for (connector, pair, largest) in [
         (&Kraken as &dyn Connector, "BTC/USD", [500, 720, 1_000]),
         (&Binance, "BTC/USDT", [5_000, 1_000, 1_000]),
+        (&KuCoin, "BTC/USDT", [u32::MAX, 1_500, 100]),
+        (&Htx, "BTC/USDT", [150, 2_000, 2_000]),
     ] {
         let symbols = connector.symbols();
         for (index, largest) in largest.into_iter().enumerate() {
             let taken = target(connector, &symbols, &with(pair, None, largest)[index]);
             assert!(taken.is_ok(), "{taken:?}");
-            for number in [0, largest + 1, u32::MAX] {
+            let beyond = [Some(0), largest.checked_add(1)];
+            for number in beyond.into_iter().flatten() {
                 let refused = target(connector, &symbols, &with(pair, None, number)[index]);
                 let shown = refused.unwrap_err().to_string();
                 assert!(shown.contains(&format!("use 1 to {largest}")), "{shown}");
@@ -243,6 +260,18 @@ fn intervals_that_an_exchange_does_not_have_are_refused() {
             "BTC/USDT",
             ["1s", "60m", "1M"],
             ["2m", "2w", "30d", "3M"],
+        ),
+        (
+            &KuCoin,
+            "BTC/USDT",
+            ["3m", "60m", "1M"],
+            ["1s", "2m", "3d", "2M"],
+        ),
+        (
+            &Htx,
+            "BTC/USDT",
+            ["1m", "60m", "12M"],
+            ["1s", "3m", "2h", "2M"],
         ),
     ] {
         let symbols = connector.symbols();

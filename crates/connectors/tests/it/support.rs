@@ -1,10 +1,13 @@
 //! Asking and answering without a network.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use robust_connectors::{
     Binance, Connector, Context, Htx, Kraken, KuCoin, Reply, SymbolTable, Verdict,
 };
-use robust_market::{Decoded, Interval, Payload, Request, Symbol, Timestamp};
+use robust_market::{Decoded, Exchange, Interval, Payload, Request, Symbol, Timestamp};
 
 /// 2024-05-24T04:02:28Z.
 pub(crate) const NOW_MS: i64 = 1_716_523_348_000;
@@ -86,13 +89,24 @@ impl<'a> Answer<'a> {
     }
 }
 
+/// The built-in pairs of a connector, made once.
+pub(crate) fn built_in(connector: &dyn Connector) -> &'static SymbolTable {
+    static TABLES: LazyLock<HashMap<Exchange, SymbolTable>> = LazyLock::new(|| {
+        let tables = CONNECTORS.into_iter();
+        tables
+            .map(|(each, _)| (each.exchange(), each.symbols()))
+            .collect()
+    });
+    &TABLES[&connector.exchange()]
+}
+
 /// Decodes a body that came with HTTP 200.
 pub(crate) fn decode(
     connector: &dyn Connector,
     request: &Request,
     body: &str,
 ) -> Result<Decoded<Payload>, Verdict> {
-    Answer::ok(body).to(request, connector, &connector.symbols())
+    Answer::ok(body).to(request, connector, built_in(connector))
 }
 
 /// The four of this crate, and a pair that each of them knows.
