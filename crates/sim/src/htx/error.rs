@@ -14,6 +14,8 @@ pub(crate) enum Refusal {
     Signature,
     /// The form of the second version: code 1001.
     Url,
+    /// The form of the second version: code 2002.
+    Field(&'static str),
 }
 
 impl Refusal {
@@ -28,6 +30,10 @@ impl Refusal {
             Self::Url => json(
                 StatusCode::OK,
                 "{\"code\":1001,\"message\":\"invalid URL\"}".to_owned(),
+            ),
+            Self::Field(name) => json(
+                StatusCode::OK,
+                format!("{{\"code\":2002,\"message\":\"invalid field value in {name}\"}}"),
             ),
         }
     }

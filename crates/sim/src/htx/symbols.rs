@@ -1,4 +1,4 @@
-//! common/symbols, settings/common/symbols and settings/common/market-symbols.
+//! common/symbols, settings/common/symbols, settings/common/market-symbols and reference/currencies.
 
 use std::fmt::Write;
 
@@ -155,4 +155,31 @@ fn rules_row(listing: &Listing) -> String {
         ",\"minoa\":{least},\"maxoa\":{most},\"minov\":{least_value},\"lominoa\":{least},\"lomaxoa\":{most},\"lomaxba\":{most},\"lomaxsa\":{most},\"smminoa\":{least},\"blmlt\":1.1,\"slmgt\":0.9,\"smmaxoa\":{most},\"bmmaxov\":{most_value},\"msormlt\":0.1,\"mbormlt\":0.1,\"maxov\":{most_value},\"at\":\"enabled\",\"tags\":\"\"}}"
     );
     row
+}
+
+/// The currencies with the chains that they move on; every one is open.
+pub(crate) fn currencies(query: &Query, market: &Market) -> Result<String, Refusal> {
+    let mut known: Vec<&str> = Vec::new();
+    for listing in market.listings() {
+        for code in [listing.base.as_str(), listing.quote.as_str()] {
+            if !known.contains(&code) {
+                known.push(code);
+            }
+        }
+    }
+    if let Some(wanted) = query.get("currency") {
+        known.retain(|code| *code == wanted);
+        if known.is_empty() {
+            return Err(Refusal::Field("currency"));
+        }
+    }
+    let rows: Vec<String> = known.into_iter().map(currency_row).collect();
+    Ok(format!("{{\"code\":200,\"data\":[{}]}}", rows.join(",")))
+}
+
+fn currency_row(code: &str) -> String {
+    let name = code.to_ascii_uppercase();
+    format!(
+        "{{\"currency\":\"{code}\",\"assetType\":1,\"chains\":[{{\"chain\":\"{code}\",\"displayName\":\"{name}\",\"fullName\":\"{name}\",\"numOfConfirmations\":1,\"numOfFastConfirmations\":1,\"minDepositAmt\":\"0.001\",\"depositStatus\":\"allowed\",\"minWithdrawAmt\":\"0.001\",\"maxWithdrawAmt\":\"1000.00000000\",\"withdrawQuotaPerDay\":\"10000.00000000\",\"withdrawPrecision\":8,\"withdrawFeeType\":\"fixed\",\"transactFeeWithdraw\":\"0.0005\",\"withdrawStatus\":\"allowed\",\"addrWithTag\":false,\"addrDepositTag\":false}}],\"instStatus\":\"normal\"}}"
+    )
 }

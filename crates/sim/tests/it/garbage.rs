@@ -44,6 +44,7 @@ fn path() -> impl Strategy<Value = String> {
         "/v1/common/symbols",
         "/v2/settings/common/symbols",
         "/v1/settings/common/market-symbols",
+        "/v2/reference/currencies",
         "/market/detail/merged",
         "/market/tickers",
         "/market/depth",

@@ -101,6 +101,12 @@ fn htx_speaks_in_documented_keys() {
              lomaxsa:n smminoa:n blmlt:n slmgt:n smmaxoa:n bmmaxov:n msormlt:n mbormlt:n maxov:n at:s tags:s"
                 .to_owned(),
         ),
+        (
+            "/v2/reference/currencies?currency=btc",
+            "code:n data:a",
+            "\"data\":[",
+            "currency:s assetType:n chains:a instStatus:s".to_owned(),
+        ),
     ] {
         let text = text(&mut asker, path);
         let first = keys(after(&text, marker).as_bytes());
@@ -178,6 +184,7 @@ fn htx_errors_are_200_with_a_code_and_a_text() {
             "api-signature-not-valid: Signature not valid: Incorrect Access key",
         ),
         ("/v2/nonsense", "1001"),
+        ("/v2/reference/currencies?currency=BTC", "2002"),
     ] {
         assert_eq!(asker.error(path), (200, error.to_owned()), "{path}");
     }

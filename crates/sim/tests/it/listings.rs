@@ -188,6 +188,16 @@ fn htx_lists_the_same_pairs_in_all_three_forms() {
         .map(|row| row["symbol"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["ethusdt", "btcusdt"]);
+    let currencies = asker.json("/v2/reference/currencies")["data"].take();
+    let known = |code: &serde_json::Value| {
+        let rows = currencies.as_array().unwrap();
+        rows.iter().filter(|row| row["currency"] == *code).count() == 1
+    };
+    let rows = old.as_array().unwrap();
+    assert!(
+        rows.iter()
+            .all(|row| known(&row["base-currency"]) && known(&row["quote-currency"]))
+    );
     // Nothing changed since then.
     let news = asker.json("/v2/settings/common/symbols?ts=1762820224000");
     assert_eq!(news["data"], serde_json::json!([]));
