@@ -15,22 +15,86 @@ use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use robust_market::{Interval, Request, Symbol, Timestamp};
+use robust_market::{Interval, Kind, Request, Symbol, Timestamp};
 
-use crate::{Class, Connector, Context, EncodeError, Reply, Verdict};
+use crate::{Class, Connector, Context, Credentials, EncodeError, Reply, Verdict};
 
 /// Everything in which a connector breaks the contract, in words; nothing when it keeps it.
 ///
-/// Looked at are the windows and what each kind of request charges them, the built-in symbols and their names, which kinds can be
-/// encoded, and the verdicts on answers that are no data: pages, cut-off text, refusals by status.
+/// Looked at are the addresses, the windows and what each kind of request charges them, the built-in symbols and their names, which
+/// kinds can be encoded and which serve many pairs, the verdicts on answers that are no data (pages, cut-off text, refusals by status), and
+/// that nothing of the credentials is shown.
 #[must_use]
 pub fn breaches(connector: &dyn Connector) -> Vec<String> {
     let mut found = Vec::new();
+    addresses(connector, &mut found);
     windows(connector, &mut found);
     symbols(connector, &mut found);
     requests(connector, &mut found);
+    many(connector, &mut found);
     refusals(connector, &mut found);
+    secrets(connector, &mut found);
     found
+}
+
+fn addresses(connector: &dyn Connector, found: &mut Vec<String>) {
+    let urls = connector.base_urls();
+    if urls.first() != Some(&connector.base_url()) {
+        found.push("the first of the addresses is not base_url".to_owned());
+    }
+    for url in urls {
+        let host = url.strip_prefix("https://").unwrap_or_default();
+        if host.is_empty() || host.contains(['/', '?', '@']) {
+            found.push(format!("{url} is not https:// and a host"));
+        }
+        if connector.is_test_host(host) {
+            found.push(format!("{url} is a test system"));
+        }
+    }
+}
+
+fn many(connector: &dyn Connector, found: &mut Vec<String>) {
+    for kind in Kind::ALL {
+        let Some(many) = connector.many(kind) else {
+            continue;
+        };
+        if !connector.supports(kind) || !connector.supports(many.kind) {
+            found.push(format!("{kind} by {}: one is not supported", many.kind));
+        }
+        if many.max_symbols == Some(0) {
+            found.push(format!("{} takes no pair", many.kind));
+        }
+    }
+}
+
+/// Signs with credentials that would be recognised, and reads everything that is shown.
+fn secrets(connector: &dyn Connector, found: &mut Vec<String>) {
+    // Base64, for exchanges whose secrets are.
+    const SECRET: &str = "Q09OVFJBQ1RTRUNSRVQ=";
+    let good = Credentials::new(SECRET.into(), SECRET.into()).with_passphrase(SECRET.into());
+    let broken = Credentials::new("CONTRACTSECRET\n".into(), "CONTRACTSECRET!".into());
+    let symbols = connector.symbols();
+    let context = Context::new(&symbols, Timestamp::EPOCH).signing();
+    for request in all_requests(connector) {
+        let Ok(wire) = connector.encode(&request, &context) else {
+            continue;
+        };
+        for credentials in [&good, &broken] {
+            let signed = connector.sign(wire.clone(), credentials, &context);
+            let refused = signed.as_ref().err().map(ToString::to_string);
+            let shown = format!("{signed:?} {}", refused.unwrap_or_default());
+            if shown.contains(SECRET) || shown.contains("CONTRACTSECRET") {
+                found.push(format!("signing {} shows the credentials", request.kind()));
+            }
+        }
+        let signed = connector.sign(wire, &good, &context);
+        if connector.needs_signature(&request) && signed.is_err() {
+            found.push(format!(
+                "{} needs a signature that cannot be made",
+                request.kind()
+            ));
+        }
+    }
 }
 
 fn windows(connector: &dyn Connector, found: &mut Vec<String>) {
@@ -241,7 +305,7 @@ mod tests {
     use crate::{
         Binance, Charges, Htx, Kraken, KuCoin, RateWindow, SymbolTable, Usages, WireRequest,
     };
-    use robust_market::{Decoded, Exchange, Kind, Payload};
+    use robust_market::{Decoded, Exchange, Payload};
 
     #[test]
     fn our_connectors_keep_the_contract() {
@@ -260,7 +324,23 @@ mod tests {
             Exchange::KRAKEN
         }
         fn base_url(&self) -> &'static str {
-            "https://example.com"
+            "http://example.com"
+        }
+        fn needs_signature(&self, _: &Request) -> bool {
+            true
+        }
+        fn sign(
+            &self,
+            mut request: WireRequest,
+            _: &Credentials,
+            _: &Context<'_>,
+        ) -> Result<WireRequest, EncodeError> {
+            let key = HeaderValue::from_static("Q09OVFJBQ1RTRUNSRVQ=");
+            request.headers.insert("key", key);
+            Ok(request)
+        }
+        fn many(&self, _: Kind) -> Option<crate::Many> {
+            Some(crate::Many::named(Kind::Tickers, 0))
         }
         fn supports(&self, _: Kind) -> bool {
             true
@@ -275,10 +355,13 @@ mod tests {
             Kraken.symbols()
         }
         fn encode(&self, request: &Request, _: &Context<'_>) -> Result<WireRequest, EncodeError> {
-            Err(EncodeError::Unsupported {
-                exchange: self.exchange(),
-                kind: request.kind(),
-            })
+            match request {
+                Request::ServerTime => Ok(WireRequest::get("/time".parse().unwrap())),
+                other => Err(EncodeError::Unsupported {
+                    exchange: self.exchange(),
+                    kind: other.kind(),
+                }),
+            }
         }
         fn decode(
             &self,
@@ -302,6 +385,9 @@ mod tests {
             "ticker is supported, but",
             "trades of an unlisted pair is not refused",
             "candles reads 200 OK without data",
+            "http://example.com is not https:// and a host",
+            "tickers takes no pair",
+            "signing time shows the credentials",
         ] {
             assert!(found.contains(part), "{part} is not in\n{found}");
         }

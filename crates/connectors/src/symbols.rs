@@ -33,12 +33,15 @@ impl SymbolTable {
         let (trading, idle): (Vec<_>, Vec<_>) = instruments
             .into_iter()
             .partition(|instrument| instrument.active != Some(false));
-        for instrument in trading.into_iter().chain(idle) {
-            table.insert(
-                &instrument.symbol,
-                &instrument.id,
-                instrument.aliases.iter().map(AsRef::as_ref),
-            );
+        let listed: Vec<_> = trading.into_iter().chain(idle).collect();
+        for instrument in &listed {
+            table.insert(&instrument.symbol, &instrument.id, []);
+        }
+        // After all ids: what one pair is also called may be what another one is called.
+        for (index, instrument) in listed.iter().enumerate() {
+            for alias in &instrument.aliases {
+                table.by_id.entry(alias.clone()).or_insert(index);
+            }
         }
         table
     }

@@ -291,6 +291,11 @@ fn instruments_follow_renamings_and_both_ways_of_writing() {
         assert_eq!(table.by_id(name).unwrap().symbol, symbol("WAXP/BTC"));
     }
     assert_eq!(&*table.get(&symbol("WAXP/BTC")).unwrap().id, "WAX-BTC");
+    // The new name of one pair does not take that name from a pair that has it for an id.
+    let mut other = list[0].clone();
+    (other.symbol, other.id) = (symbol("OTHER/BTC"), "WAXP-BTC".into());
+    let table = SymbolTable::from_instruments(&[list[0].clone(), other]);
+    assert_eq!(table.by_id("WAXP-BTC").unwrap().symbol, symbol("OTHER/BTC"));
 
     let long = r#"{"base-currency":"btc","quote-currency":"usdt","price-precision":2,"amount-precision":6,"symbol":"btcusdt","state":"online",
         "min-order-amt":0.0001,"max-order-amt":1000,"min-order-value":5}"#;
