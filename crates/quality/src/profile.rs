@@ -178,11 +178,64 @@ const BINANCE_BIDS_ASKS: TickerFields = TickerFields::of(&[
     TickerField::AskSize,
 ]);
 
+/// KuCoin `market/stats`: no sizes, and an average of prices that is not weighted.
+const KUCOIN_TICKER: TickerFields = TickerFields::of(&[
+    TickerField::Bid,
+    TickerField::Ask,
+    TickerField::High,
+    TickerField::Low,
+    TickerField::BaseVolume,
+    TickerField::QuoteVolume,
+    TickerField::Change,
+    TickerField::Time,
+]);
+
+/// KuCoin `market/allTickers`.
+const KUCOIN_TICKERS: TickerFields = KUCOIN_TICKER
+    .with(TickerField::BidSize)
+    .with(TickerField::AskSize);
+
+/// KuCoin `orderbook/level1`, and the quotes of `allTickers`.
+const KUCOIN_BIDS_ASKS: TickerFields = TickerFields::of(&[
+    TickerField::Bid,
+    TickerField::Ask,
+    TickerField::BidSize,
+    TickerField::AskSize,
+    TickerField::Time,
+]);
+
+/// HTX `market/detail/merged`.
+const HTX_TICKER: TickerFields = TickerFields::of(&[
+    TickerField::Bid,
+    TickerField::Ask,
+    TickerField::BidSize,
+    TickerField::AskSize,
+    TickerField::High,
+    TickerField::Low,
+    TickerField::Open,
+    TickerField::BaseVolume,
+    TickerField::QuoteVolume,
+    TickerField::Time,
+]);
+
+/// HTX `market/tickers`: no time, and its open, high and low are of the day in Singapore.
+const HTX_TICKERS: TickerFields = TickerFields::of(&[
+    TickerField::Bid,
+    TickerField::Ask,
+    TickerField::BidSize,
+    TickerField::AskSize,
+    TickerField::BaseVolume,
+    TickerField::QuoteVolume,
+]);
+
+/// The quotes of HTX `market/tickers`.
+const HTX_BIDS_ASKS: TickerFields = BINANCE_BIDS_ASKS;
+
 impl Profile {
     /// What is known of an exchange; of an unknown one nothing is expected.
     ///
     /// Sources: the public REST documentation of the exchanges; that Kraken fills bars without trades is also seen in
-    /// captures (216 of 721 rows).
+    /// captures (216 of 721 rows), and that KuCoin leaves them out. Of HTX it is not known, so a gap is not held against it.
     #[must_use]
     pub fn of(exchange: &Exchange, kind: Kind) -> Self {
         let mut profile = Self::default();
@@ -200,6 +253,21 @@ impl Profile {
                 match kind {
                     Kind::Ticker | Kind::Tickers => profile.expected = BINANCE_TICKER,
                     Kind::BidsAsks => profile.expected = BINANCE_BIDS_ASKS,
+                    _ => {}
+                }
+            }
+            "kucoin" => match kind {
+                Kind::Ticker => profile.expected = KUCOIN_TICKER,
+                Kind::Tickers => profile.expected = KUCOIN_TICKERS,
+                Kind::BidsAsks => profile.expected = KUCOIN_BIDS_ASKS,
+                _ => {}
+            },
+            "htx" => {
+                profile.history = Some(2_000);
+                match kind {
+                    Kind::Ticker => profile.expected = HTX_TICKER,
+                    Kind::Tickers => profile.expected = HTX_TICKERS,
+                    Kind::BidsAsks => profile.expected = HTX_BIDS_ASKS,
                     _ => {}
                 }
             }
@@ -225,5 +293,32 @@ impl Profile {
     pub const fn with_cadence(mut self, cadence: Duration) -> Self {
         self.cadence = Some(cadence);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_blamed_for_what_it_never_sends() {
+        use TickerField as F;
+        let expects =
+            |exchange: &Exchange, kind, field| Profile::of(exchange, kind).expected.contains(field);
+        let (kucoin, htx) = (&Exchange::KUCOIN, &Exchange::HTX);
+        assert!(!expects(kucoin, Kind::Ticker, F::BidSize));
+        assert!(expects(kucoin, Kind::Tickers, F::BidSize));
+        assert!(!expects(kucoin, Kind::Ticker, F::Vwap));
+        assert!(expects(htx, Kind::Ticker, F::Open));
+        for field in [F::Open, F::High, F::Low, F::Time] {
+            assert!(!expects(htx, Kind::Tickers, field), "{}", field.as_str());
+        }
+        for exchange in [kucoin, htx] {
+            let candles = Profile::of(exchange, Kind::Candles);
+            assert!(!candles.dense_candles, "{exchange}");
+            assert!(!Profile::of(exchange, Kind::Trades).dense_trade_ids);
+        }
+        assert!(Profile::of(&Exchange::KRAKEN, Kind::Candles).dense_candles);
+        assert_eq!(Profile::of(htx, Kind::Candles).history, Some(2_000));
     }
 }
