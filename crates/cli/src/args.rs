@@ -66,7 +66,7 @@ pub(crate) struct DemoArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SimArgs {
     /// The exchanges, separated by commas.
-    #[arg(long, default_value = "kraken,binance", value_delimiter = ',', value_name = "NAMES", value_parser = exchange)]
+    #[arg(long, default_value = "kraken,binance,kucoin,htx", value_delimiter = ',', value_name = "NAMES", value_parser = exchange)]
     pub(crate) exchange: Vec<Exchange>,
     /// Where the first one listens; the others take the ports above. Loopback only. Port 0 takes any free ports.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS", value_parser = address)]

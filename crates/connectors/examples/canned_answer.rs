@@ -1,11 +1,11 @@
-//! Asks both exchanges for bars and reads canned answers, without a network.
+//! Asks all four exchanges for bars and reads canned answers, without a network.
 //!
 //! `cargo run -p robust-connectors --example canned_answer`
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use http::{HeaderMap, StatusCode};
-use robust_connectors::{Binance, Connector, Context, Kraken, Reply};
+use robust_connectors::{Binance, Connector, Context, Htx, Kraken, KuCoin, Reply};
 use robust_market::{Payload, Request, Timestamp};
 
 /// As Kraken documents it: the third bar has a broken volume, the last one is still open.
@@ -18,9 +18,19 @@ const KRAKEN: &str = r#"{"error":[],"result":{"XXBTZUSD":[
 /// As Binance documents its errors.
 const BINANCE: &str = r#"{"code":-1003,"msg":"Too much request weight used; current limit is 6000 request weight per 1 MINUTE."}"#;
 
+/// As KuCoin documents it: newest first, the close before the high, and no row for a minute without trades.
+const KUCOIN: &str = r#"{"code":"200000","data":[
+    ["1716523320","68745.9","68746.0","68746.0","68745.9","0.02000000","1374.92"],
+    ["1716523200","68712.0","68733.3","68740.1","68700.0","1.25000000","85902.12"]]}"#;
+
+/// As HTX documents its errors: with HTTP 200.
+const HTX: &str = r#"{"ts":1716523348000,"status":"error","err-code":"invalid-parameter","err-msg":"request timeout","data":null}"#;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     ask(&Kraken, "BTC/USD", StatusCode::OK, KRAKEN)?;
-    ask(&Binance, "BTC/USDT", StatusCode::TOO_MANY_REQUESTS, BINANCE)
+    ask(&Binance, "BTC/USDT", StatusCode::TOO_MANY_REQUESTS, BINANCE)?;
+    ask(&KuCoin, "BTC/USDT", StatusCode::OK, KUCOIN)?;
+    ask(&Htx, "BTC/USDT", StatusCode::OK, HTX)
 }
 
 fn ask(

@@ -414,7 +414,7 @@ mod tests {
 
     /// An exchange that holds the bars of `minutes` and answers as `paging` says.
     fn fetch(
-        minutes: impl Iterator<Item = i64> + Clone,
+        minutes: &(impl Iterator<Item = i64> + Clone),
         paging: Paging,
         since: Option<i64>,
         limit: u32,
@@ -457,7 +457,7 @@ mod tests {
 
     #[test]
     fn five_thousand_bars_are_five_pages_without_a_hole_or_a_double() {
-        let (candles, coverage) = fetch(0..10_000, BINANCE, Some(0), 5_000, at(9_000));
+        let (candles, coverage) = fetch(&(0..10_000), BINANCE, Some(0), 5_000, at(9_000));
         assert_eq!(
             (coverage.asked, coverage.got, coverage.pages, coverage.open),
             (5_000, 5_000, 5, 0)
@@ -476,7 +476,7 @@ mod tests {
 
     #[test]
     fn the_newest_bars_end_with_the_open_one() {
-        let (candles, coverage) = fetch(0..10_000, BINANCE, None, 2_500, at(9_000));
+        let (candles, coverage) = fetch(&(0..10_000), BINANCE, None, 2_500, at(9_000));
         assert_eq!((coverage.got, coverage.open, coverage.pages), (2_500, 1, 3));
         assert_eq!(
             candles.rows.last().map(|row| (row.time, row.closed)),
@@ -495,7 +495,7 @@ mod tests {
             depth,
             ..BINANCE
         };
-        let (_, coverage) = fetch(0..10_000, paging, Some(7_000), 5_000, at(9_000));
+        let (_, coverage) = fetch(&(0..10_000), paging, Some(7_000), 5_000, at(9_000));
         assert_eq!(coverage.got, 721);
         assert_eq!(
             reasons(&coverage),
@@ -519,7 +519,7 @@ mod tests {
             depth,
             sparse: true,
         };
-        let (_, coverage) = fetch(0..10_000, paging, Some(5_000), 4_001, at(9_000));
+        let (_, coverage) = fetch(&(0..10_000), paging, Some(5_000), 4_001, at(9_000));
         assert_eq!((coverage.got, coverage.pages), (2_000, 1));
         assert_eq!(coverage.missing[0].reason, MissingReason::BeyondDepth);
     }
@@ -527,10 +527,10 @@ mod tests {
     #[test]
     fn a_hole_is_named_after_the_rule_of_the_exchange() {
         let minutes = (0..100).filter(|minute| !(40..50).contains(minute));
-        let (_, dense) = fetch(minutes.clone(), BINANCE, Some(0), 100, at(200));
+        let (_, dense) = fetch(&minutes, BINANCE, Some(0), 100, at(200));
         assert_eq!(reasons(&dense), [(MissingReason::Gap, Some(10))]);
         let (_, sparse) = fetch(
-            minutes,
+            &minutes,
             Paging {
                 sparse: true,
                 ..BINANCE

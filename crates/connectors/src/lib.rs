@@ -1,4 +1,4 @@
-//! Exchange connectors without I/O: requests to HTTP, bytes to records, errors to verdicts, weights and symbol tables.
+//! Exchange connectors without I/O: requests to HTTP, bytes to records, errors to verdicts, weights, signatures and symbol tables.
 //!
 //! A [`Connector`] knows one exchange and nothing else: no socket, no clock, no retry. It says what to send for a
 //! [`Request`](robust_market::Request), what that costs, and what an answer means. The same bytes always decode to the same value.
@@ -30,6 +30,8 @@
 //! | [`Verdict`], [`Class`] | what an answer means that is no data |
 //! | [`EncodeError`] | why a question cannot be put |
 //! | [`RateWindow`], [`Charge`], [`Usage`] | what calls cost and what is used up |
+//! | [`Credentials`] | what private requests are signed with |
+//! | [`Many`] | how several questions become one |
 //! | [`SymbolTable`], [`Listing`] | which pairs there are, under which names |
 //! | [`contract`] | what every connector has to keep, as a suite for yours |
 

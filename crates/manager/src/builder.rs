@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use http::Uri;
-use robust_connectors::{Binance, Connector, Kraken};
+use robust_connectors::{Binance, Connector, Htx, Kraken, KuCoin};
 use robust_http::Client;
 use robust_market::{Clock, Exchange, InvalidName, SystemClock};
 use robust_scheduler::Scheduler;
@@ -16,6 +16,7 @@ use crate::config::{Config, ConfigError, Environment, ExchangeSettings};
 use crate::counters::Counters;
 use crate::event::Hub;
 use crate::judges::Judges;
+use crate::latest::Latest;
 use crate::manager::{DataManager, Parts};
 use crate::shared::{Shared, Venue};
 use crate::{cached, query, watch};
@@ -75,7 +76,12 @@ impl DataManagerBuilder {
     pub(crate) fn new() -> Self {
         Self {
             config: Config::default(),
-            connectors: vec![Arc::new(Kraken), Arc::new(Binance)],
+            connectors: vec![
+                Arc::new(Kraken),
+                Arc::new(Binance),
+                Arc::new(KuCoin),
+                Arc::new(Htx),
+            ],
             transports: BTreeMap::new(),
             clock: Arc::new(SystemClock),
             seed: seed(),
@@ -167,6 +173,7 @@ impl DataManagerBuilder {
             hub: Hub::new(),
             counters: Counters::default(),
             judges: Judges::default(),
+            latest: Latest::default(),
             closed: AtomicBool::new(false),
         });
         let cache = cached::cache(self.config.cache.capacity);

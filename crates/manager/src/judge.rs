@@ -77,6 +77,7 @@ where
                 id,
                 payload: Arc::<Payload>::new(answer.decoded.value),
             });
+            shared.latest.note([(&request, &stored)]);
             tell(&shared, &request, &stored);
             Ok(stored)
         })

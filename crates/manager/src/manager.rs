@@ -17,8 +17,9 @@ use crate::builder::DataManagerBuilder;
 use crate::cached::ValueCache;
 use crate::event::{Event, Events, drive};
 use crate::history::{self, Progress};
+use crate::latest::{self, Market, Newest};
 use crate::query::QueryService;
-use crate::read::Read;
+use crate::read::{Part, Read};
 use crate::shared::Shared;
 use crate::{Budget, DataError, Query, Status};
 
@@ -154,6 +155,64 @@ impl DataManager {
             Some(paging) => history::fetch(self, query, paging, progress).await,
             None => self.service().oneshot(query).await,
         }
+    }
+
+    /// The newest value of one market that was ever fetched and may be used, whatever its age; `None` when there is none yet.
+    ///
+    /// This asks nobody and waits for nobody, not even for a writer of the same value: for the inner loop of an engine whose
+    /// jobs keep the value fresh. Values that the quality rules quarantine or reject never get here, so what is returned may be
+    /// older than what [`ticker`](Self::ticker) would bring; `meta.receive_age` says how old. A book is the newest one of any
+    /// depth; trades and candles are the newest that were asked for without a start. At most 8,192 markets are kept, the oldest
+    /// let go first. The pair is the one that the exchange lists: no alias stands in here. Not counted as a read.
+    ///
+    /// ```
+    /// # use robust_data_manager::{DataManager, market::Ticker};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let manager = DataManager::builder().exchange("kraken").start()?;
+    /// // Nobody has asked yet, and this asks nobody.
+    /// assert!(manager.latest::<Ticker>("kraken", "BTC/USD")?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] when the names cannot be read or the exchange is not configured, or after shutdown.
+    pub fn latest<T: Newest>(
+        &self,
+        exchange: &str,
+        symbol: &str,
+    ) -> Result<Option<Sample<T>>, DataError> {
+        let (exchange, symbol) = names(exchange, symbol)?;
+        self.newest(&Market::new(exchange, T::KIND, symbol))
+    }
+
+    /// The newest usable bars of this length; see [`latest`](Self::latest).
+    ///
+    /// # Errors
+    ///
+    /// As for [`latest`](Self::latest).
+    pub fn latest_candles(
+        &self,
+        exchange: &str,
+        symbol: &str,
+        interval: Interval,
+    ) -> Result<Option<Sample<Candles>>, DataError> {
+        let (exchange, symbol) = names(exchange, symbol)?;
+        self.newest(&Market::candles(exchange, symbol, interval))
+    }
+
+    fn newest<T: Part>(&self, market: &Market) -> Result<Option<Sample<T>>, DataError> {
+        let shared = &self.parts.shared;
+        if self.is_shut_down() {
+            return Err(DataError::Shutdown);
+        }
+        shared.venue(market.exchange())?;
+        Ok(shared
+            .latest
+            .read(market, &*shared.clock)
+            .and_then(latest::typed))
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {

@@ -12,6 +12,7 @@ use crate::config::Environment;
 use crate::counters::Counters;
 use crate::event::Hub;
 use crate::judges::Judges;
+use crate::latest::Latest;
 
 /// One configured exchange.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) hub: Hub,
     pub(crate) counters: Counters,
     pub(crate) judges: Judges,
+    pub(crate) latest: Latest,
     pub(crate) closed: AtomicBool,
 }
 

@@ -51,6 +51,8 @@ pub(super) struct Change {
     pub(super) at: Instant,
     /// When the next probe may be made, if it is open.
     pub(super) until: Option<Instant>,
+    /// Requests that the simulator had counted by then.
+    pub(super) requests: u64,
 }
 
 /// Everything that the screen and the summary show beside the manager's own status.
@@ -64,6 +66,10 @@ pub(super) struct Board {
     pub(super) errors: BTreeMap<Exchange, BTreeMap<&'static str, u64>>,
     /// The last opening of each breaker.
     pub(super) opened: BTreeMap<Exchange, Opening>,
+    /// Requests that each simulator counted while the breaker of its source was open, in openings that are over.
+    while_open: BTreeMap<Exchange, u64>,
+    /// What the simulator had counted when the opening that still lasts began.
+    open_from: BTreeMap<Exchange, u64>,
     /// The last changes of faults and breakers, oldest first, each with its time since the run began.
     pub(super) changes: VecDeque<(Duration, String)>,
     /// Events that came faster than they were read.
@@ -81,6 +87,8 @@ impl Board {
             faults: BTreeMap::new(),
             errors: BTreeMap::new(),
             opened: BTreeMap::new(),
+            while_open: BTreeMap::new(),
+            open_from: BTreeMap::new(),
             changes: VecDeque::new(),
             missed: 0,
         }
@@ -131,6 +139,7 @@ impl Board {
 
     /// Notes a change of a breaker, and says it in words.
     pub(super) fn breaker(&mut self, exchange: &Exchange, change: &Change) -> String {
+        self.count(exchange, change);
         let at = change.at.saturating_duration_since(self.begun);
         let mut text = format!("{exchange}: breaker {} → {}", change.from, change.to);
         text.push_str(&format!(" ({})", change.cause));
@@ -146,6 +155,26 @@ impl Board {
         }
         self.changed(at, text.clone());
         text
+    }
+
+    /// A probe that arrives before the end of the opening is heard of counts as well: the figure is never too small by it.
+    fn count(&mut self, exchange: &Exchange, change: &Change) {
+        self.end(exchange, change.requests);
+        if change.until.is_some() {
+            self.open_from.insert(exchange.clone(), change.requests);
+        }
+    }
+
+    /// The run ends, and with it the openings that still last, when the simulator has counted so many requests.
+    pub(super) fn end(&mut self, exchange: &Exchange, requests: u64) {
+        if let Some(from) = self.open_from.remove(exchange) {
+            *self.while_open.entry(exchange.clone()).or_default() += requests.saturating_sub(from);
+        }
+    }
+
+    /// Requests that arrived while the breaker was open.
+    pub(super) fn while_open(&self, exchange: &Exchange) -> u64 {
+        self.while_open.get(exchange).copied().unwrap_or_default()
     }
 
     fn changed(&mut self, at: Duration, text: String) {
@@ -226,6 +255,7 @@ mod tests {
             cause: "3 failures in a row".to_owned(),
             at: begun + Duration::from_millis(1_500),
             until: Some(begun + Duration::from_millis(21_500)),
+            requests: 3,
         };
         assert_eq!(
             board.breaker(&Exchange::KRAKEN, &change),
@@ -233,5 +263,34 @@ mod tests {
         );
         let opening = &board.opened[&Exchange::KRAKEN];
         assert_eq!((opening.at_s, opening.until_s), (1.5, 21.5));
+    }
+
+    #[test]
+    fn requests_are_counted_while_a_breaker_is_open_and_not_otherwise() {
+        let begun = Instant::now();
+        let mut board = Board::new(begun);
+        let mut change = |to: &str, requests| {
+            let change = Change {
+                from: String::new(),
+                to: to.to_owned(),
+                cause: String::new(),
+                at: begun,
+                until: (to == "open").then_some(begun),
+                requests,
+            };
+            board.breaker(&Exchange::KRAKEN, &change);
+            board.while_open(&Exchange::KRAKEN)
+        };
+        assert_eq!(change("open", 3), 0);
+        assert_eq!(change("half_open", 5), 2);
+        // The probe is counted by nobody: it is allowed.
+        assert_eq!(change("open", 6), 2);
+        assert_eq!(change("half_open", 6), 2);
+        assert_eq!(change("closed", 7), 2);
+        change("open", 9);
+        board.end(&Exchange::KRAKEN, 10);
+        board.end(&Exchange::BINANCE, 10);
+        assert_eq!(board.while_open(&Exchange::KRAKEN), 3);
+        assert_eq!(board.while_open(&Exchange::BINANCE), 0);
     }
 }

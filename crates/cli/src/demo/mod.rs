@@ -15,7 +15,6 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use robust_data_manager::market::Exchange;
 use robust_data_manager::{Config, DataManager, Events};
 use tokio::time::Instant;
 
@@ -56,7 +55,7 @@ enum Screen {
 }
 
 pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
-    let exchanges = [Exchange::KRAKEN, Exchange::BINANCE];
+    let exchanges = plan::EXCHANGES;
     let script = faults::script(&args.faults, args.seed, &exchanges)?;
     let screen = match (args.json, terminal::can_draw()) {
         (true, _) => Screen::Silent,
@@ -78,7 +77,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let board = Shared(Arc::new(Mutex::new(Board::new(Instant::now()))));
     let mut events = manager.events();
     let told = board.clone();
-    let following = openings::follow(&manager, &exchanges, move |exchange, change| {
+    let following = openings::follow(&manager, &running, move |exchange, change| {
         tell(screen, &told, |board| board.breaker(exchange, change));
     })?;
     match screen {
@@ -121,6 +120,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     }
     // The faults end with the run, so that what is under way can end too.
     for one in &running {
+        board.lock().end(&one.exchange, one.sim.stats().requests);
         one.sim.set_fault(None);
     }
     let (before, lasted) = (manager.status(), board.lock().elapsed());

@@ -7,17 +7,18 @@ use tokio::time::Instant;
 
 use super::board::Change;
 use crate::exit::Failure;
+use crate::sim::Running;
 
 /// Tells every change of every source's breaker until the tasks are dropped.
 pub(super) fn follow(
     manager: &DataManager,
-    exchanges: &[Exchange],
+    running: &[Running],
     told: impl Fn(&Exchange, &Change) + Clone + Send + 'static,
 ) -> Result<JoinSet<()>, Failure> {
     let mut tasks = JoinSet::new();
-    for exchange in exchanges {
-        let source = manager.source(exchange).map_err(Failure::data)?;
-        let (exchange, told) = (exchange.clone(), told.clone());
+    for one in running {
+        let source = manager.source(&one.exchange).map_err(Failure::data)?;
+        let (exchange, sim, told) = (one.exchange.clone(), one.sim.clone(), told.clone());
         let mut changes = source.breaker().watch();
         tasks.spawn(async move {
             while changes.changed().await.is_ok() {
@@ -29,6 +30,7 @@ pub(super) fn follow(
                     to: change.to.to_string(),
                     cause: change.cause.to_string(),
                     at: change.at,
+                    requests: sim.stats().requests,
                     until: left.filter(|_| open).map(|left| Instant::now() + left),
                 };
                 told(&exchange, &change);

@@ -59,6 +59,10 @@ struct BreakerAtEnd {
 struct Server {
     requests: u64,
     over_limit: u64,
+    /// Requests that arrived while the breaker was open, be it for failures or for a ban.
+    requests_while_open: u64,
+    /// Requests that arrived before the `Retry-After` of an earlier answer had passed.
+    early: u64,
 }
 
 impl Summary {
@@ -97,6 +101,8 @@ impl Summary {
             let counted = Server {
                 requests: stats.requests,
                 over_limit: stats.over_limit,
+                requests_while_open: board.while_open(&one.exchange),
+                early: stats.early,
             };
             (one.exchange.clone(), counted)
         });
@@ -172,8 +178,8 @@ impl fmt::Display for Summary {
             if let Some(server) = self.server.get(exchange) {
                 write!(
                     f,
-                    "\n          the server counted {} requests, {} over its limit",
-                    server.requests, server.over_limit
+                    "\n          the server counted {} requests, {} over its limit, {} while the breaker was open",
+                    server.requests, server.over_limit, server.requests_while_open
                 )?;
             }
         }

@@ -53,17 +53,22 @@ pub(super) fn screen(
     (width, height): (usize, usize),
 ) -> Vec<Row> {
     let layout = Layout::new(&groups(status, board), width);
-    let mut rows = vec![head(title, board, width), Vec::new()];
+    let values: usize = layout.groups.iter().map(Vec::len).sum();
+    let foot = foot(status);
+    // A low screen has no room for rules and air: what must be seen is worth more.
+    let airy = 4 + layout.groups.len() + values + foot.len() <= height;
+    let mut rows = vec![head(title, board, width)];
     let wide: usize = layout.widths.iter().sum();
     let wide = wide + layout.gap * layout.widths.len().saturating_sub(1);
-    let rule = || vec![Cell::new("─".repeat(wide), Tone::Faint)];
+    let rule = || airy.then(|| vec![Cell::new("─".repeat(wide), Tone::Faint)]);
+    rows.extend(airy.then(Vec::new));
     rows.push(layout.line(&layout.titles));
     for group in &layout.groups {
-        rows.push(rule());
+        rows.extend(rule());
         rows.extend(group.iter().map(|row| layout.line(row)));
     }
-    rows.push(rule());
-    rows.extend(foot(status));
+    rows.extend(rule());
+    rows.extend(foot);
     rows.push(Vec::new());
     for (at, text) in &board.changes {
         let at = format!("{:>7.1}s  ", at.as_secs_f64());

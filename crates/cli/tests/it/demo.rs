@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use crate::world::{json, run};
 
+const ALL: [&str; 4] = ["kraken", "binance", "kucoin", "htx"];
+
 fn number(value: &Value) -> u64 {
     value
         .as_u64()
@@ -34,7 +36,7 @@ fn sound(summary: &Value) {
             + number(&summary["pending"])
     );
     assert_eq!(summary["late_calls"], 0);
-    for exchange in ["kraken", "binance"] {
+    for exchange in ALL {
         let source = &summary["by_source"][exchange];
         assert!(number(&source["ran"]) > 0, "{source}");
         let by_name = source["errors_by_name"].as_object().unwrap();
@@ -47,6 +49,7 @@ fn sound(summary: &Value) {
         let server = &summary["server"][exchange];
         assert!(number(&server["requests"]) > 0, "{server}");
         assert_eq!(server["over_limit"], 0, "{exchange}");
+        assert!(number(&server["requests_while_open"]) <= 10, "{server}");
     }
 }
 
@@ -94,14 +97,16 @@ fn without_faults_every_read_brings_data() {
         "demo", "--for", "6s", "--seed", "7", "--faults", "none", "--json",
     ]);
     sound(&summary);
-    untouched(&summary["by_source"]["kraken"]);
-    untouched(&summary["by_source"]["binance"]);
+    for exchange in ALL {
+        untouched(&summary["by_source"][exchange]);
+        assert_eq!(summary["server"][exchange]["requests_while_open"], 0);
+    }
     assert_eq!(summary["rejected"], 0);
     assert_eq!(summary["retries"], 0);
 }
 
 #[test]
-fn a_kraken_that_is_down_does_not_touch_binance_and_says_why_and_till_when() {
+fn a_kraken_that_is_down_does_not_touch_the_others_and_says_why_and_till_when() {
     let table = [
         // Three attempts that end after 2 s each, one a second: the breaker opens after about 4.5 s.
         ("hang", "6s", "no answer within 2s"),
@@ -116,11 +121,30 @@ fn a_kraken_that_is_down_does_not_touch_binance_and_says_why_and_till_when() {
                     "demo", "--for", lasting, "--seed", "7", "--faults", &faults, "--json",
                 ]);
                 sound(&summary);
-                untouched(&summary["by_source"]["binance"]);
+                for healthy in ["binance", "kucoin", "htx"] {
+                    untouched(&summary["by_source"][healthy]);
+                }
                 opened(&summary["by_source"]["kraken"], error);
             });
         }
     });
+}
+
+#[test]
+fn with_three_of_four_exchanges_down_the_fourth_brings_everything() {
+    let faults = "kraken=hang,binance=418:20,kucoin=html";
+    let summary = json(&[
+        "demo", "--for", "7s", "--seed", "7", "--faults", faults, "--json",
+    ]);
+    sound(&summary);
+    let source = |exchange: &str| &summary["by_source"][exchange];
+    untouched(source("htx"));
+    opened(source("kraken"), "no answer within 2s");
+    opened(source("binance"), "banned");
+    opened(source("kucoin"), "HTML");
+    // Only what was on its way when the ban was told arrived after it: the five jobs of the start.
+    assert!(number(&summary["server"]["binance"]["requests"]) <= 5);
+    assert_eq!(source("binance")["breaker"]["state"], "open");
 }
 
 #[test]

@@ -10,14 +10,11 @@ fn it_tells_its_addresses_answers_there_and_ends_in_time() {
     let said = run(&["sim", "--for", "50ms"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     let lines: Vec<_> = said.out.lines().collect();
-    assert!(
-        lines[0].starts_with("kraken http://127.0.0.1:"),
-        "{lines:?}"
-    );
-    assert!(
-        lines[1].starts_with("binance http://127.0.0.1:"),
-        "{lines:?}"
-    );
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    for (line, exchange) in lines.iter().zip(["kraken", "binance", "kucoin", "htx"]) {
+        let address = format!("{exchange} http://127.0.0.1:");
+        assert!(line.starts_with(&address), "{lines:?}");
+    }
     assert!(
         said.err.contains("0 requests, 0 over the limit"),
         "{}",

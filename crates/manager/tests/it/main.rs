@@ -7,8 +7,10 @@
 
 mod edges;
 mod events;
+mod four;
 mod history;
 mod jobs;
+mod latest;
 mod refusals;
 mod sharing;
 mod status;

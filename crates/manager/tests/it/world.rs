@@ -18,8 +18,16 @@ impl World {
         Self::with(|builder| builder)
     }
 
-    /// Both exchanges, with the builder changed before the start.
+    /// Kraken and Binance, with the builder changed before the start.
     pub(crate) fn with(change: impl FnOnce(DataManagerBuilder) -> DataManagerBuilder) -> Self {
+        Self::of([Exchange::KRAKEN, Exchange::BINANCE], change)
+    }
+
+    /// These exchanges, with the builder changed before the start.
+    pub(crate) fn of(
+        exchanges: impl IntoIterator<Item = Exchange>,
+        change: impl FnOnce(DataManagerBuilder) -> DataManagerBuilder,
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(Timestamp::from_ns(
             1_750_000_000_000_000_000,
         )));
@@ -28,7 +36,7 @@ impl World {
             .clock(Arc::clone(&clock))
             .seed(11);
         let mut sims = BTreeMap::new();
-        for exchange in [Exchange::KRAKEN, Exchange::BINANCE] {
+        for exchange in exchanges {
             let sim = Sim::builder(exchange.clone())
                 .seed(5)
                 .clock(Arc::clone(&clock))
