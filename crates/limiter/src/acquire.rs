@@ -7,7 +7,6 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 use crate::class::Watch;
 use crate::forecast::Placement;
@@ -26,6 +25,7 @@ use crate::{Class, ClassCell, Cost, Permit, Rejected, driver};
 #[must_use = "futures do nothing unless polled"]
 pub struct Acquire {
     shared: Arc<Shared>,
+    slot: bool,
     step: Step,
 }
 
@@ -52,25 +52,22 @@ enum First {
 }
 
 impl Acquire {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        cost: &Cost,
-        class: ClassCell,
-        deadline: Option<Instant>,
-    ) -> Self {
-        let deadline = deadline.map(|deadline| shared.nanos(deadline));
-        let step = Step::Asking(Ask {
-            cost: cost.clone(),
-            class,
-            deadline,
-        });
-        Self { shared, step }
+    pub(crate) const fn new(shared: Arc<Shared>, ask: Ask) -> Self {
+        Self {
+            shared,
+            slot: ask.slot,
+            step: Step::Asking(ask),
+        }
+    }
+
+    fn permit(&self, cost: Cost) -> Permit {
+        Permit::new(Arc::clone(&self.shared), cost, self.slot)
     }
 
     fn ask(&mut self, ask: Ask, cx: &Context<'_>) -> Poll<Result<Permit, Rejected>> {
         let class = ask.class.clone();
         match self.shared.first(ask, cx) {
-            First::Granted(cost) => Poll::Ready(Ok(Permit::new(Arc::clone(&self.shared), cost))),
+            First::Granted(cost) => Poll::Ready(Ok(self.permit(cost))),
             First::Refused(rejected) => Poll::Ready(Err(rejected)),
             First::Queued {
                 seq,
@@ -111,7 +108,7 @@ impl Acquire {
         }
         let result = match outcome {
             state::Poll::Waiting => return Poll::Pending,
-            state::Poll::Granted(cost) => Ok(Permit::new(Arc::clone(&self.shared), cost)),
+            state::Poll::Granted(cost) => Ok(self.permit(cost)),
             state::Poll::Refused(rejected) => Err(rejected),
         };
         self.leave();
@@ -172,7 +169,7 @@ impl Shared {
                 }
             };
             let ask = Ask { cost, ..ask };
-            if ask.deadline.is_none() && state.grant_without_clock(&ask.cost) {
+            if ask.deadline.is_none() && state.grant_without_clock(&ask.cost, ask.slot) {
                 return First::Granted(ask.cost);
             }
             let (now, outcome) = self.grant_now(state, &ask);

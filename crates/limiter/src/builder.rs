@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::shared::Shared;
+use crate::slots::Slots;
 use crate::state::State;
 use crate::windows::Windows;
 use crate::{Limiter, Window};
@@ -24,6 +25,7 @@ pub struct Builder {
     max_wait: Option<Duration>,
     max_keys: usize,
     doubt: Option<u32>,
+    max_in_flight: Option<usize>,
 }
 
 impl Builder {
@@ -35,6 +37,7 @@ impl Builder {
             max_wait: None,
             max_keys: MAX_KEYS,
             doubt: None,
+            max_in_flight: None,
         }
     }
 
@@ -68,6 +71,20 @@ impl Builder {
         self
     }
 
+    /// How many calls may be under way at once: any number unless told otherwise, at least one.
+    ///
+    /// A grant then needs a free slot beside the units in all its windows, and both are given in the same order, so that a more
+    /// important call takes the next slot that gets free, however many less important ones came before it. A slot is held from the grant
+    /// until the [`Permit`](crate::Permit) or its [`Spent`](crate::Spent) is dropped; in the [layer](Limiter::layer), until the
+    /// inner service has answered. Who waits for a window holds none.
+    ///
+    /// When a slot will be free is not known. So who waits for one waits until its deadline and is refused then, as
+    /// [`Rejected::Busy`](crate::Rejected::Busy).
+    pub const fn max_in_flight(mut self, max: usize) -> Self {
+        self.max_in_flight = Some(if max == 0 { 1 } else { max });
+        self
+    }
+
     /// How many keys each keyed window remembers: 10,000 unless told otherwise.
     ///
     /// Only keys with nothing in use are forgotten, those idle longest first. A key that finds the
@@ -84,7 +101,9 @@ impl Builder {
         let windows = Windows::new(self.windows, self.max_keys);
         let mut state = State::new(windows, self.max_queue, self.max_wait);
         state.doubt = self.doubt;
+        state.slots = Slots::new(self.max_in_flight);
         Limiter {
+            slot: self.max_in_flight.is_some(),
             shared: Arc::new(Shared::new(self.name, state)),
         }
     }

@@ -12,6 +12,7 @@ use std::task::Poll;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::log::Nanos;
 use crate::shared::{Shared, Timer};
 
 /// Starts the timer task, after [`Timer::Looking`] was set. Without a runtime nobody waits.
@@ -40,14 +41,19 @@ async fn drive(mut driving: Driving, mut sleep: Pin<Box<Sleep>>) {
             driving.done = true;
             return;
         };
-        sleep.as_mut().reset(shared.instant(due));
+        // Who waits for a slot only is woken by whoever frees one.
+        let timed = due < Nanos::MAX;
+        if timed {
+            sleep.as_mut().reset(shared.instant(due));
+        }
         let mut rearmed = pin!(shared.rearm.notified());
-        poll_fn(
-            |cx| match (rearmed.as_mut().poll(cx), sleep.as_mut().poll(cx)) {
-                (Poll::Pending, Poll::Pending) => Poll::Pending,
-                _ => Poll::Ready(()),
-            },
-        )
+        poll_fn(|cx| {
+            if rearmed.as_mut().poll(cx).is_ready() || timed && sleep.as_mut().poll(cx).is_ready() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
         .await;
     }
 }

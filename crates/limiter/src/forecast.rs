@@ -4,8 +4,12 @@
 //! now on, so that whoever is placed after it can pass only where that cannot delay it. Because
 //! every load then only falls with time, and because nobody placed later fits into a budget before
 //! somebody placed earlier who wants the same one, one walk along each log serves all waiters.
+//!
+//! Slots have no known future. Whoever would be granted now takes one of the free ones; who finds none left keeps its units
+//! reserved like any other who waits. Who waits for a window takes none: it would stand empty, for who knows how long.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -19,6 +23,32 @@ pub(crate) struct Placement {
     pub(crate) at: Nanos,
     /// The window that it waits for longest; `None` when it waits for none.
     pub(crate) window: Option<usize>,
+    /// Whether its windows have room now and only a slot is missing: then nobody knows when it will be granted.
+    pub(crate) busy: bool,
+}
+
+/// When to ask again for a slot: a guess.
+const SLOT_WAIT: Duration = Duration::from_millis(100);
+
+impl Placement {
+    /// How long to wait for it.
+    pub(crate) fn wait(self, now: Nanos) -> Duration {
+        if self.busy {
+            SLOT_WAIT
+        } else {
+            Duration::from_nanos(self.at.saturating_sub(now))
+        }
+    }
+
+    /// When it will be granted, as far as that is known.
+    pub(crate) const fn due(self) -> Nanos {
+        if self.busy { Nanos::MAX } else { self.at }
+    }
+
+    /// Whether it may be granted at `now`.
+    pub(crate) const fn is_due(self, now: Nanos) -> bool {
+        !self.busy && self.at <= now
+    }
 }
 
 /// The future of all budgets, as far as it is known.
@@ -28,6 +58,8 @@ pub(crate) struct Forecast<'a> {
     now: Nanos,
     /// No grant is earlier: now, or the end of the pause.
     start: Nanos,
+    /// Slots that nobody placed so far has taken.
+    free: usize,
     whole: SmallVec<[Option<Timeline<'a>>; 4]>,
     keyed: BTreeMap<(usize, Slot), Timeline<'a>>,
 }
@@ -47,19 +79,23 @@ struct Timeline<'a> {
 }
 
 impl<'a> Forecast<'a> {
-    pub(crate) fn new(windows: &'a Windows, now: Nanos, start: Nanos) -> Self {
+    pub(crate) fn new(windows: &'a Windows, now: Nanos, start: Nanos, free: usize) -> Self {
         Self {
             windows,
             now,
             start: start.max(now),
+            free,
             whole: SmallVec::new(),
             keyed: BTreeMap::new(),
         }
     }
 
     /// Finds the earliest grant of `cost` behind all that were placed, and takes its place.
-    pub(crate) fn place(&mut self, cost: &Cost) -> Placement {
-        let placement = self.earliest(cost, Timeline::advance);
+    pub(crate) fn place(&mut self, cost: &Cost, slot: bool) -> Placement {
+        let placement = self.earliest(cost, slot, Timeline::advance);
+        if slot && placement.is_due(self.now) {
+            self.free = self.free.saturating_sub(1);
+        }
         for charge in cost {
             let slot = self.windows.slot(charge, self.now);
             if let Some(line) = self.line(charge.window, slot) {
@@ -70,23 +106,25 @@ impl<'a> Forecast<'a> {
     }
 
     /// Finds the earliest grant of `cost` behind all that were placed, when nobody follows.
-    pub(crate) fn place_last(mut self, cost: &Cost) -> Placement {
-        self.earliest(cost, Timeline::advance)
+    pub(crate) fn place_last(mut self, cost: &Cost, slot: bool) -> Placement {
+        self.earliest(cost, slot, Timeline::advance)
     }
 
     /// Finds the earliest grant of `cost` behind all that were placed, without taking a place.
-    pub(crate) fn peek(&mut self, cost: &Cost) -> Placement {
-        self.earliest(cost, |line, units| line.look(units))
+    pub(crate) fn peek(&mut self, cost: &Cost, slot: bool) -> Placement {
+        self.earliest(cost, slot, |line, units| line.look(units))
     }
 
     fn earliest(
         &mut self,
         cost: &Cost,
+        slot: bool,
         find: impl Fn(&mut Timeline<'a>, u64) -> Nanos,
     ) -> Placement {
         let mut placement = Placement {
             at: self.start,
             window: None,
+            busy: false,
         };
         let mut seen: SmallVec<[(usize, Slot, u64); 4]> = SmallVec::new();
         for charge in cost {
@@ -104,12 +142,11 @@ impl<'a> Forecast<'a> {
             };
             let at = find(line, units.saturating_add(others));
             if at > placement.at {
-                placement = Placement {
-                    at,
-                    window: Some(charge.window),
-                };
+                placement.at = at;
+                placement.window = Some(charge.window);
             }
         }
+        placement.busy = slot && self.free == 0 && placement.at <= self.now;
         placement
     }
 

@@ -19,7 +19,7 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Dropped before the inner service is called, it gives place and grant back. Dropped later,
-    /// the charge stays, because the server may have counted the request.
+    /// the charge stays, because the server may have counted the request. Its slot is free again in either case.
     pub struct ResponseFuture<S, Req, F>
     where
         S: Service<Req>,
@@ -132,10 +132,12 @@ where
                 }
                 StepProj::Calling { future, spent } => {
                     let result = ready!(future.poll(cx));
-                    if let Some(spent) = spent.take() {
+                    let spent = spent.take();
+                    // First goes the call with all that it holds, then its slot.
+                    this.step.project_replace(Step::Done);
+                    if let Some(spent) = spent {
                         spent.apply(&this.feedback.feedback(result.as_ref()));
                     }
-                    this.step.project_replace(Step::Done);
                     return Poll::Ready(result);
                 }
                 // Polled after its end, which a future may answer as it likes.

@@ -65,8 +65,8 @@
 //! | | in the windows | ends by |
 //! |---|---|---|
 //! | waiting | nothing; its place keeps room free ahead of later ones | grant, refusal, drop |
-//! | [`Permit`]: granted | held, without a time | [`commit`](Permit::commit), or drop, which gives it back |
-//! | [`Spent`]: committed | stamped with the time of the commit | leaving the window; [`settle`](Spent::settle), [`refund`](Spent::refund) correct it; a drop keeps it |
+//! | [`Permit`]: granted | held, without a time; takes a [slot](Builder::max_in_flight) | [`commit`](Permit::commit), or drop, which gives it back |
+//! | [`Spent`]: committed | stamped with the time of the commit | leaving the window; [`settle`](Spent::settle), [`refund`](Spent::refund) correct it; a drop keeps it, and frees the slot |
 //!
 //! # Time
 //!
@@ -95,6 +95,7 @@ mod queue;
 mod rejected;
 mod service;
 mod shared;
+mod slots;
 mod snapshot;
 mod state;
 mod window;

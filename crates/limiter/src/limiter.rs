@@ -16,6 +16,8 @@ use crate::{AdmissionLayer, Builder, ClassCell, Cost, Pause, Permit, Rejected, S
 #[derive(Clone, Debug)]
 pub struct Limiter {
     pub(crate) shared: Arc<Shared>,
+    /// Whether permits of this handle take a slot.
+    pub(crate) slot: bool,
 }
 
 impl Limiter {
@@ -30,7 +32,20 @@ impl Limiter {
         &self.shared.name
     }
 
-    /// Waits until `cost` fits into all its windows, and holds it.
+    /// The same budgets and the same queue for calls that take no slot of
+    /// [`max_in_flight`](Builder::max_in_flight): those that go another way than the ones which it bounds.
+    #[must_use]
+    pub fn without_slot(&self) -> Self {
+        Self {
+            slot: false,
+            ..self.clone()
+        }
+    }
+
+    /// Waits until `cost` fits into all its windows and a slot is free, and holds both.
+    ///
+    /// The slot of [`max_in_flight`](Builder::max_in_flight), where there is one, is held until the permit is dropped, or the
+    /// [`Spent`](crate::Spent) that its commit returns: keep that until the answer is there.
     ///
     /// Served by class, then by arrival. Whoever comes later never delays whoever came earlier in
     /// the same or a higher class; it passes only where it takes nothing that the other waits for.
@@ -40,7 +55,7 @@ impl Limiter {
     ///
     /// [`Rejected`], at once where that is known at once: the earliest grant is past `deadline` or
     /// the longest wait, the queue is full, or the cost can never fit. A call that is overtaken by
-    /// more important ones until its deadline has passed is refused then. Outside of a tokio
+    /// more important ones, or that finds no free slot, until its deadline has passed is refused then. Outside of a tokio
     /// runtime nobody can wait: what cannot be granted at once is refused.
     ///
     /// # Cancel safety
@@ -56,14 +71,21 @@ impl Limiter {
         class: impl Into<ClassCell>,
         deadline: Option<Instant>,
     ) -> Acquire {
-        Acquire::new(Arc::clone(&self.shared), cost, class.into(), deadline)
+        let deadline = deadline.map(|deadline| self.shared.nanos(deadline));
+        let ask = Ask {
+            cost: cost.clone(),
+            class: class.into(),
+            deadline,
+            slot: self.slot,
+        };
+        Acquire::new(Arc::clone(&self.shared), ask)
     }
 
     /// Holds `cost` if it fits now and nobody ahead is delayed by it.
     ///
     /// # Errors
     ///
-    /// [`Rejected::TooLate`] or [`Rejected::Paused`] with the time of the earliest grant, and what
+    /// [`Rejected::TooLate`] or [`Rejected::Paused`] with the time of the earliest grant, [`Rejected::Busy`], and what
     /// [`acquire`](Self::acquire) says of costs that can never fit.
     pub fn try_acquire(
         &self,
@@ -77,13 +99,14 @@ impl Limiter {
                 .windows
                 .check(cost)
                 .inspect_err(|_| inner.state.refuse_always())?;
-            if inner.state.grant_without_clock(&cost) {
+            if inner.state.grant_without_clock(&cost, self.slot) {
                 return Ok(cost);
             }
             let ask = Ask {
                 cost,
                 class,
                 deadline: None,
+                slot: self.slot,
             };
             let (now, outcome) = self.shared.grant_now(&mut inner.state, &ask);
             match outcome {
@@ -91,13 +114,13 @@ impl Limiter {
                 Err(placement) => Err(inner.state.refuse(now, now, placement)),
             }
         })?;
-        Ok(Permit::new(Arc::clone(&self.shared), cost))
+        Ok(Permit::new(Arc::clone(&self.shared), cost, self.slot))
     }
 
     /// The earliest wait of a call that asked now, behind everyone it would stand behind.
     ///
     /// Exact while nobody gives up, is refunded or comes with a higher class. [`Duration::MAX`]
-    /// when the cost can never fit.
+    /// when the cost can never fit. Where only a slot is missing nobody knows, and it is a guess of 100 ms.
     #[must_use]
     pub fn estimate(&self, cost: &Cost, class: impl Into<ClassCell>) -> Duration {
         let class = class.into().get();
@@ -105,7 +128,7 @@ impl Limiter {
             .change(|state, now| match state.windows.check(cost) {
                 Ok(cost) => {
                     state.turn(now);
-                    Duration::from_nanos(state.placement(now, &cost, class).at.saturating_sub(now))
+                    state.placement(now, &cost, class, self.slot).wait(now)
                 }
                 Err(_) => Duration::MAX,
             })
@@ -152,19 +175,24 @@ impl Limiter {
     /// The limiter at this instant.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let (windows, queued, paused, counts) = self.shared.change(|state, now| {
-            state.turn(now);
-            (
-                state.windows.snapshot(now),
-                state.queue.lengths(),
-                state.paused(now),
-                state.counts,
-            )
-        });
+        let (windows, queued, paused, counts, in_flight, max_in_flight) =
+            self.shared.change(|state, now| {
+                state.turn(now);
+                (
+                    state.windows.snapshot(now),
+                    state.queue.lengths(),
+                    state.paused(now),
+                    state.counts,
+                    state.slots.taken(),
+                    state.slots.max(),
+                )
+            });
         Snapshot {
             name: Arc::clone(&self.shared.name),
             windows,
             queued,
+            in_flight,
+            max_in_flight,
             paused_until: paused.map(|(until, _)| self.shared.instant(until)),
             pause: paused.map(|(_, reason)| reason),
             asked: counts.asked,

@@ -18,30 +18,39 @@ pub struct Permit {
     shared: Arc<Shared>,
     /// `None` once committed.
     cost: Option<Cost>,
+    /// Whether it holds a slot.
+    slot: bool,
 }
 
 impl Permit {
-    pub(crate) const fn new(shared: Arc<Shared>, cost: Cost) -> Self {
+    pub(crate) const fn new(shared: Arc<Shared>, cost: Cost, slot: bool) -> Self {
         Self {
             shared,
             cost: Some(cost),
+            slot,
         }
     }
 
     /// Charges the cost to this instant: call it just before the request is dispatched.
     ///
     /// From here on the charge stays, whatever becomes of the request, unless the returned
-    /// [`Spent`] corrects it.
+    /// [`Spent`] corrects it. The slot stays taken until that is dropped; who ignores it frees the slot at once.
     pub fn commit(mut self) -> Spent {
         let cost = self.cost.take().unwrap_or_default();
         let at = self.shared.change(|state, now| {
             state.commit(now, &cost);
             now
         });
+        self.spent(cost, at)
+    }
+
+    /// Hands the charge and the slot on.
+    fn spent(&mut self, cost: Cost, at: Nanos) -> Spent {
         Spent {
             shared: Arc::clone(&self.shared),
             cost,
             at,
+            slot: std::mem::take(&mut self.slot),
         }
     }
 
@@ -57,11 +66,7 @@ impl Permit {
             }
         });
         match outcome {
-            Ok(at) => Ok(Spent {
-                shared: Arc::clone(&self.shared),
-                cost,
-                at,
-            }),
+            Ok(at) => Ok(self.spent(cost, at)),
             Err(until) => {
                 self.cost = Some(cost);
                 Err(self.shared.instant(until))
@@ -79,7 +84,9 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(cost) = self.cost.take() {
-            self.shared.change(|state, now| state.give_back(now, &cost));
+            let slot = self.slot;
+            self.shared
+                .change(|state, now| state.give_back(now, &cost, slot));
         }
     }
 }
@@ -92,11 +99,15 @@ impl fmt::Debug for Permit {
     }
 }
 
-/// A committed charge. Dropping it keeps the charge: the server may have counted the request.
+/// A committed charge, and the slot of the request that is under way.
+///
+/// Dropping it frees the slot and keeps the charge: the server may have counted the request.
 pub struct Spent {
     shared: Arc<Shared>,
     cost: Cost,
     at: Nanos,
+    /// Whether it holds a slot.
+    slot: bool,
 }
 
 impl Spent {
@@ -116,18 +127,31 @@ impl Spent {
             .change(|state, now| state.settle(now, self.at, &mut self.cost, actual));
     }
 
-    /// Gives the whole charge back: nothing was sent.
-    pub fn refund(self) {
-        self.shared
-            .change(|state, now| state.refund(now, self.at, &self.cost));
+    /// Gives the whole charge back: nothing was sent. Frees the slot.
+    pub fn refund(mut self) {
+        let slot = std::mem::take(&mut self.slot);
+        self.shared.change(|state, now| {
+            state.slots.release(slot);
+            state.refund(now, self.at, &self.cost);
+        });
     }
 
-    /// Does everything that `verdict` says: observes, then settles or refunds, then pauses.
+    /// Frees the slot before the charge is settled: the request is over, and only its price is not known yet.
+    ///
+    /// Dropping does the same.
+    pub fn release_slot(&mut self) {
+        if std::mem::take(&mut self.slot) {
+            self.shared.release_slot();
+        }
+    }
+
+    /// Does everything that `verdict` says: observes, then settles or refunds, then pauses. Frees the slot.
     pub fn apply(mut self, verdict: &Verdict) {
-        // By far the most answers say nothing, and need no lock.
+        // By far the most answers say nothing, and need no look at the clock.
         if *verdict == Verdict::sent() {
             return;
         }
+        let slot = std::mem::take(&mut self.slot);
         self.shared.change(|state, now| {
             for usage in &verdict.usage {
                 state.observe(now, self.at, usage.window, 0, usage.used);
@@ -141,7 +165,18 @@ impl Spent {
                 let pause = Nanos::try_from(pause.as_nanos()).unwrap_or(Nanos::MAX);
                 state.pause(now, now.saturating_add(pause), crate::Pause::RetryAfter);
             }
+            // Last, so that nobody is granted it whom the pause would take it from again.
+            if slot {
+                state.slots.release(slot);
+                state.turn(now);
+            }
         });
+    }
+}
+
+impl Drop for Spent {
+    fn drop(&mut self) {
+        self.release_slot();
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Waiter {
     pub(crate) cost: Cost,
     pub(crate) class: ClassCell,
     pub(crate) deadline: Option<Nanos>,
+    /// Whether it needs a slot.
+    pub(crate) slot: bool,
     /// Whom to wake; empty from the wake to the next poll.
     pub(crate) waker: Option<Waker>,
 }
@@ -26,6 +28,8 @@ pub(crate) struct Queue {
     deadlines: BTreeSet<(Nanos, u64)>,
     /// How many waiters have a charge on each window.
     touching: Vec<usize>,
+    /// How many waiters need a slot.
+    slotted: usize,
     next: u64,
 }
 
@@ -35,6 +39,7 @@ impl Queue {
             lines: std::array::from_fn(|_| BTreeMap::new()),
             deadlines: BTreeSet::new(),
             touching: vec![0; windows],
+            slotted: 0,
             next: 0,
         }
     }
@@ -56,6 +61,11 @@ impl Queue {
         self.touching.get(window).copied().unwrap_or(0)
     }
 
+    /// How many waiters need a slot.
+    pub(crate) const fn slotted(&self) -> usize {
+        self.slotted
+    }
+
     /// Puts a waiter at the end of its class's line and returns its number.
     pub(crate) fn push(&mut self, waiter: Waiter) -> u64 {
         let seq = self.next;
@@ -74,6 +84,7 @@ impl Queue {
                 *count += 1;
             }
         }
+        self.slotted += usize::from(waiter.slot);
         let class = waiter.class.get();
         self.line_mut(class).insert(seq, waiter);
     }
@@ -89,6 +100,7 @@ impl Queue {
                 *count = count.saturating_sub(1);
             }
         }
+        self.slotted = self.slotted.saturating_sub(usize::from(waiter.slot));
         Some(waiter)
     }
 

@@ -18,6 +18,14 @@ pub enum Rejected {
         /// The window that makes it wait longest.
         window: Cow<'static, str>,
     },
+    /// All slots were taken until the deadline or the longest wait, or are taken now for who does not wait. The windows have room.
+    #[error("{in_flight} calls are under way already; retry in {retry_in:?}")]
+    Busy {
+        /// How many are under way, which is how many may be.
+        in_flight: usize,
+        /// A guess of 100 ms: a slot may get free at any moment, and nobody knows when.
+        retry_in: Duration,
+    },
     /// The queue is full, and nobody in it is less important.
     #[error("{queued} calls are waiting already; retry in {retry_in:?}")]
     Full {
@@ -56,6 +64,7 @@ impl Rejected {
     pub const fn retry_in(&self) -> Option<Duration> {
         match self {
             Self::TooLate { retry_in, .. }
+            | Self::Busy { retry_in, .. }
             | Self::Full { retry_in, .. }
             | Self::Paused { retry_in } => Some(*retry_in),
             Self::TooLarge { .. } | Self::NoSuchWindow { .. } => None,

@@ -21,6 +21,10 @@ pub struct Snapshot {
     pub windows: Vec<WindowSnapshot>,
     /// Who waits, by [`Class::index`](crate::Class::index).
     pub queued: [usize; 4],
+    /// Slots in use: calls that were granted and are not over. 0 where none are counted.
+    pub in_flight: usize,
+    /// How many calls may be under way at once; `None` where any number may.
+    pub max_in_flight: Option<usize>,
     /// Until when nothing is granted.
     pub paused_until: Option<Instant>,
     /// Why nothing is granted.

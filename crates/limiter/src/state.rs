@@ -1,4 +1,4 @@
-//! Everything behind the limiter's lock: windows, queue, pause and counters.
+//! Everything behind the limiter's lock: windows, slots, queue, pause and counters.
 //!
 //! Pure: no async, no clock. Wakers are collected in [`State::wakes`], to be woken by the holder of
 //! the lock after it has let go.
@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use crate::forecast::{Forecast, Placement};
 use crate::log::Nanos;
 use crate::queue::{Queue, Waiter};
+use crate::slots::Slots;
 use crate::snapshot::Counts;
 use crate::windows::{Surprise, Windows};
 use crate::{Class, ClassCell, Cost, Pause, Rejected};
@@ -24,6 +25,7 @@ const LOOK_AGAIN: Nanos = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) windows: Windows,
+    pub(crate) slots: Slots,
     pub(crate) queue: Queue,
     /// Waiters that have their answer and have not yet fetched it.
     answers: BTreeMap<u64, Answer>,
@@ -35,7 +37,7 @@ pub(crate) struct State {
     pub(crate) counts: Counts,
     /// To be woken once the lock is free.
     pub(crate) wakes: SmallVec<[Waker; 4]>,
-    /// When something will be due next.
+    /// When something will be due next; `Nanos::MAX` when that is when a slot gets free, `None` when nobody waits.
     pub(crate) due: Option<Nanos>,
     latest: Nanos,
 }
@@ -63,6 +65,8 @@ pub(crate) struct Ask {
     pub(crate) cost: Cost,
     pub(crate) class: ClassCell,
     pub(crate) deadline: Option<Nanos>,
+    /// Whether it needs a slot.
+    pub(crate) slot: bool,
 }
 
 impl State {
@@ -70,6 +74,7 @@ impl State {
         Self {
             queue: Queue::new(windows.len()),
             windows,
+            slots: Slots::new(None),
             answers: BTreeMap::new(),
             pause: None,
             max_queue,
@@ -90,11 +95,15 @@ impl State {
 
     /// Grants without a look at the clock, where that is possible: nobody waits, nothing is
     /// paused, and there is room without forgetting anything.
-    pub(crate) fn grant_without_clock(&mut self, cost: &Cost) -> bool {
-        if self.pause.is_some() || !self.queue.is_empty() || !self.windows.hold_without_clock(cost)
+    pub(crate) fn grant_without_clock(&mut self, cost: &Cost, slot: bool) -> bool {
+        if self.pause.is_some()
+            || !self.queue.is_empty()
+            || !self.slots.fits(slot)
+            || !self.windows.hold_without_clock(cost)
         {
             return false;
         }
+        self.slots.take(slot);
         self.counts.asked += 1;
         self.counts.granted += 1;
         true
@@ -102,20 +111,20 @@ impl State {
 
     /// Grants at once if nobody ahead is delayed by it; otherwise says when it will be granted.
     ///
-    /// Counts nothing but the grant, so that it may be asked again with a later clock.
+    /// Counts nothing but the grant, so that it may be asked again with a later clock. The turn of the queue that is due is taken
+    /// once it is known what becomes of the newcomer: in its place it is not delayed by who is less important.
     pub(crate) fn grant_now(&mut self, now: Nanos, ask: &Ask) -> Result<(), Placement> {
         self.queue.refile();
         let in_time = ask.deadline.is_none_or(|deadline| deadline >= now);
         let nobody_ahead = self.queue.is_empty() && self.paused(now).is_none();
-        if !(in_time && nobody_ahead && self.windows.hold(now, &ask.cost)) {
+        if !(in_time && nobody_ahead && self.hold(now, &ask.cost, ask.slot)) {
             // Before the turn of the queue: who is less important must not be served first only
             // because it is due in the same instant. Who is ahead finds its room left free.
-            let placement = self.placement(now, &ask.cost, ask.class.get());
-            if placement.at > now || !in_time {
-                self.turn(now);
+            let placement = self.placement(now, &ask.cost, ask.class.get(), ask.slot);
+            if !placement.is_due(now) || !in_time {
                 return Err(placement);
             }
-            if !self.windows.hold(now, &ask.cost) {
+            if !self.hold(now, &ask.cost, ask.slot) {
                 let at = now.saturating_add(LOOK_AGAIN);
                 return Err(Placement { at, ..placement });
             }
@@ -126,11 +135,27 @@ impl State {
         Ok(())
     }
 
+    /// Takes units and slot, or nothing.
+    fn hold(&mut self, now: Nanos, cost: &Cost, slot: bool) -> bool {
+        let fits = self.slots.fits(slot) && self.windows.hold(now, cost);
+        if fits {
+            self.slots.take(slot);
+        }
+        fits
+    }
+
+    /// Gives back what was held.
+    fn release(&mut self, now: Nanos, cost: &Cost, slot: bool) {
+        self.windows.release(now, cost);
+        self.slots.release(slot);
+    }
+
     /// Counts and words the refusal of a newcomer that does not wait.
     pub(crate) fn refuse(&mut self, now: Nanos, deadline: Nanos, placement: Placement) -> Rejected {
-        self.counts.asked += 1;
-        self.counts.rejected += 1;
-        self.too_late(now, deadline, placement)
+        self.refuse_always();
+        let rejected = self.too_late(now, deadline, placement);
+        self.turn(now);
+        rejected
     }
 
     /// Counts the refusal of a newcomer whose cost makes no sense.
@@ -163,9 +188,11 @@ impl State {
         }
         if self.queue.len() >= self.max_queue && !self.displace(now, ask.class.get()) {
             self.refuse_always();
+            let queued = self.queue.len();
+            self.turn(now);
             return Err(Rejected::Full {
-                queued: self.queue.len(),
-                retry_in: wait(now, placement),
+                queued,
+                retry_in: placement.wait(now),
             });
         }
         self.counts.asked += 1;
@@ -173,6 +200,7 @@ impl State {
             cost: ask.cost,
             class: ask.class,
             deadline,
+            slot: ask.slot,
             waker: Some(waker),
         };
         let seq = self.queue.push(waiter);
@@ -189,13 +217,13 @@ impl State {
         let Some(waiter) = self.queue.remove(seq) else {
             return false;
         };
-        let placement = self.placement(now, &waiter.cost, waiter.class.get());
+        let placement = self.placement(now, &waiter.cost, waiter.class.get(), waiter.slot);
         self.answer_no(
             seq,
             waiter,
             Rejected::Full {
                 queued,
-                retry_in: wait(now, placement),
+                retry_in: placement.wait(now),
             },
         );
         true
@@ -223,7 +251,7 @@ impl State {
     pub(crate) fn abandon(&mut self, now: Nanos, seq: u64) -> Option<Waiter> {
         let waiter = match self.answers.remove(&seq) {
             Some(Answer::Granted(waiter)) => {
-                self.give_back(now, &waiter.cost);
+                self.give_back(now, &waiter.cost, waiter.slot);
                 return Some(waiter);
             }
             Some(Answer::Refused(_)) => return None,
@@ -235,8 +263,8 @@ impl State {
     }
 
     /// A permit was dropped before it was committed.
-    pub(crate) fn give_back(&mut self, now: Nanos, cost: &Cost) {
-        self.windows.release(now, cost);
+    pub(crate) fn give_back(&mut self, now: Nanos, cost: &Cost, slot: bool) {
+        self.release(now, cost, slot);
         self.counts.returned += 1;
         self.counts.refunded += 1;
         self.turn(now);
@@ -284,7 +312,7 @@ impl State {
             .collect();
         for seq in granted {
             if let Some(Answer::Granted(waiter)) = self.answers.remove(&seq) {
-                self.windows.release(now, &waiter.cost);
+                self.release(now, &waiter.cost, waiter.slot);
                 self.counts.granted -= 1;
                 self.queue.insert(seq, waiter);
             }
@@ -310,119 +338,27 @@ impl State {
     }
 
     /// The earliest grant of a newcomer.
-    pub(crate) fn placement(&self, now: Nanos, cost: &Cost, class: Class) -> Placement {
-        let mut forecast = Forecast::new(&self.windows, now, self.start(now));
+    pub(crate) fn placement(&self, now: Nanos, cost: &Cost, class: Class, slot: bool) -> Placement {
+        let mut forecast = self.forecast(now);
         for waiter in self.queue.ahead_of(class) {
-            forecast.place(&waiter.cost);
+            // Whose deadline has passed is refused at the next turn, and must not keep others from what they can have.
+            if waiter.deadline.is_none_or(|deadline| deadline >= now) {
+                forecast.place(&waiter.cost, waiter.slot);
+            }
         }
-        forecast.place_last(cost)
+        forecast.place_last(cost, slot)
     }
 
-    /// Reads the classes again, grants what is due, refuses what is overdue, and notes in
-    /// [`due`](Self::due) when to be called next.
-    pub(crate) fn turn(&mut self, now: Nanos) {
-        if self.pause.is_some_and(|(until, _)| until <= now) {
-            self.pause = None;
-        }
-        loop {
-            self.queue.refile();
-            let plan = self.plan(now);
-            for (seq, placement, deadline) in plan.late {
-                if let Some(waiter) = self.queue.remove(seq) {
-                    let rejected = self.too_late(now, deadline, placement);
-                    self.answer_no(seq, waiter, rejected);
-                }
-            }
-            let mut granted = false;
-            let mut missed = false;
-            for seq in plan.grants {
-                if self.grant(now, seq) {
-                    granted = true;
-                } else {
-                    missed = true;
-                }
-            }
-            if missed && granted {
-                continue;
-            }
-            let again = missed.then(|| now.saturating_add(LOOK_AGAIN));
-            // A deadline has passed only after its last instant.
-            let deadline = self
-                .queue
-                .first_deadline()
-                .map(|deadline| deadline.saturating_add(1));
-            self.due = [plan.due, again, deadline].into_iter().flatten().min();
-            return;
-        }
+    /// The future with nobody placed yet.
+    fn forecast(&self, now: Nanos) -> Forecast<'_> {
+        let start = self.paused(now).map_or(now, |(until, _)| until);
+        Forecast::new(&self.windows, now, start, self.slots.free())
     }
 
     /// Wakes everyone who waits, to look after itself.
     pub(crate) fn wake_all(&mut self) {
         let Self { queue, wakes, .. } = self;
         wakes.extend(queue.waiters_mut().filter_map(|waiter| waiter.waker.take()));
-    }
-
-    fn plan(&self, now: Nanos) -> Plan {
-        let mut plan = Plan::default();
-        let overdue = self
-            .queue
-            .first_deadline()
-            .is_some_and(|deadline| deadline < now);
-        let mut forecast = Forecast::new(&self.windows, now, self.start(now));
-        let mut passed: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.windows.len());
-        let mut remaining = self.queue.len();
-        for (seq, waiter) in self.queue.in_order() {
-            remaining -= 1;
-            for charge in &waiter.cost {
-                if let Some(count) = passed.get_mut(charge.window) {
-                    *count += 1;
-                }
-            }
-            if let Some(deadline) = waiter.deadline.filter(|deadline| *deadline < now) {
-                plan.late.push((seq, forecast.peek(&waiter.cost), deadline));
-                continue;
-            }
-            let placement = forecast.place(&waiter.cost);
-            if placement.at <= now {
-                plan.grants.push(seq);
-                continue;
-            }
-            plan.due = Some(plan.due.map_or(placement.at, |due| due.min(placement.at)));
-            // Everyone else waits at least as long, if all stand behind this one for its window.
-            let last = match placement.window {
-                Some(window)
-                    if self
-                        .windows
-                        .window(window)
-                        .is_some_and(|window| !window.keyed) =>
-                {
-                    self.queue
-                        .touching(window)
-                        .checked_sub(passed.get(window).copied().unwrap_or(0))
-                        == Some(remaining)
-                }
-                Some(_) => false,
-                None => true,
-            };
-            if last && !overdue {
-                break;
-            }
-        }
-        plan
-    }
-
-    fn grant(&mut self, now: Nanos, seq: u64) -> bool {
-        let Some(mut waiter) = self.queue.remove(seq) else {
-            return false;
-        };
-        if !self.windows.hold(now, &waiter.cost) {
-            self.queue.insert(seq, waiter);
-            return false;
-        }
-        self.counts.granted += 1;
-        self.wakes.extend(waiter.waker.take());
-        self.answers.insert(seq, Answer::Granted(waiter));
-        true
     }
 
     fn answer_no(&mut self, seq: u64, mut waiter: Waiter, rejected: Rejected) {
@@ -432,9 +368,16 @@ impl State {
     }
 
     fn too_late(&self, now: Nanos, deadline: Nanos, placement: Placement) -> Rejected {
-        let retry_in = wait(now, placement);
+        let retry_in = placement.wait(now);
         if self.paused(now).is_some_and(|(until, _)| until > deadline) {
             return Rejected::Paused { retry_in };
+        }
+        if placement.busy {
+            let in_flight = self.slots.taken();
+            return Rejected::Busy {
+                in_flight,
+                retry_in,
+            };
         }
         let window = placement
             .window
@@ -445,23 +388,9 @@ impl State {
             window: window.map(|window| window.name.clone()).unwrap_or_default(),
         }
     }
-
-    fn start(&self, now: Nanos) -> Nanos {
-        self.paused(now).map_or(now, |(until, _)| until)
-    }
 }
 
-/// What is to be done now.
-#[derive(Debug, Default)]
-struct Plan {
-    grants: SmallVec<[u64; 16]>,
-    late: Vec<(u64, Placement, Nanos)>,
-    due: Option<Nanos>,
-}
-
-fn wait(now: Nanos, placement: Placement) -> Duration {
-    Duration::from_nanos(placement.at.saturating_sub(now))
-}
+mod turn;
 
 #[cfg(test)]
 mod laws;

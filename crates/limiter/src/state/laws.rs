@@ -1,8 +1,6 @@
 //! What must hold at every instant of a history, and of the history as a whole.
 
-use std::time::Duration;
-
-use super::model::{World, is_ahead, units};
+use super::model::World;
 use crate::log::Nanos;
 
 impl World {
@@ -18,6 +16,8 @@ impl World {
         assert_eq!(counts.granted, counts.committed + counts.returned + held);
         assert_eq!(self.waiting.len(), self.state.queue.len());
         assert!(self.waiting.len() <= self.state.max_queue);
+        assert_eq!(self.state.slots.taken(), self.under_way());
+        assert!(self.max.is_none_or(|max| self.under_way() <= max));
         self.state.turn(now);
         self.harvest(now);
         assert_eq!(
@@ -59,28 +59,16 @@ impl World {
     }
 
     /// Nobody waits for nothing: each waiter finds a window without room for it, once those ahead
-    /// of it are served. Asked after a turn of the queue, where use is known exactly.
+    /// of it are served, or no slot. Asked after a turn of the queue, where use is known exactly.
     fn judge_idleness(&self, now: Nanos) {
-        let exact = self
-            .windows
-            .iter()
-            .all(|window| window.cell() == Duration::ZERO);
-        if !exact || self.surprised || self.state.paused(now).is_some() {
+        if !self.is_exact() || self.state.paused(now).is_some() {
             return;
         }
         for waiter in &self.waiting {
-            let blocked = waiter.cost.iter().any(|charge| {
-                let (window, key) = (charge.window, charge.key);
-                let first = self
-                    .waiting
-                    .iter()
-                    .filter(|other| is_ahead(other, waiter))
-                    .flat_map(|other| &other.cost);
-                let taken =
-                    self.charged(window, key, now, self.horizon(window)) + self.held(window, key);
-                taken + units(first, window, key) + u64::from(charge.units) > self.limit(window)
-            });
-            assert!(blocked, "{waiter:?} waits for nothing at {now}");
+            assert!(
+                self.is_blocked(waiter, now) || waiter.slot && self.is_full(),
+                "{waiter:?} waits for nothing at {now}"
+            );
         }
     }
 

@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use super::{Ask, Poll, State};
 use crate::log::Nanos;
+use crate::slots::Slots;
 use crate::windows::Windows;
 use crate::{Charge, Class, ClassCell, Cost, Pause, Rejected, Window};
 
@@ -24,12 +25,22 @@ pub(super) struct Waiting {
     pub(super) cost: Cost,
     pub(super) class: ClassCell,
     pub(super) deadline: Option<Nanos>,
+    pub(super) slot: bool,
+}
+
+/// A grant that is not yet dispatched.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) cost: Cost,
+    pub(super) slot: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Spent {
     at: Nanos,
     cost: Cost,
+    /// Whether it is under way and takes a slot.
+    pub(super) slot: bool,
 }
 
 /// What can happen.
@@ -40,11 +51,14 @@ pub(super) enum Op {
         cost: Vec<(usize, u64, u32)>,
         class: usize,
         deadline: Option<u64>,
+        slot: bool,
     },
     Turn,
     Commit(usize),
     Drop(usize),
     Refund(usize),
+    /// A request is over.
+    Release(usize),
     Settle(usize, Vec<(usize, u64, u32)>),
     Observe(usize, usize, u32),
     Abandon(usize),
@@ -57,10 +71,12 @@ pub(super) enum Op {
 pub(super) struct World {
     pub(super) state: State,
     pub(super) windows: Vec<Window>,
+    /// How many may be under way at once.
+    pub(super) max: Option<usize>,
     /// What the clock says; may step back.
     pub(super) clock: Nanos,
     pub(super) waiting: Vec<Waiting>,
-    pub(super) permits: Vec<Cost>,
+    pub(super) permits: Vec<Held>,
     pub(super) spent: Vec<Spent>,
     pub(super) entries: Vec<Entry>,
     /// Whether anything was charged that was never granted.
@@ -70,10 +86,13 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(windows: Vec<Window>, max_queue: usize) -> Self {
+    pub(super) fn new(windows: Vec<Window>, max_queue: usize, max: Option<usize>) -> Self {
+        let mut state = State::new(Windows::new(windows.clone(), 1_000), max_queue, None);
+        state.slots = Slots::new(max);
         Self {
-            state: State::new(Windows::new(windows.clone(), 1_000), max_queue, None),
+            state,
             windows,
+            max,
             clock: 1_000,
             waiting: Vec::new(),
             permits: Vec::new(),
@@ -110,7 +129,42 @@ impl World {
     }
 
     pub(super) fn held(&self, window: usize, key: u64) -> u64 {
-        units(self.permits.iter().flatten(), window, key)
+        let costs = self.permits.iter().flat_map(|held| &held.cost);
+        units(costs, window, key)
+    }
+
+    /// How many are under way, by the model's own count.
+    pub(super) fn under_way(&self) -> usize {
+        let held = self.permits.iter().map(|held| held.slot);
+        held.chain(self.spent.iter().map(|spent| spent.slot))
+            .filter(|slot| *slot)
+            .count()
+    }
+
+    /// Whether nobody else may begin.
+    pub(super) fn is_full(&self) -> bool {
+        self.max.is_some_and(|max| self.under_way() >= max)
+    }
+
+    /// Whether a window has no room for `waiter`, once those ahead of it are served.
+    pub(super) fn is_blocked(&self, waiter: &Waiting, now: Nanos) -> bool {
+        waiter.cost.iter().any(|charge| {
+            let (window, key) = (charge.window, charge.key);
+            let first = self
+                .waiting
+                .iter()
+                .filter(|other| is_ahead(other, waiter))
+                .flat_map(|other| &other.cost);
+            let taken =
+                self.charged(window, key, now, self.horizon(window)) + self.held(window, key);
+            taken + units(first, window, key) + u64::from(charge.units) > self.limit(window)
+        })
+    }
+
+    /// Whether the model knows to the unit what is in use.
+    pub(super) fn is_exact(&self) -> bool {
+        let mut windows = self.windows.iter();
+        windows.all(|window| window.cell().is_zero()) && !self.surprised && !self.foreign
     }
 
     pub(super) fn cost(&self, raw: &[(usize, u64, u32)]) -> Cost {
@@ -140,15 +194,21 @@ impl World {
                 cost,
                 class,
                 deadline,
-            } => self.ask(now, cost, *class, *deadline),
+                slot,
+            } => self.ask(now, cost, *class, *deadline, *slot),
             Op::Commit(which) => self.commit(now, *which),
             Op::Drop(which) => {
                 if let Some(index) = pick(*which, self.permits.len()) {
-                    let cost = self.permits.swap_remove(index);
-                    self.state.give_back(now, &cost);
+                    let Held { cost, slot } = self.permits.swap_remove(index);
+                    self.state.give_back(now, &cost, slot);
                 }
             }
             Op::Refund(which) => self.refund(now, *which),
+            Op::Release(which) => {
+                if let Some(index) = pick(*which, self.spent.len()) {
+                    self.end(now, index);
+                }
+            }
             Op::Settle(which, cost) => self.settle(now, *which, cost),
             Op::Observe(which, window, used) => self.observe(now, *which, *window, *used),
             Op::Abandon(which) => {
@@ -170,7 +230,16 @@ impl World {
         self.judge(now);
     }
 
-    fn ask(&mut self, now: Nanos, raw: &[(usize, u64, u32)], class: usize, deadline: Option<u64>) {
+    fn ask(
+        &mut self,
+        now: Nanos,
+        raw: &[(usize, u64, u32)],
+        class: usize,
+        deadline: Option<u64>,
+        slot: bool,
+    ) {
+        // As the limiter's handle has it: where nothing bounds them, there are none.
+        let slot = slot && self.max.is_some();
         let cost = self.cost(raw);
         let checked = self.state.windows.check(&cost);
         let too_large = cost
@@ -187,26 +256,30 @@ impl World {
             cost: cost.clone(),
             class: class.clone(),
             deadline,
+            slot,
         };
         let waiter = Waiting {
             seq: u64::MAX,
             cost: cost.clone(),
             class,
             deadline,
+            slot,
         };
         // A turn of the queue comes first, as when somebody else asks.
-        if deadline.is_none() && self.state.grant_without_clock(&cost) {
+        if deadline.is_none() && self.state.grant_without_clock(&cost, slot) {
             self.granted(now, &[waiter]);
             return;
         }
         match self.state.grant_now(now, &ask) {
             Ok(()) => {
-                self.harvest(now);
-                self.granted(now, &[waiter]);
+                let mut granted = self.fetch(now);
+                granted.push(waiter);
+                self.granted(now, &granted);
             }
             Err(placement) => {
                 self.harvest(now);
-                assert!(placement.at > now || deadline.is_some_and(|deadline| deadline < now));
+                let overdue = deadline.is_some_and(|deadline| deadline < now);
+                assert!(!placement.is_due(now) || overdue);
                 let full = self.waiting.len() >= self.state.max_queue;
                 match self
                     .state
@@ -218,14 +291,21 @@ impl World {
                         let at = now + u64::try_from(retry_in.as_nanos()).unwrap();
                         assert!(deadline.is_some_and(|deadline| at > deadline || deadline < now));
                     }
+                    Err(Rejected::Busy { .. }) => assert!(overdue, "it may wait for a slot"),
                     Err(other) => panic!("{other}"),
                 }
             }
         }
     }
 
-    /// Fetches all answers.
+    /// Fetches all answers and takes the grants over.
     pub(super) fn harvest(&mut self, now: Nanos) {
+        let granted = self.fetch(now);
+        self.granted(now, &granted);
+    }
+
+    /// Fetches all answers and returns the grants.
+    fn fetch(&mut self, now: Nanos) -> Vec<Waiting> {
         let mut granted = Vec::new();
         let mut waiting = Vec::new();
         for waiter in std::mem::take(&mut self.waiting) {
@@ -238,7 +318,7 @@ impl World {
                     );
                     granted.push(waiter);
                 }
-                Poll::Refused(Rejected::TooLate { .. }) => {
+                Poll::Refused(Rejected::TooLate { .. } | Rejected::Busy { .. }) => {
                     assert!(
                         waiter.deadline.is_some_and(|deadline| deadline < now),
                         "refused too early"
@@ -253,7 +333,7 @@ impl World {
             }
         }
         self.waiting = waiting;
-        self.granted(now, &granted);
+        granted
     }
 
     /// Takes grants over, and asks of each whether it may have been given.
@@ -262,9 +342,26 @@ impl World {
             granted.is_empty() || self.state.paused(now).is_none(),
             "granted in a pause"
         );
-        self.permits
-            .extend(granted.iter().map(|waiter| waiter.cost.clone()));
+        self.permits.extend(granted.iter().map(|waiter| Held {
+            cost: waiter.cost.clone(),
+            slot: waiter.slot,
+        }));
+        assert!(
+            self.max.is_none_or(|max| self.under_way() <= max),
+            "more under way than there are slots"
+        );
         for waiter in granted {
+            // The slot goes to the first in the queue who can use it.
+            let first = self
+                .waiting
+                .iter()
+                .filter(|other| waiter.slot && other.slot && is_ahead(other, waiter));
+            for other in first {
+                assert!(
+                    !self.is_exact() || self.is_blocked(other, now),
+                    "{waiter:?} took the slot of {other:?} at {now}"
+                );
+            }
             for charge in &waiter.cost {
                 let (window, key) = (charge.window, charge.key);
                 let used =
@@ -290,7 +387,7 @@ impl World {
 
     fn commit(&mut self, now: Nanos, which: usize) {
         if let Some(index) = pick(which, self.permits.len()) {
-            let cost = self.permits.swap_remove(index);
+            let Held { cost, slot } = self.permits.swap_remove(index);
             self.state.commit(now, &cost);
             let spent = self.spent.len();
             self.entries.extend(cost.iter().map(|charge| Entry {
@@ -300,7 +397,26 @@ impl World {
                 units: u64::from(charge.units),
                 spent,
             }));
-            self.spent.push(Spent { at: now, cost });
+            self.spent.push(Spent {
+                at: now,
+                cost,
+                slot,
+            });
+        }
+    }
+
+    /// A request is over: its slot goes to the next.
+    fn end(&mut self, now: Nanos, index: usize) {
+        if std::mem::take(&mut self.spent[index].slot) {
+            self.state.slots.release(true);
+            self.state.turn(now);
+        }
+    }
+
+    pub(super) fn end_all(&mut self, now: Nanos) {
+        for index in 0..self.spent.len() {
+            self.end(now, index);
+            self.harvest(now);
         }
     }
 
@@ -312,7 +428,9 @@ impl World {
 
     fn refund(&mut self, now: Nanos, which: usize) {
         if let Some(index) = pick(which, self.spent.len()) {
-            let Spent { at, cost } = self.spent[index].clone();
+            let Spent { at, cost, slot } = self.spent[index].clone();
+            self.state.slots.release(slot);
+            self.spent[index].slot = false;
             self.state.refund(now, at, &cost);
             self.spent[index].cost = Cost::new();
             self.entries.retain(|entry| entry.spent != index);
@@ -324,7 +442,7 @@ impl World {
             return;
         };
         let actual = self.cost(actual);
-        let Spent { at, mut cost } = self.spent[index].clone();
+        let Spent { at, mut cost, .. } = self.spent[index].clone();
         // An expired charge is not corrected: on neither side.
         let live = (0..self.windows.len()).all(|window| at + self.horizon(window) > now);
         if !live {
@@ -384,10 +502,16 @@ impl World {
         for _ in 0..10_000 {
             let now = self.now();
             self.commit_all(now);
+            self.end_all(now);
+            if !self.permits.is_empty() {
+                continue;
+            }
             if self.waiting.is_empty() {
+                assert_eq!(self.state.slots.taken(), 0, "all slots are given back");
                 return;
             }
             let due = self.state.due.expect("somebody waits, so something is due");
+            assert!(due < Nanos::MAX, "waits for a slot, and all are free");
             self.clock = self.clock.max(due);
             let now = self.now();
             self.state.turn(now);

@@ -32,12 +32,13 @@ fn op() -> impl Strategy<Value = Op> {
     let index = any::<usize>;
     prop_oneof![
         6 => prop_oneof![8 => 0..300_i64, 2 => 0..5_000_i64, 1 => -500..0_i64].prop_map(Op::Step),
-        8 => (charges(), 0..4_usize, prop::option::of(0..3_000_u64))
-            .prop_map(|(cost, class, deadline)| Op::Ask { cost, class, deadline }),
+        8 => (charges(), 0..4_usize, prop::option::of(0..3_000_u64), prop::bool::weighted(0.9))
+            .prop_map(|(cost, class, deadline, slot)| Op::Ask { cost, class, deadline, slot }),
         2 => Just(Op::Turn),
         6 => index().prop_map(Op::Commit),
         1 => index().prop_map(Op::Drop),
         1 => index().prop_map(Op::Refund),
+        5 => index().prop_map(Op::Release),
         1 => (index(), charges()).prop_map(|(which, cost)| Op::Settle(which, cost)),
         1 => (index(), 0..3_usize, any::<u32>()).prop_map(|(which, window, used)| Op::Observe(which, window, used)),
         1 => index().prop_map(Op::Abandon),
@@ -58,10 +59,13 @@ fn exact_window() -> impl Strategy<Value = Window> {
 /// What leaves the future certain: nobody gives up, and nothing is paused.
 fn certain_op() -> impl Strategy<Value = Op> {
     op().prop_map(|op| match op {
-        Op::Ask { cost, class, .. } => Op::Ask {
+        Op::Ask {
+            cost, class, slot, ..
+        } => Op::Ask {
             cost,
             class,
             deadline: None,
+            slot,
         },
         Op::Settle(..) | Op::Observe(..) | Op::Pause(_) => Op::Turn,
         op => op,
@@ -81,9 +85,10 @@ proptest! {
     fn any_history_keeps_every_law(
         windows in prop::collection::vec(window(), 1..4),
         max_queue in 0..20_usize,
+        max in prop::option::weighted(0.8, 1..5_usize),
         ops in prop::collection::vec(op(), 1..120),
     ) {
-        let mut world = World::new(windows, max_queue);
+        let mut world = World::new(windows, max_queue, max);
         for op in &ops {
             world.apply(op);
         }
@@ -97,14 +102,40 @@ proptest! {
     #[test]
     fn no_window_of_any_honest_history_holds_more_than_its_limit(
         windows in prop::collection::vec(window(), 1..4),
+        max in prop::option::of(1..5_usize),
         ops in prop::collection::vec(op().prop_filter("honest", honest), 1..160),
     ) {
-        let mut world = World::new(windows, 1_000);
+        let mut world = World::new(windows, 1_000, max);
         for op in &ops {
             world.apply(op);
         }
         world.drain();
         world.judge_history();
+    }
+
+    /// Where the windows leave room, the slots alone decide: the most urgent first, then the first to come, and never more than
+    /// there are.
+    #[test]
+    fn a_slot_goes_to_the_most_urgent_then_to_the_first(
+        max in 1..5_usize,
+        ops in prop::collection::vec(op().prop_filter("honest", honest), 1..160),
+    ) {
+        let wide = Window::sliding("wide", 1, Duration::from_nanos(1)).guard(Duration::ZERO).keyed();
+        let mut world = World::new(vec![wide], 1_000, Some(max));
+        for op in &ops {
+            // Costs nothing but a slot.
+            match op {
+                Op::Ask { class, deadline, .. } => {
+                    world.apply(&Op::Ask { cost: Vec::new(), class: *class, deadline: *deadline, slot: true });
+                }
+                op => world.apply(op),
+            }
+            world.apply(&Op::Turn);
+            let now = world.now();
+            let paused = world.state.paused(now).is_some();
+            prop_assert!(paused || world.waiting.is_empty() || world.is_full(), "a slot stands empty");
+        }
+        world.drain();
     }
 
     /// The forecast is the truth: a nanosecond earlier is too early, then is in time. For whoever
@@ -117,7 +148,7 @@ proptest! {
         class in 0..4_usize,
         stays in any::<bool>(),
     ) {
-        let mut world = World::new(windows, 1_000);
+        let mut world = World::new(windows, 1_000, None);
         for op in &ops {
             world.apply(op);
         }
@@ -126,7 +157,7 @@ proptest! {
             return Ok(());
         };
         let class = if stays { Class::ALL[class] } else { Class::Low };
-        let ask = Ask { cost: cost.clone(), class: class.into(), deadline: None };
+        let ask = Ask { cost: cost.clone(), class: class.into(), deadline: None, slot: false };
         let mut now = world.now();
         world.commit_all(now);
         let Err(placement) = world.state.grant_now(now, &ask) else {
@@ -136,6 +167,7 @@ proptest! {
         let seq = stays.then(|| {
             world.state.enqueue(now, ask.clone(), placement, Waker::noop().clone()).expect("no deadline, no bound")
         });
+        world.state.turn(now);
         world.harvest(now);
         world.commit_all(now);
         world.state.turn(now);

@@ -15,3 +15,4 @@ mod pauses;
 mod queue;
 mod rate;
 mod runtimes;
+mod slots;
