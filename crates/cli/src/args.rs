@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use robust_data_manager::market::{Exchange, Interval, InvalidName, Symbol};
 
 use crate::refusal::Refusal;
+use crate::since::Since;
 
 /// Market data of crypto exchanges that a trading engine can trust.
 #[derive(Debug, Parser)]
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Asks one exchange for one thing.
     Fetch(FetchArgs),
+    /// Says whether the exchanges can be reached: names, certificates, clocks, limits.
+    Doctor(DoctorArgs),
     /// Runs simulated exchanges on loopback until Ctrl-C.
     Sim(SimArgs),
     /// Works with config files.
@@ -61,6 +64,22 @@ pub(crate) struct DemoArgs {
     /// Prints nothing but a JSON summary at the end.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Also asks each endpoint once and says which fields cannot be read.
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// Prints the checks as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The exchanges of a config file, with their settings. Default: all that are known.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Examines an exchange at another address, such as kraken=http://127.0.0.1:8080; may be given several times.
+    #[arg(long, value_name = "EXCHANGE=URL", value_parser = place)]
+    pub(crate) base_url: Vec<(Exchange, String)>,
 }
 
 #[derive(Debug, Args)]
@@ -124,9 +143,12 @@ pub(crate) struct FetchArgs {
     /// Length of a bar, for candles [default: 1m].
     #[arg(long, value_name = "INTERVAL", value_parser = interval, allow_hyphen_values = true)]
     pub(crate) interval: Option<Interval>,
-    /// Rows at most, for candles and trades; levels a side, for a book.
+    /// Rows at most, for candles and trades; levels a side, for a book. More rows than one answer holds come page by page.
     #[arg(long, value_name = "N", value_parser = limit, allow_hyphen_values = true)]
     pub(crate) limit: Option<u32>,
+    /// Start of the candles or trades: 2026-11-01T00:00:00Z, 2026-11-01, milliseconds since 1970, or a span such as "3h ago".
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) since: Option<Since>,
     /// Longest wait for the answer.
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(crate) timeout: Option<Duration>,
@@ -150,6 +172,13 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn exchange(text: &str) -> Result<Exchange, String> {
     text.parse()
         .map_err(|error: InvalidName| error.remedy.into_owned())
+}
+
+fn place(text: &str) -> Result<(Exchange, String), String> {
+    let (name, url) = text
+        .split_once('=')
+        .ok_or_else(|| "write EXCHANGE=URL, such as kraken=http://127.0.0.1:8080".to_owned())?;
+    Ok((exchange(name)?, url.to_owned()))
 }
 
 fn symbol(text: &str) -> Result<Symbol, String> {

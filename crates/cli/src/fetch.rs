@@ -1,16 +1,21 @@
 //! `rdm fetch`: one question to one exchange.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use robust_data_manager::market::{Exchange, Interval, Payload, Request, Sample, quote};
-use robust_data_manager::{Config, DataError, DataManager, Environment, ExchangeSettings, Query};
+use indicatif::{ProgressBar, ProgressStyle};
+use robust_data_manager::market::{
+    Clock, Exchange, Interval, Payload, Request, Sample, SystemClock, Timestamp, quote,
+};
+use robust_data_manager::{
+    Config, DataError, DataManager, Environment, ExchangeSettings, Progress, Query,
+};
 use tokio::time::Instant;
 
 use crate::args::{FetchArgs, What};
 use crate::exit::{Failure, note, print};
-use crate::{file, json, show};
+use crate::{coverage, file, json, show};
 
 /// How long the end of the program waits for what is under way.
 const GRACE: Duration = Duration::from_millis(100);
@@ -20,16 +25,25 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: FetchArgs) -> Result<(), Failure> {
-    let request = request(&args)?;
+    let request = request(&args, SystemClock.now())?;
     let manager = manager(&args)?;
     let mut query = Query::new(args.exchange.clone(), request);
     if let Some(timeout) = args.timeout {
         query = query.timeout(timeout);
     }
+    let seen = std::io::stderr().is_terminal();
+    let bar = OnceLock::new();
     let outcome = tokio::select! {
-        outcome = manager.get(query) => outcome,
-        () = reassure(&args.exchange), if std::io::stderr().is_terminal() => return Ok(()),
+        outcome = manager.get_with_progress(query, |so_far| {
+            if seen {
+                advance(bar.get_or_init(progress_bar), so_far);
+            }
+        }) => outcome,
+        () = reassure(&args.exchange, &bar), if seen => return Ok(()),
     };
+    if let Some(bar) = bar.get() {
+        bar.finish_and_clear();
+    }
     manager.shutdown(GRACE).await;
     let sample: Sample<Arc<Payload>> = outcome.map_err(failure)?;
     if let (Some(asked), Some(got)) = (&args.symbol, &sample.meta.symbol)
@@ -49,15 +63,43 @@ pub(crate) async fn run(args: FetchArgs) -> Result<(), Failure> {
     } else {
         print(&show::sample(&sample));
     }
+    // What came is good, so the program ends well; but nobody shall take it for the whole.
+    if let Some(complaint) = sample
+        .meta
+        .coverage
+        .as_deref()
+        .and_then(coverage::complaint)
+    {
+        note(&format!("rdm: {complaint}"));
+    }
     Ok(())
 }
 
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let template = "{bar:32} {pos} of {len} rows, {msg}, {elapsed} so far";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn advance(bar: &ProgressBar, so_far: Progress) {
+    bar.set_length(so_far.asked);
+    bar.set_message(format!("{} requests", so_far.pages));
+    bar.set_position(so_far.rows);
+}
+
 /// Tells whoever waits at a terminal that the program does. Never ends.
-async fn reassure(exchange: &Exchange) {
+async fn reassure(exchange: &Exchange, bar: &OnceLock<ProgressBar>) {
     let begun = Instant::now();
     let mut word = tokio::time::interval_at(begun + PATIENCE, AGAIN);
     loop {
         word.tick().await;
+        if bar.get().is_some() {
+            // The bar says it better.
+            continue;
+        }
         let seconds = begun.elapsed().as_secs();
         note(&format!(
             "rdm: still waiting for {exchange} ({seconds} s); Ctrl-C gives up"
@@ -77,7 +119,7 @@ fn failure(error: DataError) -> Failure {
     }
 }
 
-fn request(args: &FetchArgs) -> Result<Request, Failure> {
+fn request(args: &FetchArgs, now: Timestamp) -> Result<Request, Failure> {
     let symbol = || {
         args.symbol.clone().ok_or_else(|| {
             Failure::Usage(
@@ -100,6 +142,19 @@ fn request(args: &FetchArgs) -> Result<Request, Failure> {
     if matches!(args.what, What::Ticker | What::Instruments) {
         refuse("--limit", args.limit.map(|limit| limit.to_string()))?;
     }
+    if !matches!(args.what, What::Candles | What::Trades) && args.since.is_some() {
+        return Err(Failure::Usage(format!(
+            "--since has no meaning for {what}; leave it away"
+        )));
+    }
+    let since = match args.since.map(|since| since.before(now)) {
+        Some(None) => {
+            return Err(Failure::Usage(
+                "--since lies in the future; use a time that is past".to_owned(),
+            ));
+        }
+        since => since.flatten(),
+    };
     Ok(match args.what {
         What::Ticker => Request::Ticker { symbol: symbol()? },
         What::Book => Request::OrderBook {
@@ -109,12 +164,12 @@ fn request(args: &FetchArgs) -> Result<Request, Failure> {
         What::Candles => Request::Candles {
             symbol: symbol()?,
             interval: args.interval.unwrap_or(Interval::M1),
-            since: None,
+            since,
             limit: args.limit,
         },
         What::Trades => Request::Trades {
             symbol: symbol()?,
-            since: None,
+            since,
             limit: args.limit,
         },
         What::Instruments => {
@@ -157,7 +212,7 @@ fn impatient() -> ExchangeSettings {
 }
 
 /// Refuses an address that no request can go to, before anything starts.
-fn check_base_url(url: &str) -> Result<(), Failure> {
+pub(crate) fn check_base_url(url: &str) -> Result<(), Failure> {
     let refuse = |shown: &str, why: &str| {
         let why = format!("--base-url: {shown} {why}; write https://HOST or http://127.0.0.1:PORT");
         Err(Failure::Usage(why))

@@ -1,11 +1,14 @@
 //! The `rdm` program: market data in a terminal.
 //!
-//! `demo` shows the main job with simulated exchanges and faults, `fetch` asks one exchange for one thing, `sim` runs simulated
+//! `demo` shows the main job with simulated exchanges and faults, `fetch` asks one exchange for one thing, `doctor` says whether
+//! the exchanges can be reached, `sim` runs simulated
 //! exchanges on loopback, `config check` reads a config file. Exit codes: 0 ok, 1 no (good) data, 2 usage.
 
 mod args;
 mod config_check;
+mod coverage;
 mod demo;
+mod doctor;
 mod exit;
 mod faults;
 mod fetch;
@@ -15,6 +18,7 @@ mod refusal;
 mod show;
 mod signals;
 mod sim;
+mod since;
 
 use std::process::ExitCode;
 
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
         match command {
             Command::Demo(args) => demo::run(args).await,
             Command::Fetch(args) => fetch::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Sim(args) => sim::run(args).await,
             Command::Config {
                 command: ConfigCommand::Check { file },

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::coverage;
 use comfy_table::{CellAlignment, Table, TableComponent};
 use robust_data_manager::market::{Payload, Report, Sample};
 
@@ -44,6 +45,15 @@ pub(crate) fn sample(sample: &Sample<Arc<Payload>>) -> String {
         meta.received,
         age(meta.receive_age)
     );
+    for (at, line) in meta
+        .coverage
+        .iter()
+        .flat_map(|coverage| coverage::lines(coverage))
+        .enumerate()
+    {
+        let head = if at == 0 { "coverage" } else { "" };
+        let _ = write!(text, "\n{head:<8} {line}");
+    }
     let _ = write!(
         text,
         "\nquality  {}",

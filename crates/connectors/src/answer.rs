@@ -49,6 +49,30 @@ pub(crate) fn malformed(reply: &Reply<'_>, why: &str) -> Verdict {
     Verdict::new(Class::Malformed, reply.status.as_u16(), None, &message)
 }
 
+impl Reply<'_> {
+    /// The verdict on an answer whose body says nothing: by its status, with what was found instead.
+    ///
+    /// 429 and 403 are [`Class::RateLimited`], 418 is [`Class::Banned`], 401 [`Class::Auth`], other 4xx [`Class::Permanent`], 5xx and 408
+    /// [`Class::Transient`], everything else [`Class::Malformed`].
+    #[must_use]
+    pub fn by_status(&self) -> Verdict {
+        by_status(self)
+    }
+
+    /// The verdict on an answer that has another shape than it should: [`Class::Malformed`], with what was found.
+    #[must_use]
+    pub fn malformed(&self, why: &str) -> Verdict {
+        malformed(self, why)
+    }
+
+    /// The server's word on how long to wait: `Retry-After` in seconds, or as a date, which is read against the server's own clock where
+    /// it tells it. At most a week.
+    #[must_use]
+    pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
+        retry_after(self.headers, now)
+    }
+}
+
 /// Cloudflare's own words for "too many requests", which it also sends with other statuses.
 fn is_cloudflare_limit(body: &[u8]) -> bool {
     body.starts_with(b"error code: 1015")

@@ -1,7 +1,7 @@
 //! One fetch a key, whoever waits.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::error::Stage;
+use crate::judge::Judged;
 use crate::load::{Load, Urgency};
 use crate::stored::Stored;
 use crate::{DataError, Query};
@@ -76,7 +77,8 @@ impl CacheLayer {
 #[derive(Debug, Clone)]
 pub(crate) struct Cached<S> {
     inner: S,
-    cache: ValueCache,
+    // Behind one pointer, so that a fetch can know the cache without keeping it alive.
+    cache: Arc<ValueCache>,
 }
 
 impl<S> Layer<S> for CacheLayer {
@@ -85,14 +87,14 @@ impl<S> Layer<S> for CacheLayer {
     fn layer(&self, inner: S) -> Cached<S> {
         Cached {
             inner,
-            cache: self.cache.clone(),
+            cache: Arc::new(self.cache.clone()),
         }
     }
 }
 
 impl<S> Service<Query> for Cached<S>
 where
-    S: Service<Load, Response = Arc<Stored>, Error = DataError> + Clone + Send + Sync + 'static,
+    S: Service<Load, Response = Judged, Error = DataError> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
     type Response = Lookup<Arc<Stored>, DataError>;
@@ -104,7 +106,7 @@ where
     }
 
     fn call(&mut self, query: Query) -> Self::Future {
-        let (inner, cache) = (self.inner.clone(), self.cache.clone());
+        let (inner, cache) = (self.inner.clone(), Arc::clone(&self.cache));
         Box::pin(async move {
             let began = Instant::now();
             let ends = query.deadline.unwrap_or(began);
@@ -122,15 +124,17 @@ where
                     let mine = Arc::new(AtomicBool::new(false));
                     let load = {
                         let (inner, mine, key) = (inner.clone(), Arc::clone(&mine), key.clone());
+                        let cache = Arc::downgrade(&cache);
                         move |urgency| {
                             mine.store(true, Ordering::Relaxed);
-                            inner.oneshot(Load {
+                            let load = Load {
                                 exchange: key.0,
                                 request: key.1,
                                 urgency,
                                 admit_by: ends,
                                 id: query.id,
-                            })
+                            };
+                            fetch(inner, load, cache)
                         }
                     };
                     let found = cache.get(&key, read.clone(), load).await;
@@ -164,4 +168,19 @@ where
             })
         })
     }
+}
+
+/// Fetches and judges. What an answer about many pairs says of each is kept under that pair's own key.
+async fn fetch<S>(inner: S, load: Load, cache: Weak<ValueCache>) -> Result<Arc<Stored>, DataError>
+where
+    S: Service<Load, Response = Judged, Error = DataError>,
+{
+    let exchange = load.exchange.clone();
+    let Judged { stored, parts } = inner.oneshot(load).await?;
+    if let Some(cache) = cache.upgrade() {
+        for (request, part) in parts {
+            cache.insert((exchange.clone(), request), part);
+        }
+    }
+    Ok(stored)
 }

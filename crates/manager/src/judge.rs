@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use robust_market::{Payload, Report, Request, Severity};
+use robust_market::{Decoded, Kind, Payload, Report, Request, Severity};
 use robust_source::Answer;
 use tower::{Layer, Service};
 
 use crate::load::Load;
+use crate::many;
 use crate::shared::Shared;
 use crate::stored::{Came, Stored};
 use crate::{DataError, Event};
@@ -25,6 +26,13 @@ impl JudgeLayer {
             shared: Arc::clone(shared),
         }
     }
+}
+
+/// A fetched value with its verdict, and the answers about single pairs that it holds.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) stored: Arc<Stored>,
+    pub(crate) parts: Vec<(Arc<Request>, Arc<Stored>)>,
 }
 
 #[derive(Debug, Clone)]
@@ -49,9 +57,9 @@ where
     S: Service<Load, Response = Answer, Error = DataError>,
     S::Future: Send + 'static,
 {
-    type Response = Arc<Stored>;
+    type Response = Judged;
     type Error = DataError;
-    type Future = BoxFuture<'static, Result<Arc<Stored>, DataError>>;
+    type Future = BoxFuture<'static, Result<Judged, DataError>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), DataError>> {
         self.inner.poll_ready(cx)
@@ -63,23 +71,41 @@ where
         let fetch = self.inner.call(load);
         Box::pin(async move {
             let answer = fetch.await?;
-            let report = shared
-                .judges
-                .judge(&exchange, &request, &answer, shared.clock.now())
-                .map(Arc::new);
-            let stored = Arc::new(Stored {
-                report,
-                exchange,
-                origin: answer.origin,
-                received: answer.received,
-                first_byte: answer.first_byte,
-                attempts: answer.attempts,
-                id,
-                payload: Arc::<Payload>::new(answer.decoded.value),
-            });
-            shared.latest.note([(&request, &stored)]);
+            let kind = request.kind();
+            let times = (answer.received, shared.clock.now());
+            let judge = |request: &Request, decoded: &Decoded<Payload>| {
+                let report = shared
+                    .judges
+                    .judge(&exchange, request, kind, decoded, times);
+                report.map(Arc::new)
+            };
+            let store = |report, payload| {
+                Arc::new(Stored {
+                    report,
+                    exchange: exchange.clone(),
+                    origin: answer.origin,
+                    received: answer.received,
+                    first_byte: answer.first_byte,
+                    attempts: answer.attempts,
+                    id,
+                    payload: Arc::<Payload>::new(payload),
+                })
+            };
+            let connector = shared.venue(&exchange)?.source.connector();
+            let together = connector.many(Kind::Ticker).map(|many| many.kind);
+            let parts: Vec<_> = many::parts(&request, &answer.decoded, together)
+                .into_iter()
+                .map(|(request, decoded)| {
+                    let report = judge(&request, &decoded);
+                    (Arc::new(request), store(report, decoded.value))
+                })
+                .collect();
+            let stored = store(judge(&request, &answer.decoded), answer.decoded.value);
+            let whole = std::iter::once((&request, &stored));
+            let each = parts.iter().map(|(request, stored)| (request, stored));
+            shared.latest.note(whole.chain(each));
             tell(&shared, &request, &stored);
-            Ok(stored)
+            Ok(Judged { stored, parts })
         })
     }
 }

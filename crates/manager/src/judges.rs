@@ -2,25 +2,26 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use robust_market::{Exchange, Report, Request, Timestamp};
+use robust_market::{Decoded, Exchange, Kind, Payload, Report, Request, Timestamp};
 use robust_quality::{Context, Profile, StatePool};
-use robust_source::Answer;
 
 /// The memory of the quality rules, bounded by number of symbols.
 #[derive(Debug, Default)]
 pub(crate) struct Judges(Mutex<StatePool>);
 
 impl Judges {
+    /// Judges what was decoded as the answer to `request`; `kind` is how it came, which says what can be expected of it.
     pub(crate) fn judge(
         &self,
         exchange: &Exchange,
         request: &Request,
-        answer: &Answer,
-        now: Timestamp,
+        kind: Kind,
+        decoded: &Decoded<Payload>,
+        (received, now): (Timestamp, Timestamp),
     ) -> Option<Report> {
-        let profile = Profile::of(exchange, request.kind());
-        let context = Context::new(request, profile, answer.received, now);
+        let profile = Profile::of(exchange, kind);
+        let context = Context::new(request, profile, received, now);
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.judge(exchange, &answer.decoded, &context)
+        pool.judge(exchange, decoded, &context)
     }
 }

@@ -42,6 +42,7 @@ mod judges;
 mod latest;
 mod load;
 mod manager;
+mod many;
 mod observe;
 mod query;
 mod question;

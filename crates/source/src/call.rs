@@ -84,6 +84,10 @@ impl Replay for Call {
     }
 }
 
+/// How much earlier than the caller's patience the wait for the budget ends at least: timers tick by the millisecond, and the
+/// refusal, which says when to come back, must be there before the caller gives up without a reason.
+const SAY_SO: Duration = Duration::from_millis(5);
+
 impl Demand for Call {
     fn cost(&self) -> Cost {
         self.cost.clone()
@@ -98,6 +102,6 @@ impl Demand for Call {
         // Half of the time that is left at most: who has less patience than the exchange usually takes may still try while the
         // budget is free. A grant that had to be there by this very instant would always be a little too late.
         let left = end.saturating_duration_since(Instant::now());
-        end.checked_sub(self.usual.min(left / 2))
+        end.checked_sub(self.usual.max(SAY_SO).min(left / 2))
     }
 }

@@ -39,7 +39,7 @@ pub struct SourceConfig {
     /// Requests a minute that the user allows, beside the exchange's own limits; the smaller of both holds. A source without a
     /// table of its own has 60.
     pub requests_per_minute: Option<u32>,
-    /// Requests that are under way at once; 20, the client's own cap per host.
+    /// Requests that are under way at once; 20, the client's own cap per host. At least 1.
     pub concurrency: usize,
 }
 

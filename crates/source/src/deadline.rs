@@ -13,7 +13,7 @@ use crate::{Call, Cause, SourceError};
 ///
 /// The end is the caller's or the source's own longest time, whichever is first. This layer writes it down: the queue refuses
 /// what cannot start in time, the retry gives up what cannot end in time, and the attempt's timer ends 1 ms before it. Its own
-/// timer is for what none of these sees: the wait for a slot, when all are taken by attempts that hang.
+/// timer is for what none of these sees, such as a timer of theirs that is late.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DeadlineLayer {
     pub(crate) longest: Duration,

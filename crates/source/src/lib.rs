@@ -1,8 +1,8 @@
 //! One exchange as a tower service: the resilience stack around a connector and an HTTP client.
 //!
 //! ```text
-//! observe → total deadline → retry + budget → breaker check → admission (all windows, priority queue)
-//!         → slots → breaker admit → classify → attempt timeout → venue
+//! observe → total deadline → retry + budget → breaker check → admission (all windows + slot, priority queue)
+//!         → breaker admit → classify → attempt timeout → venue
 //! ```
 //!
 //! The unit is a typed [`Call`], not an HTTP request: each attempt is encoded, sent, collected, decoded and judged anew. The verdict

@@ -10,7 +10,6 @@ use robust_breaker::Breaker;
 use robust_connectors::{Connector, EncodeError, SymbolTable};
 use robust_limiter::{Class, Limiter, Window};
 use robust_market::{Clock, Exchange, Request, Symbol, SystemClock};
-use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
@@ -50,7 +49,10 @@ struct Shared {
     connector: Arc<dyn Connector>,
     symbols: SymbolCell,
     breaker: Breaker,
+    /// The budget for those who do not go through the stack.
     limiter: Limiter,
+    /// The same as the stack has it, slots included.
+    admission: Limiter,
     stats: Arc<Stats>,
     user_window: Option<usize>,
     config: SourceConfig,
@@ -124,6 +126,9 @@ impl Source {
     }
 
     /// The budget's handle; the engine's own clients may draw on it.
+    ///
+    /// A permit from here takes none of the slots that bound the source's own requests, and waits for none: it is for requests over
+    /// other connections, such as an order while reads hang.
     #[must_use]
     pub fn limiter(&self) -> &Limiter {
         &self.shared.limiter
@@ -163,11 +168,11 @@ impl Source {
         })
     }
 
-    /// How long a request of this class would wait for the budget if it were made now.
+    /// How long a request of this class would wait for the budget if it were made now; a guess while all slots are taken.
     #[must_use]
     pub fn estimate(&self, request: &Request, class: Class) -> Duration {
         let cost = crate::cost::of(&*self.shared.connector, request, self.shared.user_window);
-        self.shared.limiter.estimate(&cost, class)
+        self.shared.admission.estimate(&cost, class)
     }
 }
 
@@ -221,7 +226,7 @@ impl SourceBuilder {
             .open_for(config.breaker_open)
             .half_open_deadline(config.timeout * 2)
             .build();
-        let (limiter, user_window) = limits(&*self.connector, config.requests_per_minute);
+        let (limiter, user_window) = limits(&*self.connector, &config);
         let retry = Policy::builder(config.delays(), Read)
             .max_retries(config.retries)
             .budget(Budget::new(RETRY_RATIO, RETRY_FLOOR))
@@ -247,9 +252,6 @@ impl SourceBuilder {
             retry,
             breaker: breaker.clone(),
             limiter: limiter.clone(),
-            slots: Arc::new(Semaphore::new(
-                config.concurrency.clamp(1, Semaphore::MAX_PERMITS),
-            )),
             classify: ClassifyLayer {
                 stats: Arc::clone(&stats),
             },
@@ -262,7 +264,8 @@ impl SourceBuilder {
             connector: self.connector,
             symbols,
             breaker,
-            limiter,
+            limiter: limiter.without_slot(),
+            admission: limiter,
             stats,
             user_window,
             config,
@@ -274,12 +277,15 @@ impl SourceBuilder {
     }
 }
 
-/// The exchange's own windows and the user's, in one limiter.
-fn limits(connector: &dyn Connector, user: Option<u32>) -> (Limiter, Option<usize>) {
+/// The exchange's own windows, the user's and the slots, in one limiter.
+fn limits(connector: &dyn Connector, config: &SourceConfig) -> (Limiter, Option<usize>) {
     let table = connector.windows();
+    let user = config.requests_per_minute;
     let user = user.or_else(|| table.is_empty().then_some(UNKNOWN_LIMIT));
     let user_window = user.map(|_| table.len());
-    let mut builder = Limiter::builder(connector.exchange().as_str()).doubt(FORECAST_DOUBT);
+    let mut builder = Limiter::builder(connector.exchange().as_str())
+        .doubt(FORECAST_DOUBT)
+        .max_in_flight(config.concurrency);
     for window in &table {
         let sliding = Window::sliding(window.name, window.limit, window.per);
         builder = builder.window(if window.keyed {

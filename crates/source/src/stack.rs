@@ -1,12 +1,8 @@
 //! The stack of one source. This file is the architecture; the reasons stand in `docs/architecture.md`.
 
-use std::sync::Arc;
-
 use robust_backoff::Policy;
 use robust_breaker::Breaker;
 use robust_limiter::Limiter;
-use tokio::sync::Semaphore;
-use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::retry::RetryLayer;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder};
@@ -27,7 +23,6 @@ pub(crate) struct Parts {
     pub(crate) retry: Policy<Read>,
     pub(crate) breaker: Breaker,
     pub(crate) limiter: Limiter,
-    pub(crate) slots: Arc<Semaphore>,
     pub(crate) classify: ClassifyLayer,
     pub(crate) attempt: AttemptLayer,
 }
@@ -43,8 +38,7 @@ where
         .layer(parts.deadline) // writes the end that all below obey
         .layer(RetryLayer::new(parts.retry)) // every attempt goes through all of the below again
         .layer(parts.breaker.check_layer()) // what is down costs no queue and no budget
-        .layer(parts.limiter.layer().feedback(Read)) // all windows at once, by urgency; commits just before the call
-        .layer(GlobalConcurrencyLimitLayer::with_semaphore(parts.slots)) // nothing queues after the commit
+        .layer(parts.limiter.layer().feedback(Read)) // all windows and a slot at once, by urgency; nothing queues after the commit
         .layer(parts.breaker.admit_layer(Read)) // the state may have changed in the queue; records the verdict
         .layer(parts.classify) // one verdict per attempt, timeouts included
         .layer(parts.attempt) // ends 1 ms before the whole call

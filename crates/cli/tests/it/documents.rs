@@ -99,6 +99,12 @@ fn every_member_that_fetch_prints_stands_in_the_page() {
         let words: Vec<_> = [what, "kraken"].into_iter().chain(symbol).collect();
         collect(&simulated("kraken").fetch_json(&words), &mut members);
     }
+    let long = [
+        "candles", "kraken", "BTC/USD", "--since", "20h ago", "--limit", "1300",
+    ];
+    let long = simulated("kraken").fetch_json(&long);
+    assert!(long["meta"]["coverage"].is_object());
+    collect(&long["meta"], &mut members);
     for member in members {
         assert!(
             page.contains(&format!("| `{member}` |")),

@@ -1,4 +1,4 @@
-//! `rdm fetch` of all kinds from both exchanges.
+//! `rdm fetch` of all kinds from all exchanges.
 
 use std::time::Duration;
 
@@ -7,7 +7,12 @@ use tokio::time::Instant;
 
 use crate::world::{Scratch, run, simulated};
 
-const VENUES: [(&str, &str); 2] = [("kraken", "BTC/USD"), ("binance", "BTC/USDT")];
+const VENUES: [(&str, &str); 4] = [
+    ("kraken", "BTC/USD"),
+    ("binance", "BTC/USDT"),
+    ("kucoin", "BTC/USDT"),
+    ("htx", "BTC/USDT"),
+];
 
 fn decimal(value: &Value) -> bool {
     value
@@ -236,4 +241,73 @@ fn an_exchange_that_nobody_can_reach_is_told_soon() {
         "{:?}",
         begun.elapsed()
     );
+}
+
+#[test]
+fn a_long_series_comes_page_by_page_with_its_coverage() {
+    let words = [
+        "candles", "binance", "BTC/USDT", "--since", "60h ago", "--limit", "2500",
+    ];
+    let said = simulated("binance").fetch(&words);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    assert!(
+        said.out.contains("coverage 2500 of 2500 rows from "),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("in 3 requests"), "{}", said.out);
+
+    let sample = simulated("binance").fetch_json(&words);
+    let coverage = &sample["meta"]["coverage"];
+    assert_eq!(
+        (&coverage["asked"], &coverage["got"]),
+        (&json!(2_500), &json!(2_500))
+    );
+    assert_eq!(
+        (&coverage["pages"], &coverage["missing"]),
+        (&json!(3), &json!([]))
+    );
+    assert_eq!(sample["data"]["rows"].as_array().unwrap().len(), 2_500);
+}
+
+#[test]
+fn a_series_that_is_not_complete_ends_well_and_says_so() {
+    let words = [
+        "candles", "kraken", "BTC/USD", "--since", "20h ago", "--limit", "1200",
+    ];
+    let kraken = simulated("kraken");
+    let said = kraken.fetch(&words);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+    assert!(
+        said.err.starts_with("rdm: the series is not complete: 7")
+            && said.err.contains("the exchange does not serve so far back"),
+        "{}",
+        said.err
+    );
+    assert!(
+        said.out.contains("720 rows before the newest ("),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
+fn a_beginning_that_makes_no_sense_is_refused_before_anything_is_sent() {
+    let kraken = simulated("kraken");
+    for (what, since, part) in [
+        ("candles", "2099-01-01", "--since lies in the future"),
+        (
+            "trades",
+            "soon",
+            "--since: \"soon\" is not valid; write 2026-11-01T00:00:00Z",
+        ),
+        ("ticker", "3h ago", "--since has no meaning for ticker"),
+        ("book", "3h ago", "--since has no meaning for book"),
+    ] {
+        let said = kraken.fetch(&[what, "kraken", "BTC/USD", "--since", since]);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
+        assert!(said.err.contains(part), "{}", said.err);
+    }
+    assert_eq!(kraken.sim.stats().requests, 0);
 }

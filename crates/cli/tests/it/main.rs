@@ -7,8 +7,10 @@
 
 mod closed;
 mod demo;
+mod doctor;
 mod documents;
 mod fetch;
 mod simulators;
 mod usage;
+mod wire;
 mod world;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::Arc;
 
-use robust_data_manager::market::Exchange;
+use robust_data_manager::market::{Clock, Exchange, SystemClock};
 use robust_sim::{Fault, Server, Sim};
 use serde_json::Value;
 
@@ -54,13 +55,18 @@ pub(crate) struct Simulated {
 }
 
 pub(crate) fn simulated(exchange: &str) -> Simulated {
+    simulated_at(exchange, Arc::new(SystemClock))
+}
+
+/// A simulated exchange whose clock is not ours.
+pub(crate) fn simulated_at(exchange: &str, clock: Arc<dyn Clock>) -> Simulated {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
     let exchange: Exchange = exchange.parse().unwrap();
-    let sim = Sim::builder(exchange).seed(7).build().unwrap();
+    let sim = Sim::builder(exchange).seed(7).clock(clock).build().unwrap();
     let server = runtime
         .block_on(sim.listen(([127, 0, 0, 1], 0).into()))
         .unwrap();

@@ -1,5 +1,8 @@
 //! Reading an exchange's JSON: straight into borrowed text, never through a float, one broken record at a time.
 //!
+//! serde_json alone reads the JSON and rust_decimal the numbers: a reader of our own was tried, was faster, and was taken out, because
+//! a well-kept library is trusted with what this project does not exist for.
+//!
 //! Nothing here builds a tree. A field is a [`Raw`] slice of the body; [`Fields`] turns it into a decimal, a time or an
 //! identifier and notes what cannot be turned; [`Rows`] reads all records in one pass, and falls back to reading them one
 //! by one when a record is of another shape, so that the others survive.

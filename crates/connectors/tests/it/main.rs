@@ -6,6 +6,7 @@
     reason = "a test may fail by panicking, and says how many recordings it has compared"
 )]
 
+mod contract_cases;
 mod exactness;
 mod fixtures;
 mod garbage;

@@ -1,6 +1,6 @@
 //! What must hold at every instant of a history, and of the history as a whole.
 
-use super::model::World;
+use super::model::{Held, Waiting, World, is_ahead, units};
 use crate::log::Nanos;
 
 impl World {
@@ -87,6 +87,89 @@ impl World {
                 "{sum} units of window {window} from {}",
                 begin.at
             );
+        }
+    }
+
+    /// How many are under way, by the model's own count.
+    pub(super) fn under_way(&self) -> usize {
+        let held = self.permits.iter().map(|held| held.slot);
+        held.chain(self.spent.iter().map(|spent| spent.slot))
+            .filter(|slot| *slot)
+            .count()
+    }
+
+    /// Whether nobody else may begin.
+    pub(super) fn is_full(&self) -> bool {
+        self.max.is_some_and(|max| self.under_way() >= max)
+    }
+
+    /// Whether a window has no room for `waiter`, once those ahead of it are served.
+    pub(super) fn is_blocked(&self, waiter: &Waiting, now: Nanos) -> bool {
+        waiter.cost.iter().any(|charge| {
+            let (window, key) = (charge.window, charge.key);
+            let first = self
+                .waiting
+                .iter()
+                .filter(|other| is_ahead(other, waiter))
+                .flat_map(|other| &other.cost);
+            let taken =
+                self.charged(window, key, now, self.horizon(window)) + self.held(window, key);
+            taken + units(first, window, key) + u64::from(charge.units) > self.limit(window)
+        })
+    }
+
+    /// Whether the model knows to the unit what is in use.
+    pub(super) fn is_exact(&self) -> bool {
+        let mut windows = self.windows.iter();
+        windows.all(|window| window.cell().is_zero()) && !self.surprised && !self.foreign
+    }
+
+    /// Takes grants over, and asks of each whether it may have been given.
+    pub(super) fn granted(&mut self, now: Nanos, granted: &[Waiting]) {
+        assert!(
+            granted.is_empty() || self.state.paused(now).is_none(),
+            "granted in a pause"
+        );
+        self.permits.extend(granted.iter().map(|waiter| Held {
+            cost: waiter.cost.clone(),
+            slot: waiter.slot,
+        }));
+        assert!(
+            self.max.is_none_or(|max| self.under_way() <= max),
+            "more under way than there are slots"
+        );
+        for waiter in granted {
+            // The slot goes to the first in the queue who can use it.
+            let first = self
+                .waiting
+                .iter()
+                .filter(|other| waiter.slot && other.slot && is_ahead(other, waiter));
+            for other in first {
+                assert!(
+                    !self.is_exact() || self.is_blocked(other, now),
+                    "{waiter:?} took the slot of {other:?} at {now}"
+                );
+            }
+            for charge in &waiter.cost {
+                let (window, key) = (charge.window, charge.key);
+                let used =
+                    self.charged(window, key, now, self.horizon(window)) + self.held(window, key);
+                assert!(
+                    used <= self.limit(window),
+                    "window {window} holds {used} at {now}"
+                );
+                // Nobody who came first is delayed: what they wait for is left free.
+                let first = self
+                    .waiting
+                    .iter()
+                    .filter(|other| is_ahead(other, waiter))
+                    .flat_map(|other| &other.cost);
+                let claimed = units(first, window, key);
+                assert!(
+                    used + claimed <= self.limit(window),
+                    "somebody was overtaken at {now}"
+                );
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod four;
 mod history;
 mod jobs;
 mod latest;
+mod many;
 mod refusals;
 mod sharing;
 mod status;

@@ -234,3 +234,67 @@ async fn a_critical_reader_who_joins_a_low_flight_is_not_held_by_it() {
     }
     world.check();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_critical_reader_who_joins_a_low_flight_takes_the_next_slot() {
+    let world = World::new();
+    let symbols = symbols(world.binance(), "USDT");
+    let wanted = symbols[55].clone();
+    // The list of pairs is not what is measured here.
+    world.manager.instruments("binance").await.unwrap();
+    let before = world.binance().stats().requests;
+    let sent = || world.binance().stats().requests - before;
+    world.binance().set_fault(fault("latency:2s"));
+    // Twenty slow reads take all slots; forty more wait, the wanted one near their end.
+    let low: Vec<_> = symbols
+        .into_iter()
+        .take(60)
+        .map(|symbol| {
+            let manager = world.manager.clone();
+            let query = Query::ticker(Exchange::BINANCE, symbol).priority(Priority::Low);
+            tokio::spawn(async move { manager.get(query).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(sent(), 20, "all slots are taken");
+    let began = Instant::now();
+    let query = Query::ticker(Exchange::BINANCE, wanted).priority(Priority::Critical);
+    let sample = world.manager.get(query).await.unwrap();
+    assert!(sample.meta.coalesced, "it joined the low flight");
+    assert!(
+        began.elapsed() <= Duration::from_millis(4_100),
+        "{:?}: the rest of one slow read, and its own",
+        began.elapsed()
+    );
+    for read in low {
+        read.await.unwrap().unwrap();
+    }
+    assert_eq!(sent(), 60);
+    world.check();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_low_reader_whom_others_overtake_is_told_why_before_its_patience_ends() {
+    let world = World::new();
+    let symbols = symbols(world.kraken(), "USD");
+    world.manager.instruments("kraken").await.unwrap();
+    let wanted = symbols[99].clone();
+    let urgent = async {
+        for symbol in symbols {
+            let manager = world.manager.clone();
+            let query = Query::ticker(Exchange::KRAKEN, symbol).priority(Priority::High);
+            tokio::spawn(async move { manager.get(query).await });
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    let low = Query::ticker(Exchange::KRAKEN, wanted)
+        .priority(Priority::Low)
+        .timeout(Duration::from_secs(5));
+    let read = tokio::select! {
+        read = world.manager.get(low) => read,
+        () = urgent => unreachable!("it is told within 5 s"),
+    };
+    let error = read.unwrap_err();
+    assert!(matches!(error, DataError::Limited { .. }), "{error}");
+    assert!(error.retry_in().is_some(), "{error}");
+}

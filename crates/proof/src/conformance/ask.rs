@@ -62,6 +62,37 @@ pub(super) fn request(method: &str, input: &[Value]) -> Result<Request, String> 
     })
 }
 
+/// The request that an answer belongs to: a unified call, or an endpoint that no unified call asks for, about the pair of the
+/// expectation.
+pub(super) fn answered(method: &str, input: &[Value], parsed: &Value) -> Result<Request, String> {
+    let Some(path) = method.strip_prefix("GET ") else {
+        return request(method, input);
+    };
+    let one = || {
+        let named = input.first().or_else(|| parsed.get("symbol"));
+        let by_name = || parsed.as_object()?.keys().find(|name| name.contains('/'));
+        match named
+            .and_then(Value::as_str)
+            .or_else(|| by_name().map(String::as_str))
+        {
+            Some(text) => symbol(&Value::from(text)),
+            None => symbol(&Value::from("BTC/USDT")),
+        }
+    };
+    Ok(match path {
+        "/api/v1/market/orderbook/level1" => Request::BidsAsks {
+            symbols: vec![one()?],
+        },
+        "/api/v1/market/stats" | "/market/detail/merged" => Request::Ticker { symbol: one()? },
+        "/api/v1/market/allTickers" | "/market/tickers" => Request::Tickers {
+            symbols: Vec::new(),
+        },
+        "/api/v1/status" | "/v2/market-status" => Request::Status,
+        "/api/v1/timestamp" | "/v1/common/timestamp" => Request::ServerTime,
+        other => return Err(format!("the endpoint {other} is not known")),
+    })
+}
+
 fn is_nothing(value: &Value) -> bool {
     value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty)
 }

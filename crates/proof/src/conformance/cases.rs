@@ -24,15 +24,18 @@ pub enum Family {
     Symbols,
     /// Listed pairs with their rules.
     Markets,
+    /// Keys and what they sign.
+    Signing,
 }
 
 /// The families that are run.
-pub const FAMILIES: [Family; 5] = [
+pub const FAMILIES: [Family; 6] = [
     Family::RestResponse,
     Family::RestRequest,
     Family::Error,
     Family::Symbols,
     Family::Markets,
+    Family::Signing,
 ];
 
 impl Family {
@@ -45,6 +48,7 @@ impl Family {
             Self::Error => "error",
             Self::Symbols => "symbols",
             Self::Markets => "markets",
+            Self::Signing => "signing",
         }
     }
 }
@@ -74,8 +78,9 @@ pub(super) struct Body {
     pub(super) input: Vec<Value>,
     #[serde(rename = "httpStatus")]
     pub(super) status: Option<u16>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(super) headers: serde_json::Map<String, Value>,
+    /// Names and values; only names where a signature is about them.
+    #[serde(default)]
+    pub(super) headers: Value,
     #[serde(rename = "httpResponse")]
     pub(super) response: Option<Box<RawValue>>,
     #[serde(rename = "parsedResponse", default)]
@@ -91,6 +96,37 @@ pub(super) struct Body {
     pub(super) rows: Option<Vec<Vec<Value>>>,
     #[serde(rename = "rateLimits")]
     pub(super) rate_limits: Option<Box<RawValue>>,
+    pub(super) credentials: Option<Keys>,
+    /// Whole signed requests.
+    #[serde(default)]
+    pub(super) requests: Value,
+    #[serde(rename = "apiKey")]
+    pub(super) api_key: Option<String>,
+    pub(super) secret: Option<String>,
+    pub(super) passphrase: Option<String>,
+    /// The passphrase as it is sent.
+    pub(super) encrypted: Option<String>,
+    pub(super) path: Option<String>,
+    #[serde(default)]
+    pub(super) nonce: Value,
+    #[serde(default)]
+    pub(super) timestamp: Value,
+    /// What is signed.
+    pub(super) payload: Option<String>,
+    pub(super) signature: Option<String>,
+    /// Method, host, path and parameters, each on a line.
+    #[serde(rename = "preSignedText")]
+    pub(super) pre_signed_text: Option<String>,
+}
+
+/// What requests are signed with.
+#[derive(Debug, Deserialize)]
+pub(super) struct Keys {
+    #[serde(rename = "apiKey")]
+    pub(super) api_key: String,
+    pub(super) secret: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) password: String,
 }
 
 /// Null is the same as nothing.

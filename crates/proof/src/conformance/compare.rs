@@ -91,6 +91,7 @@ impl<'a> Differences<'a> {
         got: Option<Decimal>,
     ) {
         if self.is_excused(rule)
+            || got.is_none() && self.when(rule) == Some(When::NotGiven)
             || same_decimal(expected, got)
             || self.is_stated(rule, expected, got)
         {

@@ -83,8 +83,12 @@ fn list_markets(table: &mut SymbolTable, body: &Body) {
 
 /// The names that a pair would have, the id first.
 fn by_rule(exchange: &str, symbol: &Symbol) -> Vec<String> {
-    if exchange != "kraken" {
-        return vec![format!("{}{}", symbol.base(), symbol.quote())];
+    let joined = |between: &str| format!("{}{between}{}", symbol.base(), symbol.quote());
+    match exchange {
+        "kraken" => {}
+        "kucoin" => return vec![joined("-")],
+        "htx" => return vec![joined("").to_lowercase()],
+        _ => return vec![joined("")],
     }
     let (base, quote) = (
         kraken_altname(symbol.base()),
@@ -141,6 +145,8 @@ mod tests {
     fn a_pair_that_is_listed_nowhere_gets_the_name_of_the_rule() {
         let names = |exchange: &str, symbol: &str| by_rule(exchange, &symbol.parse().unwrap());
         assert_eq!(names("binance", "ABC/USDT"), ["ABCUSDT"]);
+        assert_eq!(names("kucoin", "ABC/USDT"), ["ABC-USDT"]);
+        assert_eq!(names("htx", "ABC/USDT"), ["abcusdt"]);
         assert_eq!(
             names("kraken", "BTC/USD"),
             ["XXBTZUSD", "XBTUSD", "XBT/USD"]

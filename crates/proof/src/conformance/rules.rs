@@ -7,6 +7,10 @@ pub enum When {
     Always,
     /// The wire does not hold this key, so the expectation derived the value.
     WireLacks(&'static str),
+    /// The connector gives nothing, because it would have to be computed.
+    NotGiven,
+    /// The connector gives what the expectation has not.
+    OnlyOurs,
     /// The connector gives nothing, and the expectation repeats the page's cursor.
     IsCursor,
     /// The wire's price is zero; the expectation has none, or one computed from the change.
@@ -389,6 +393,167 @@ pub const RULES: &[Rule] = &[
         When::Refused("2w"),
         "the longest bars of the exchange are of 15 days; the expectation calls them two weeks",
     ),
+    rule(
+        "kucoin",
+        "rest_response",
+        "ticker.open",
+        When::NotGiven,
+        "not on the wire; the expectation computes it from the change",
+    ),
+    rule(
+        "kucoin",
+        "rest_response",
+        "ticker.vwap",
+        When::NotGiven,
+        "not on the wire; the expectation computes it from the two volumes",
+    ),
+    rule(
+        "kucoin",
+        "rest_response",
+        "trade.id",
+        When::OnlyOurs,
+        "ours is the exchange's `sequence`; the expectation reads no id",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "ticker.change",
+        When::NotGiven,
+        "not on the wire; the expectation computes it from open and close",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "ticker.vwap",
+        When::NotGiven,
+        "not on the wire; the expectation computes it from the two volumes",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "tickers.open",
+        When::NotGiven,
+        "in the list of all pairs it is that of the day in Singapore, the volumes cover 24 hours",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "tickers.high",
+        When::NotGiven,
+        "in the list of all pairs it is that of the day in Singapore, the volumes cover 24 hours",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "tickers.low",
+        When::NotGiven,
+        "in the list of all pairs it is that of the day in Singapore, the volumes cover 24 hours",
+    ),
+    rule(
+        "htx",
+        "*",
+        "market.taker",
+        When::NotGiven,
+        "fees depend on the account and are not in the answer",
+    ),
+    rule(
+        "htx",
+        "*",
+        "market.maker",
+        When::NotGiven,
+        "fees depend on the account and are not in the answer",
+    ),
+    rule(
+        "kucoin",
+        "rest_response",
+        "ticker.last",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "kucoin",
+        "rest_response",
+        "ticker.bid",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "kucoin",
+        "rest_response",
+        "ticker.ask",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "kucoin",
+        "rest_response",
+        "ticker.high",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "kucoin",
+        "rest_response",
+        "ticker.low",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "kucoin",
+        "rest_response",
+        "tickers.unlisted",
+        When::Unlisted,
+        "a pair that is in no table is left out and noted; the expectation shows it under the exchange's own name",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "ticker.last",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "ticker.bid",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "ticker.ask",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "ticker.high",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "ticker.low",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "ticker.open",
+        When::ZeroPrice,
+        "a price of zero on the wire stays zero; the expectation reads it as no price",
+    ),
+    rule(
+        "htx",
+        "rest_response",
+        "tickers.unlisted",
+        When::Unlisted,
+        "a pair that is in no table is left out and noted; the expectation shows it under the exchange's own name",
+    ),
 ];
 
 /// The rule for a field, if there is one.
@@ -415,7 +580,11 @@ mod tests {
         }
         let rows = document
             .lines()
-            .filter(|line| line.starts_with("| kraken |") || line.starts_with("| binance |"))
+            .filter(|line| {
+                ["kraken", "binance", "kucoin", "htx"]
+                    .iter()
+                    .any(|exchange| line.starts_with(&format!("| {exchange} |")))
+            })
             .count();
         assert_eq!(rows, RULES.len());
     }

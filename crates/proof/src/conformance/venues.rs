@@ -1,12 +1,17 @@
 //! The connectors that are measured.
 
-use robust_connectors::{Binance, Connector, Kraken};
+use robust_connectors::{Binance, Connector, Htx, Kraken, KuCoin};
 
 use super::Usage;
 
 /// Every connector.
 fn all() -> Vec<Box<dyn Connector>> {
-    vec![Box::new(Kraken), Box::new(Binance)]
+    vec![
+        Box::new(Kraken),
+        Box::new(Binance),
+        Box::new(KuCoin),
+        Box::new(Htx),
+    ]
 }
 
 /// The connectors of these names; all of them without a name.
@@ -38,7 +43,15 @@ fn unknown(name: &str) -> Usage {
     Usage::UnknownExchange {
         name: robust_market::quote(name),
         nearest,
-        known: known.join(" or "),
+        known: listed(&known),
+    }
+}
+
+/// `a, b or c`.
+fn listed(names: &[String]) -> String {
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => names.concat(),
     }
 }
 
@@ -54,7 +67,10 @@ mod tests {
             "exchange \"krakn\": no connector of that name; use kraken"
         );
         let error = chosen(&["zzz".to_owned()]).unwrap_err().to_string();
-        assert!(error.ends_with("use kraken or binance"), "{error}");
+        assert!(
+            error.ends_with("use kraken, binance, kucoin or htx"),
+            "{error}"
+        );
         assert_eq!(chosen(&[]).unwrap().len(), all().len());
     }
 }

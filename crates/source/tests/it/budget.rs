@@ -101,6 +101,39 @@ async fn a_critical_call_overtakes_low_ones_that_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_critical_call_is_not_held_by_slow_low_ones() {
+    let world = World::binance();
+    world.sim.set_fault(Some("latency:2s".parse().unwrap()));
+    let began = Instant::now();
+    let calls = (0..60).map(|_| async {
+        let answer = world.source.call(world.call(world.ticker(), Class::Low));
+        answer.await.unwrap();
+        began.elapsed()
+    });
+    let critical = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let asked = Instant::now();
+        let answer = world
+            .source
+            .call(world.call(world.ticker(), Class::Critical));
+        answer.await.unwrap();
+        (asked.elapsed(), began.elapsed())
+    };
+    let (low, (waited, served)) = tokio::join!(join_all(calls), critical);
+    assert!(
+        waited <= Duration::from_millis(4_100),
+        "{waited:?}: the rest of one slow call, and its own"
+    );
+    // Twenty were under way before it came; of those that waited, nineteen got a slot together with it.
+    let before = low.iter().filter(|at| **at < served).count();
+    let with = low.iter().filter(|at| **at == served).count();
+    assert_eq!((before, with, low.len()), (20, 19, 60), "{low:?}");
+    assert_eq!(world.sim.stats().over_limit, 0);
+    let seen = world.source.limiter().snapshot();
+    assert_eq!((seen.in_flight, seen.max_in_flight), (0, Some(20)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_users_own_limit_holds_beside_the_exchanges() {
     let mut config = SourceConfig::default();
     config.requests_per_minute = Some(10);

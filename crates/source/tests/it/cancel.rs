@@ -13,7 +13,7 @@ use crate::world::World;
 fn idle(world: &World) {
     let limiter = world.source.limiter().snapshot();
     assert_eq!(limiter.queued, [0; 4]);
-    assert_eq!(limiter.held(), 0, "{limiter:?}");
+    assert_eq!((limiter.held(), limiter.in_flight), (0, 0), "{limiter:?}");
     let stats = world.source.stats();
     assert_eq!(
         stats.calls,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use robust_connectors::Binance;
-use robust_limiter::Class;
+use robust_limiter::{Charge, Class, Rejected};
 use robust_market::{Exchange, RequestId};
 use robust_source::{Call, Cause, Source, SourceConfig, Transport};
 use tokio::time::Instant;
@@ -37,16 +37,77 @@ async fn the_wait_for_a_slot_ends_at_the_deadline_too() {
     let deadline = began + Duration::from_secs(1);
     let call = Call::new(world.ticker(), Class::Critical, deadline, RequestId(2));
     let error = world.source.call(call).await.unwrap_err();
-    assert!(matches!(error.cause, Cause::Timeout { .. }), "{error}");
-    assert_eq!(began.elapsed(), Duration::from_secs(1));
+    assert!(
+        matches!(error.cause, Cause::Limited(Rejected::Busy { .. })),
+        "{error}"
+    );
+    assert!(error.retry_in().is_some(), "{error}");
+    let waited = began.elapsed();
+    assert!(
+        (Duration::from_millis(890)..Duration::from_secs(1)).contains(&waited),
+        "{waited:?}: as long as an answer could still be there in time"
+    );
+    let budget = world.source.limiter().snapshot();
+    assert_eq!((budget.in_flight, budget.max_in_flight), (1, Some(1)));
     holder.abort();
     let _ = holder.await;
     let budget = world.source.limiter().snapshot();
     assert_eq!(
-        (budget.committed, budget.returned),
-        (1, 1),
-        "what was not sent was given back"
+        (budget.committed, budget.held(), budget.in_flight),
+        (1, 0, 0),
+        "what was not sent was not charged"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_engines_own_clients_wait_for_no_slot() {
+    let mut config = SourceConfig::default();
+    config.concurrency = 1;
+    let world = World::of(&Exchange::BINANCE, config);
+    world.sim.set_fault(Some("hang".parse().unwrap()));
+    let reading = world.source.call(world.call(world.ticker(), Class::Low));
+    let read = tokio::time::timeout(Duration::from_secs(1), reading);
+    let order = async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let limiter = world.source.limiter();
+        assert_eq!(limiter.snapshot().in_flight, 1);
+        limiter
+            .try_acquire(&Charge::new(0, 1).into(), Class::Critical)
+            .unwrap()
+            .commit();
+    };
+    let (read, ()) = tokio::join!(read, order);
+    assert!(read.is_err(), "it hangs");
+    assert_eq!(world.source.limiter().snapshot().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_overtaken_until_its_patience_ends_is_told_why() {
+    let world = World::kraken();
+    // From here on the exchange is known to answer within no time.
+    world.ask().await.unwrap();
+    let urgent = async {
+        loop {
+            let call = world.call(world.ticker(), Class::High);
+            let source = world.source.clone();
+            tokio::spawn(async move { source.call(call).await });
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    let low = async {
+        let patience = Instant::now() + Duration::from_secs(5);
+        let call = world.call(world.ticker(), Class::Low).admit_by(patience);
+        tokio::time::timeout_at(patience, world.source.call(call)).await
+    };
+    let outcome = tokio::select! {
+        outcome = low => outcome,
+        () = urgent => unreachable!("it has no end"),
+    };
+    let error = outcome.expect("told before the patience ends").unwrap_err();
+    let Cause::Limited(Rejected::TooLate { retry_in, .. }) = error.cause else {
+        panic!("{error}")
+    };
+    assert!(retry_in > Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,7 +121,11 @@ async fn a_refusal_here_still_says_how_many_requests_were_sent() {
     // The third attempt was refused: the error is that of the second.
     assert!(matches!(error.cause, Cause::Refused(_)), "{error}");
     assert_eq!(error.attempts, 2);
-    assert!(error.retry_in().is_some_and(|wait| wait > Duration::from_secs(50)));
+    assert!(
+        error
+            .retry_in()
+            .is_some_and(|wait| wait > Duration::from_secs(50))
+    );
 }
 
 /// Always the same answer.

@@ -78,7 +78,9 @@ fn classes(name: &str) -> Result<&'static [Class], String> {
 fn waits(failures: &mut Vec<Failure>, field: &str, body: &Body, verdict: &Verdict) {
     let header = body
         .headers
-        .iter()
+        .as_object()
+        .into_iter()
+        .flatten()
         .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
         .and_then(|(_, value)| text_of(value).parse::<u64>().ok())
         .map(Duration::from_secs);
@@ -116,8 +118,10 @@ fn text_of(value: &Value) -> String {
 }
 
 fn headers(body: &Body) -> HeaderMap {
-    body.headers
-        .iter()
+    let headers = body.headers.as_object();
+    headers
+        .into_iter()
+        .flatten()
         .filter_map(|(name, value)| {
             let name = HeaderName::try_from(name.as_str()).ok()?;
             Some((name, HeaderValue::try_from(text_of(value)).ok()?))

@@ -44,6 +44,8 @@ fn envelope(exchange: &str, rows: &str) -> Result<String, String> {
             r#"{{"timezone":"UTC","serverTime":0,"rateLimits":[],"exchangeFilters":[],"symbols":[{}]}}"#,
             values(rows)?
         )),
+        "kucoin" => Ok(format!(r#"{{"code":"200000","data":[{}]}}"#, values(rows)?)),
+        "htx" => Ok(format!(r#"{{"status":"ok","data":[{}]}}"#, values(rows)?)),
         other => Err(format!("the envelope of {other} is not known")),
     }
 }

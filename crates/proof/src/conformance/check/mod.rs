@@ -4,6 +4,7 @@ mod error;
 mod markets;
 mod request;
 mod response;
+mod signing;
 mod symbols;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,6 +31,7 @@ pub(super) fn case(venue: &dyn Connector, names: &Names, case: &Case) -> Vec<Fai
         Family::Error => error::check(venue, names, body),
         Family::Symbols => symbols::check(venue, body),
         Family::Markets => markets::check(venue, names, body),
+        Family::Signing => signing::check(venue, body),
     };
     // A connector that panics fails its case; the others are still run.
     catch_unwind(AssertUnwindSafe(check))

@@ -1,7 +1,7 @@
 //! A recorded answer means what is recorded.
 
 use http::{HeaderMap, StatusCode};
-use robust_connectors::{Connector, Context, Reply, Verdict};
+use robust_connectors::{Connector, Context, KuCoin, Reply, Verdict};
 use robust_market::{Decoded, Payload, Request, Symbol};
 use serde_json::Value;
 
@@ -19,8 +19,32 @@ pub(super) fn check(
 ) -> Result<Vec<Failure>, String> {
     let method = body.method.as_deref().ok_or("no method")?;
     let wire = body.response.as_deref().ok_or("no httpResponse")?.get();
-    let request = ask::request(method, &body.input)?;
+    if method == STREAM_ACCESS {
+        return stream_access(venue, wire);
+    }
+    let request = ask::answered(method, &body.input, &body.parsed)?;
     decoded(venue, names, body, &request, wire, "rest_response")
+}
+
+/// The call that asks for the way into KuCoin's streams.
+const STREAM_ACCESS: &str = "publicPostBulletPublic";
+
+fn stream_access(venue: &dyn Connector, wire: &str) -> Result<Vec<Failure>, String> {
+    if venue.exchange() != KuCoin.exchange() {
+        return Err(format!("{} has no such call", venue.exchange()));
+    }
+    let access = KuCoin.stream_access(&Reply {
+        status: StatusCode::OK,
+        headers: &HeaderMap::new(),
+        body: wire.as_bytes(),
+    });
+    Ok(match access {
+        Ok(access) if access.servers.is_empty() => {
+            vec![Failure::new("servers", "a server", "none")]
+        }
+        Ok(_) => Vec::new(),
+        Err(verdict) => vec![Failure::new("answer", "a token", verdict)],
+    })
 }
 
 /// Decodes `wire` as the answer to `request` and compares with the case's expectation.

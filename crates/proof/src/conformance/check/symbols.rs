@@ -130,6 +130,16 @@ fn listed(exchange: &str, rows: &[Row<'_>]) -> Result<String, String> {
                     .to_string(),
             )
         }
+        "kucoin" => {
+            let row = |row: &Row<'_>| json!({"symbol": row.id, "name": row.id, "baseCurrency": row.base, "quoteCurrency": row.quote, "enableTrading": true});
+            let rows: Vec<Value> = rows.iter().map(row).collect();
+            Ok(json!({"code": "200000", "data": rows}).to_string())
+        }
+        "htx" => {
+            let row = |row: &Row<'_>| json!({"symbol": row.id, "base-currency": row.base, "quote-currency": row.quote, "state": "online"});
+            let rows: Vec<Value> = rows.iter().map(row).collect();
+            Ok(json!({"status": "ok", "data": rows}).to_string())
+        }
         other => Err(format!("the list of pairs of {other} is not known")),
     }
 }

@@ -13,6 +13,12 @@ use super::compare::Differences;
 pub(super) fn payload(differences: &mut Differences<'_>, expected: &Value, got: &Decoded<Payload>) {
     match &got.value {
         Payload::Ticker(ticker) => records::ticker(differences, "", expected, ticker),
+        Payload::Tickers(tickers) if expected.get("symbol").is_some_and(Value::is_string) => {
+            differences.count("tickers", 1, tickers.len());
+            for found in tickers.iter().take(1) {
+                records::ticker(differences, "", expected, found);
+            }
+        }
         Payload::Tickers(tickers) => records::tickers(differences, expected, tickers, &got.defects),
         Payload::OrderBook(book) => records::book(differences, expected, book),
         Payload::Candles(candles) => records::candles(differences, expected, candles),
