@@ -197,6 +197,7 @@ impl DataManagerBuilder {
             service,
             scheduler,
             tasks: Mutex::new(tasks),
+            jobs: self.config.jobs,
         }))
     }
 

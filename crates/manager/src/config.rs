@@ -1,12 +1,17 @@
 //! Settings, from a file or from code.
 
-use std::collections::BTreeMap;
+mod exchange;
+mod job;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use robust_market::quote;
 use robust_source::SourceConfig;
 use serde::{Deserialize, Serialize};
+
+pub use exchange::ExchangeSettings;
+pub use job::{JobKind, JobSettings};
 
 /// Whether the sources are real exchanges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -60,9 +65,16 @@ impl Preset {
 ///     [exchanges.binance]
 ///     timeout = "5s"
 ///     quote_alias = { USD = "USDT" }
+///
+///     [[jobs]]
+///     id = "majors"
+///     exchange = "kraken"
+///     kind = "tickers"
+///     symbols = ["BTC/USD", "ETH/USD"]
+///     every = "5s"
 ///     "#,
 /// )?;
-/// assert_eq!(config.exchanges.len(), 2);
+/// assert_eq!((config.exchanges.len(), config.jobs.len()), (2, 1));
 ///
 /// let error = Config::from_toml("[exchanges.kraken]\ntimeuot = \"5s\"").unwrap_err();
 /// assert!(error.to_string().contains("did you mean timeout?"), "{error}");
@@ -78,6 +90,8 @@ pub struct Config {
     pub cache: CacheSettings,
     /// The exchanges, by name.
     pub exchanges: BTreeMap<String, ExchangeSettings>,
+    /// What [`DataManager::schedule_configured`](crate::DataManager::schedule_configured) schedules.
+    pub jobs: Vec<JobSettings>,
 }
 
 /// Settings of the cache.
@@ -93,40 +107,6 @@ impl Default for CacheSettings {
     fn default() -> Self {
         Self { capacity: 10_000 }
     }
-}
-
-/// Settings of one exchange. What is left away is the preset's.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[non_exhaustive]
-pub struct ExchangeSettings {
-    /// Where to start from.
-    pub preset: Preset,
-    /// Another address than the exchange's own.
-    pub base_url: Option<String>,
-    /// Longest time of one attempt.
-    #[serde(with = "humantime_serde")]
-    pub timeout: Option<Duration>,
-    /// Longest time of a whole call.
-    #[serde(with = "humantime_serde")]
-    pub max_timeout: Option<Duration>,
-    /// Attempts beyond the first.
-    pub retries: Option<u32>,
-    /// Delay before the first retry.
-    #[serde(with = "humantime_serde")]
-    pub backoff_base: Option<Duration>,
-    /// Longest delay before jitter.
-    #[serde(with = "humantime_serde")]
-    pub backoff_max: Option<Duration>,
-    /// Failed attempts in a row that open the breaker.
-    pub breaker_failures: Option<u32>,
-    /// How long the breaker stays open at least.
-    #[serde(with = "humantime_serde")]
-    pub breaker_open: Option<Duration>,
-    /// Requests a minute, beside the exchange's own limits.
-    pub requests_per_minute: Option<u32>,
-    /// Quote currencies that stand in for others: `{ USD = "USDT" }` answers `BTC/USD` with `BTC/USDT`, and says so.
-    pub quote_alias: BTreeMap<String, String>,
 }
 
 /// A setting that cannot be used. Nothing was started.
@@ -203,6 +183,7 @@ impl Config {
             }
         })?;
         config.check()?;
+        config.check_exchanges()?;
         Ok(config)
     }
 
@@ -221,6 +202,40 @@ impl Config {
         }
         for (name, settings) in &self.exchanges {
             settings.check(name)?;
+        }
+        let mut ids = BTreeSet::new();
+        for job in &self.jobs {
+            let _checked = job.job()?;
+            if !ids.insert(&job.id) {
+                let field = format!("jobs.{}.id", job.id);
+                return Err(out_of_range(
+                    field,
+                    quote(&job.id),
+                    "give each job an id of its own",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds jobs of exchanges that the same text does not configure.
+    fn check_exchanges(&self) -> Result<(), ConfigError> {
+        for job in &self.jobs {
+            if self.exchanges.contains_key(&job.exchange) {
+                continue;
+            }
+            let near = |name: &str| strsim::jaro_winkler(name, &job.exchange);
+            let nearest = self
+                .exchanges
+                .keys()
+                .max_by(|a, b| near(a).total_cmp(&near(b)))
+                .filter(|name| near(name) > 0.8);
+            let remedy = match nearest {
+                Some(name) => format!("did you mean {name}?"),
+                None => "add a table [exchanges.NAME] of this name".to_owned(),
+            };
+            let field = format!("jobs.{}.exchange", job.id);
+            return Err(out_of_range(field, quote(&job.exchange), &remedy));
         }
         Ok(())
     }
@@ -253,102 +268,6 @@ fn out_of_range(
     }
 }
 
-/// The longest time that any setting may have: beyond a day nobody waits.
-const LONGEST: Duration = Duration::from_secs(24 * 3_600);
-
-impl ExchangeSettings {
-    /// The numbers in force: the preset's, overlaid with what is set here.
-    #[must_use]
-    pub fn source(&self) -> SourceConfig {
-        let mut config = self.preset.source();
-        let set = |field: &mut Duration, value: Option<Duration>| *field = value.unwrap_or(*field);
-        set(&mut config.timeout, self.timeout);
-        set(&mut config.max_timeout, self.max_timeout);
-        set(&mut config.backoff_base, self.backoff_base);
-        set(&mut config.backoff_max, self.backoff_max);
-        set(&mut config.breaker_open, self.breaker_open);
-        config.retries = self.retries.unwrap_or(config.retries);
-        config.breaker_failures = self.breaker_failures.unwrap_or(config.breaker_failures);
-        config.requests_per_minute = self.requests_per_minute.or(config.requests_per_minute);
-        config
-    }
-
-    fn check(&self, name: &str) -> Result<(), ConfigError> {
-        let field = |key: &str| format!("exchanges.{name}.{key}");
-        let config = self.source();
-        let times = [
-            ("timeout", config.timeout),
-            ("max_timeout", config.max_timeout),
-            ("backoff_base", config.backoff_base),
-            ("backoff_max", config.backoff_max),
-            ("breaker_open", config.breaker_open),
-        ];
-        for (key, value) in times {
-            if value < Duration::from_millis(1) || value > LONGEST {
-                let shown = format!("{value:?}");
-                return Err(out_of_range(
-                    field(key),
-                    shown,
-                    "use a time from 1ms to 24h, such as \"10s\"",
-                ));
-            }
-        }
-        if config.timeout > config.max_timeout {
-            let shown = format!("{:?}", config.timeout);
-            return Err(out_of_range(
-                field("timeout"),
-                shown,
-                "use at most max_timeout, the longest time of a whole call",
-            ));
-        }
-        if config.backoff_base > config.backoff_max {
-            let shown = format!("{:?}", config.backoff_base);
-            return Err(out_of_range(
-                field("backoff_base"),
-                shown,
-                "use at most backoff_max",
-            ));
-        }
-        if config.retries > 20 {
-            return Err(out_of_range(
-                field("retries"),
-                config.retries,
-                "use 0 to 20",
-            ));
-        }
-        if config.breaker_failures == 0 || config.breaker_failures > 10_000 {
-            return Err(out_of_range(
-                field("breaker_failures"),
-                config.breaker_failures,
-                "use 1 to 10000",
-            ));
-        }
-        if let Some(rate) = config
-            .requests_per_minute
-            .filter(|rate| *rate == 0 || *rate > 1_000_000)
-        {
-            return Err(out_of_range(
-                field("requests_per_minute"),
-                rate,
-                "use 1 to 1000000",
-            ));
-        }
-        for (from, to) in &self.quote_alias {
-            if robust_market::Symbol::new("BTC", from).is_err()
-                || robust_market::Symbol::new("BTC", to).is_err()
-            {
-                let shown = format!("{{ {} = {} }}", quote(from), quote(to));
-                return Err(out_of_range(
-                    field("quote_alias"),
-                    shown,
-                    "use currency codes, such as { USD = \"USDT\" }",
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Adds the nearest known key to serde's complaint about an unknown one.
 fn suggest(message: &str) -> String {
     let mut names = message.split('`').skip(1).step_by(2);
@@ -370,114 +289,4 @@ fn suggest(message: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(text: &str) -> String {
-        Config::from_toml(text).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn an_unknown_key_names_the_nearest_known_one_and_its_line() {
-        let text = error("environment = \"live\"\n[exchanges.kraken]\nbreaker_failure = 3");
-        assert_eq!(
-            text,
-            "config line 3: unknown key \"breaker_failure\"; did you mean breaker_failures?"
-        );
-        assert!(error("enviroment = \"live\"").contains("did you mean environment?"));
-        assert!(error("environment = \"liv\"").contains("did you mean live?"));
-    }
-
-    #[test]
-    fn negative_and_absurd_numbers_are_refused_with_field_value_and_remedy() {
-        for (line, named) in [
-            ("timeout = \"-5s\"", "line 2"),
-            ("retries = -1", "line 2"),
-            ("retries = 4000000000", "retries = 4000000000: use 0 to 20"),
-            ("timeout = \"0s\"", "timeout = 0ns: use a time"),
-            ("timeout = \"9999h\"", "use a time"),
-            ("timeout = \"40s\"", "use at most max_timeout"),
-            ("breaker_failures = 0", "use 1 to 10000"),
-            ("requests_per_minute = 0", "use 1 to 1000000"),
-            ("quote_alias = { USD = \"U S\" }", "use currency codes"),
-            ("preset = \"agressive\"", "did you mean aggressive?"),
-        ] {
-            let text = error(&format!("[exchanges.kraken]\n{line}"));
-            assert!(text.contains(named), "{line}: {text}");
-            assert!(!text.contains('\n'), "{line}: {text}");
-        }
-    }
-
-    #[test]
-    fn presets_are_the_numbers_of_the_issue_and_settings_overlay_them() {
-        let secs = Duration::from_secs;
-        let conservative = Preset::Conservative.source();
-        assert_eq!(
-            (
-                conservative.timeout,
-                conservative.max_timeout,
-                conservative.retries
-            ),
-            (secs(15), secs(45), 5)
-        );
-        assert_eq!(
-            (
-                conservative.breaker_failures,
-                conservative.breaker_open,
-                conservative.requests_per_minute
-            ),
-            (3, secs(120), Some(30))
-        );
-        let aggressive = Preset::Aggressive.source();
-        assert_eq!(
-            (
-                aggressive.timeout,
-                aggressive.max_timeout,
-                aggressive.retries
-            ),
-            (secs(5), secs(15), 2)
-        );
-        assert_eq!(
-            (
-                aggressive.breaker_failures,
-                aggressive.breaker_open,
-                aggressive.requests_per_minute
-            ),
-            (10, secs(30), Some(120))
-        );
-        let exchange = Preset::Exchange.source();
-        assert_eq!(
-            (
-                exchange.retries,
-                exchange.backoff_base,
-                exchange.backoff_max,
-                exchange.max_timeout
-            ),
-            (2, secs(1), secs(10), secs(30))
-        );
-        let default = Preset::Default.source();
-        assert_eq!(
-            (default.timeout, default.max_timeout, default.retries),
-            (secs(10), secs(30), 3)
-        );
-        assert_eq!(
-            (default.breaker_failures, default.breaker_open),
-            (5, secs(60))
-        );
-
-        let config =
-            Config::from_toml("[exchanges.kraken]\npreset = \"aggressive\"\ntimeout = \"2s\"")
-                .unwrap();
-        let overlaid = config.exchanges["kraken"].source();
-        assert_eq!((overlaid.timeout, overlaid.retries), (secs(2), 2));
-    }
-
-    #[test]
-    fn an_unreadable_file_is_named() {
-        let error = Config::load("no/such/file.toml").unwrap_err().to_string();
-        assert!(
-            error.starts_with("config file no/such/file.toml: "),
-            "{error}"
-        );
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use robust_market::{Exchange, Kind, Symbol};
 use robust_scheduler::{AddError, Job, JobId, Phase, RunError};
 
 use crate::many::{self, Many};
-use crate::{DataError, DataManager, Priority, Query};
+use crate::{ConfigError, DataError, DataManager, Priority, Query};
 
 /// A read that comes due once a period. Its result goes to the cache and to the listeners.
 #[derive(Debug, Clone)]
@@ -136,6 +136,9 @@ pub enum ScheduleError {
         /// The job.
         job: String,
     },
+    /// A configured job has a setting that cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The scheduler refuses the job: its name is taken, its period too short, the manager shut down.
     #[error(transparent)]
     Refused(#[from] AddError),
@@ -207,6 +210,54 @@ impl DataManager {
             }
         };
         Ok(self.scheduler().add(job)?)
+    }
+
+    /// Adds the jobs of the configuration, in its order. All of them or none.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use robust_data_manager::{Config, DataManager};
+    ///
+    /// let config = Config::from_toml(
+    ///     r#"
+    ///     [exchanges.kraken]
+    ///
+    ///     [[jobs]]
+    ///     id = "book"
+    ///     exchange = "kraken"
+    ///     kind = "book"
+    ///     symbol = "BTC/USD"
+    ///     depth = 25
+    ///     every = "2s"
+    ///     "#,
+    /// )?;
+    /// let manager = DataManager::builder().config(config).start()?;
+    /// assert_eq!(manager.schedule_configured()?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ScheduleError`] for the first job that cannot be added; those before it are taken out again. Adding them twice is one:
+    /// their names are taken.
+    pub fn schedule_configured(&self) -> Result<Vec<JobId>, ScheduleError> {
+        let mut added = Vec::new();
+        for settings in self.configured() {
+            let one = settings.job().map_err(ScheduleError::from);
+            match one.and_then(|job| self.schedule(job)) {
+                Ok(id) => added.push(id),
+                Err(error) => {
+                    for id in added {
+                        // It was added a moment ago and can only be gone when the scheduler is.
+                        let _ = self.scheduler().remove(id);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(added)
     }
 }
 

@@ -55,7 +55,9 @@ mod watch;
 
 pub use budget::{Budget, BudgetError};
 pub use builder::{DataManagerBuilder, StartError};
-pub use config::{CacheSettings, Config, ConfigError, Environment, ExchangeSettings, Preset};
+pub use config::{
+    CacheSettings, Config, ConfigError, Environment, ExchangeSettings, JobKind, JobSettings, Preset,
+};
 pub use counters::Reads;
 pub use error::{Category, DataError, Stage};
 pub use event::{Event, Events};

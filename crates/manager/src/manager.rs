@@ -15,6 +15,7 @@ use tower::ServiceExt;
 
 use crate::builder::DataManagerBuilder;
 use crate::cached::ValueCache;
+use crate::config::JobSettings;
 use crate::event::{Event, Events, drive};
 use crate::history::{self, Progress};
 use crate::latest::{self, Market, Newest};
@@ -38,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) service: QueryService,
     pub(crate) scheduler: Scheduler,
     pub(crate) tasks: Mutex<JoinSet<()>>,
+    pub(crate) jobs: Vec<JobSettings>,
 }
 
 impl DataManager {
@@ -213,6 +215,10 @@ impl DataManager {
             .latest
             .read(market, &*shared.clock)
             .and_then(latest::typed))
+    }
+
+    pub(crate) fn configured(&self) -> &[JobSettings] {
+        &self.parts.jobs
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {

@@ -1,0 +1,140 @@
+//! Settings of one exchange.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use robust_market::quote;
+use robust_source::SourceConfig;
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, Preset, out_of_range};
+
+/// Settings of one exchange. What is left away is the preset's.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ExchangeSettings {
+    /// Where to start from.
+    pub preset: Preset,
+    /// Another address than the exchange's own.
+    pub base_url: Option<String>,
+    /// Longest time of one attempt.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Option<Duration>,
+    /// Longest time of a whole call.
+    #[serde(with = "humantime_serde")]
+    pub max_timeout: Option<Duration>,
+    /// Attempts beyond the first.
+    pub retries: Option<u32>,
+    /// Delay before the first retry.
+    #[serde(with = "humantime_serde")]
+    pub backoff_base: Option<Duration>,
+    /// Longest delay before jitter.
+    #[serde(with = "humantime_serde")]
+    pub backoff_max: Option<Duration>,
+    /// Failed attempts in a row that open the breaker.
+    pub breaker_failures: Option<u32>,
+    /// How long the breaker stays open at least.
+    #[serde(with = "humantime_serde")]
+    pub breaker_open: Option<Duration>,
+    /// Requests a minute, beside the exchange's own limits.
+    pub requests_per_minute: Option<u32>,
+    /// Quote currencies that stand in for others: `{ USD = "USDT" }` answers `BTC/USD` with `BTC/USDT`, and says so.
+    pub quote_alias: BTreeMap<String, String>,
+}
+
+/// The longest time that any setting may have: beyond a day nobody waits.
+pub(super) const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+
+impl ExchangeSettings {
+    /// The numbers in force: the preset's, overlaid with what is set here.
+    #[must_use]
+    pub fn source(&self) -> SourceConfig {
+        let mut config = self.preset.source();
+        let set = |field: &mut Duration, value: Option<Duration>| *field = value.unwrap_or(*field);
+        set(&mut config.timeout, self.timeout);
+        set(&mut config.max_timeout, self.max_timeout);
+        set(&mut config.backoff_base, self.backoff_base);
+        set(&mut config.backoff_max, self.backoff_max);
+        set(&mut config.breaker_open, self.breaker_open);
+        config.retries = self.retries.unwrap_or(config.retries);
+        config.breaker_failures = self.breaker_failures.unwrap_or(config.breaker_failures);
+        config.requests_per_minute = self.requests_per_minute.or(config.requests_per_minute);
+        config
+    }
+
+    pub(super) fn check(&self, name: &str) -> Result<(), ConfigError> {
+        let field = |key: &str| format!("exchanges.{name}.{key}");
+        let config = self.source();
+        let times = [
+            ("timeout", config.timeout),
+            ("max_timeout", config.max_timeout),
+            ("backoff_base", config.backoff_base),
+            ("backoff_max", config.backoff_max),
+            ("breaker_open", config.breaker_open),
+        ];
+        for (key, value) in times {
+            if value < Duration::from_millis(1) || value > LONGEST {
+                let shown = format!("{value:?}");
+                return Err(out_of_range(
+                    field(key),
+                    shown,
+                    "use a time from 1ms to 24h, such as \"10s\"",
+                ));
+            }
+        }
+        if config.timeout > config.max_timeout {
+            let shown = format!("{:?}", config.timeout);
+            return Err(out_of_range(
+                field("timeout"),
+                shown,
+                "use at most max_timeout, the longest time of a whole call",
+            ));
+        }
+        if config.backoff_base > config.backoff_max {
+            let shown = format!("{:?}", config.backoff_base);
+            return Err(out_of_range(
+                field("backoff_base"),
+                shown,
+                "use at most backoff_max",
+            ));
+        }
+        if config.retries > 20 {
+            return Err(out_of_range(
+                field("retries"),
+                config.retries,
+                "use 0 to 20",
+            ));
+        }
+        if config.breaker_failures == 0 || config.breaker_failures > 10_000 {
+            return Err(out_of_range(
+                field("breaker_failures"),
+                config.breaker_failures,
+                "use 1 to 10000",
+            ));
+        }
+        if let Some(rate) = config
+            .requests_per_minute
+            .filter(|rate| *rate == 0 || *rate > 1_000_000)
+        {
+            return Err(out_of_range(
+                field("requests_per_minute"),
+                rate,
+                "use 1 to 1000000",
+            ));
+        }
+        for (from, to) in &self.quote_alias {
+            if robust_market::Symbol::new("BTC", from).is_err()
+                || robust_market::Symbol::new("BTC", to).is_err()
+            {
+                let shown = format!("{{ {} = {} }}", quote(from), quote(to));
+                return Err(out_of_range(
+                    field("quote_alias"),
+                    shown,
+                    "use currency codes, such as { USD = \"USDT\" }",
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! What a config file may say, and what is told when it says something else.
+
+use std::time::Duration;
+
+use super::*;
+
+fn error(text: &str) -> String {
+    Config::from_toml(text).unwrap_err().to_string()
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_known_one_and_its_line() {
+    let text = error("environment = \"live\"\n[exchanges.kraken]\nbreaker_failure = 3");
+    assert_eq!(
+        text,
+        "config line 3: unknown key \"breaker_failure\"; did you mean breaker_failures?"
+    );
+    assert!(error("enviroment = \"live\"").contains("did you mean environment?"));
+    assert!(error("environment = \"liv\"").contains("did you mean live?"));
+}
+
+#[test]
+fn negative_and_absurd_numbers_are_refused_with_field_value_and_remedy() {
+    for (line, named) in [
+        ("timeout = \"-5s\"", "line 2"),
+        ("retries = -1", "line 2"),
+        ("retries = 4000000000", "retries = 4000000000: use 0 to 20"),
+        ("timeout = \"0s\"", "timeout = 0ns: use a time"),
+        ("timeout = \"9999h\"", "use a time"),
+        ("timeout = \"40s\"", "use at most max_timeout"),
+        ("breaker_failures = 0", "use 1 to 10000"),
+        ("requests_per_minute = 0", "use 1 to 1000000"),
+        ("quote_alias = { USD = \"U S\" }", "use currency codes"),
+        ("preset = \"agressive\"", "did you mean aggressive?"),
+    ] {
+        let text = error(&format!("[exchanges.kraken]\n{line}"));
+        assert!(text.contains(named), "{line}: {text}");
+        assert!(!text.contains('\n'), "{line}: {text}");
+    }
+}
+
+#[test]
+fn presets_are_the_numbers_of_the_issue_and_settings_overlay_them() {
+    let secs = Duration::from_secs;
+    let conservative = Preset::Conservative.source();
+    assert_eq!(
+        (
+            conservative.timeout,
+            conservative.max_timeout,
+            conservative.retries
+        ),
+        (secs(15), secs(45), 5)
+    );
+    assert_eq!(
+        (
+            conservative.breaker_failures,
+            conservative.breaker_open,
+            conservative.requests_per_minute
+        ),
+        (3, secs(120), Some(30))
+    );
+    let aggressive = Preset::Aggressive.source();
+    assert_eq!(
+        (
+            aggressive.timeout,
+            aggressive.max_timeout,
+            aggressive.retries
+        ),
+        (secs(5), secs(15), 2)
+    );
+    assert_eq!(
+        (
+            aggressive.breaker_failures,
+            aggressive.breaker_open,
+            aggressive.requests_per_minute
+        ),
+        (10, secs(30), Some(120))
+    );
+    let exchange = Preset::Exchange.source();
+    assert_eq!(
+        (
+            exchange.retries,
+            exchange.backoff_base,
+            exchange.backoff_max,
+            exchange.max_timeout
+        ),
+        (2, secs(1), secs(10), secs(30))
+    );
+    let default = Preset::Default.source();
+    assert_eq!(
+        (default.timeout, default.max_timeout, default.retries),
+        (secs(10), secs(30), 3)
+    );
+    assert_eq!(
+        (default.breaker_failures, default.breaker_open),
+        (5, secs(60))
+    );
+
+    let config =
+        Config::from_toml("[exchanges.kraken]\npreset = \"aggressive\"\ntimeout = \"2s\"").unwrap();
+    let overlaid = config.exchanges["kraken"].source();
+    assert_eq!((overlaid.timeout, overlaid.retries), (secs(2), 2));
+}
+
+#[test]
+fn an_unreadable_file_is_named() {
+    let error = Config::load("no/such/file.toml").unwrap_err().to_string();
+    assert!(
+        error.starts_with("config file no/such/file.toml: "),
+        "{error}"
+    );
+}
+
+const BARS: &str = r#"
+[exchanges.kraken]
+[[jobs]]
+id = "bars"
+exchange = "kraken"
+kind = "candles"
+symbol = "BTC/USD"
+interval = "5m"
+every = "30s"
+"#;
+
+#[test]
+fn a_job_that_cannot_be_names_itself_its_key_and_the_remedy() {
+    assert_eq!(Config::from_toml(BARS).unwrap().jobs[0].priority, 3);
+    for (from, to, named) in [
+        ("every = \"30s\"", "", "missing field `every`"),
+        ("every = \"30s\"", "evry = \"30s\"", "did you mean every?"),
+        (
+            "every = \"30s\"",
+            "every = \"0s\"",
+            "jobs.bars.every = 0ns: use a time",
+        ),
+        ("\"candles\"", "\"candle\"", "did you mean candles?"),
+        (
+            "\"candles\"",
+            "\"ticker\"",
+            "jobs.bars.interval = set: leave it away",
+        ),
+        (
+            "\"candles\"",
+            "\"tickers\"",
+            "jobs.bars.symbol = set: tickers and bids_asks have symbols",
+        ),
+        (
+            "interval = \"5m\"",
+            "",
+            "jobs.bars.interval = nothing: candles need one",
+        ),
+        (
+            "interval = \"5m\"",
+            "interval = \"5 min\"",
+            "jobs.bars.interval = \"5 min\"",
+        ),
+        (
+            "interval = \"5m\"",
+            "interval = \"5m\"\ndepth = 5",
+            "jobs.bars.depth = 5",
+        ),
+        (
+            "symbol = \"BTC/USD\"",
+            "",
+            "jobs.bars.symbol = nothing: this kind needs one",
+        ),
+        (
+            "symbol = \"BTC/USD\"",
+            "symbol = \"BTCUSD\"",
+            "write BASE/QUOTE",
+        ),
+        (
+            "symbol = \"BTC/USD\"",
+            "symbols = [\"BTC/USD\"]",
+            "this kind needs one",
+        ),
+        (
+            "exchange = \"kraken\"",
+            "exchange = \"krakn\"",
+            "jobs.bars.exchange = \"krakn\": did you mean kraken?",
+        ),
+        (
+            "exchange = \"kraken\"",
+            "exchange = \"binance\"",
+            "add a table [exchanges.NAME]",
+        ),
+        (
+            "id = \"bars\"",
+            "id = \"bars\"\npriority = 6",
+            "jobs.bars.priority = 6: use 1",
+        ),
+        ("id = \"bars\"", "id = \" \"", "use a name of 1 to 100"),
+    ] {
+        assert!(BARS.contains(from), "{from}");
+        let text = error(&BARS.replace(from, to));
+        assert!(text.contains(named), "{to}: {text}");
+    }
+    let job = BARS.split_once("[[jobs]]").unwrap().1;
+    let twice = error(&format!("{BARS}[[jobs]]{job}"));
+    assert!(twice.contains("give each job an id of its own"), "{twice}");
+}

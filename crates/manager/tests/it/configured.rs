@@ -1,0 +1,139 @@
+//! Jobs from a config file.
+
+use std::time::Duration;
+
+use robust_data_manager::market::{Exchange, Kind, OrderBook, Ticker};
+use robust_data_manager::{Config, DataManagerBuilder, Environment, Event, ScheduleError};
+
+use crate::world::World;
+
+const JOBS: &str = r#"
+environment = "simulated"
+[exchanges.kraken]
+[exchanges.binance]
+
+[[jobs]]
+id = "majors"
+exchange = "binance"
+kind = "tickers"
+symbols = ["BTC/USDT", "ETH/USDT"]
+every = "2s"
+priority = 1
+at_start = true
+
+[[jobs]]
+id = "quotes"
+exchange = "binance"
+kind = "bids_asks"
+symbols = ["BTC/USDT", "ETH/USDT"]
+every = "2s"
+
+[[jobs]]
+id = "book"
+exchange = "kraken"
+kind = "book"
+symbol = "BTC/USD"
+depth = 10
+every = "5s"
+
+[[jobs]]
+id = "bars"
+exchange = "kraken"
+kind = "candles"
+symbol = "BTC/USD"
+interval = "5m"
+every = "10s"
+
+[[jobs]]
+id = "trades"
+exchange = "binance"
+kind = "trades"
+symbol = "BTC/USDT"
+limit = 50
+every = "5s"
+
+[[jobs]]
+id = "one"
+exchange = "kraken"
+kind = "ticker"
+symbol = "ETH/USD"
+every = "5s"
+priority = 5
+"#;
+
+fn with(text: &str) -> World {
+    let config = Config::from_toml(text).unwrap();
+    World::with(|builder: DataManagerBuilder| {
+        builder.config(config).environment(Environment::Simulated)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_of_configured_job_keeps_its_value_fresh() {
+    let world = with(JOBS);
+    let mut events = world.manager.events();
+    assert_eq!(world.manager.status().jobs.due, 0, "not before it is said");
+    assert_eq!(world.manager.schedule_configured().unwrap().len(), 6);
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    let jobs = world.manager.status().jobs;
+    assert_eq!((jobs.failed, jobs.superseded), (0, 0), "{jobs:?}");
+    let manager = &world.manager;
+    let book = manager
+        .latest::<OrderBook>("kraken", "BTC/USD")
+        .unwrap()
+        .expect("a job");
+    assert_eq!((book.bids.len(), book.asks.len()), (10, 10));
+    assert!(
+        manager
+            .latest::<Ticker>("binance", "ETH/USDT")
+            .unwrap()
+            .is_some()
+    );
+    let bars = manager.latest_candles("kraken", "BTC/USD", "5m".parse().unwrap());
+    assert!(bars.unwrap().is_some());
+    world.manager.shutdown(Duration::from_secs(1)).await;
+    let mut kinds = std::collections::BTreeSet::new();
+    let World { manager, sims } = world;
+    drop(manager);
+    while let Some(event) = events.next().await {
+        if let Event::Data(sample) = event {
+            if sample.meta.kind == Kind::Trades {
+                assert_eq!(sample.data.len(), 50);
+            }
+            kinds.insert((sample.meta.exchange.clone(), sample.meta.kind));
+        }
+    }
+    for wanted in [
+        (Exchange::BINANCE, Kind::Tickers),
+        (Exchange::BINANCE, Kind::BidsAsks),
+        (Exchange::BINANCE, Kind::Trades),
+        (Exchange::KRAKEN, Kind::Book),
+        (Exchange::KRAKEN, Kind::Candles),
+        (Exchange::KRAKEN, Kind::Ticker),
+    ] {
+        assert!(kinds.contains(&wanted), "{wanted:?} of {kinds:?}");
+    }
+    assert!(sims.values().all(|sim| sim.stats().over_limit == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn configured_jobs_are_added_all_or_none() {
+    let world = with(JOBS);
+    world.manager.schedule_configured().unwrap();
+    // Their names are taken, and the ones that run go on.
+    let error = world.manager.schedule_configured().unwrap_err();
+    assert!(matches!(error, ScheduleError::Refused(_)), "{error}");
+    assert!(error.to_string().contains("majors"), "{error}");
+
+    let world = with(&JOBS.replace("kind = \"ticker\"", "kind = \"book\""));
+    let taken = robust_data_manager::DataJob::new(
+        "one",
+        robust_data_manager::Query::ticker(Exchange::KRAKEN, "BTC/USD".parse().unwrap()),
+        Duration::from_secs(3_600),
+    );
+    world.manager.schedule(taken).unwrap();
+    world.manager.schedule_configured().unwrap_err();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let jobs = world.manager.status().jobs;
+    assert_eq!((jobs.ran, jobs.pending), (0, 0), "out again: {jobs:?}");
+}
