@@ -28,6 +28,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Collects data of simulated exchanges through the whole stack while faults are thrown at it.
     Demo(DemoArgs),
+    /// Runs the jobs of a config file till Ctrl-C, and prints what they bring.
+    Run(RunArgs),
     /// Asks one exchange for one thing.
     Fetch(FetchArgs),
     /// Says whether the exchanges can be reached: names, certificates, clocks, limits.
@@ -62,6 +64,19 @@ pub(crate) struct DemoArgs {
     #[arg(long, default_value = "random", value_name = "FAULTS")]
     pub(crate) faults: String,
     /// Prints nothing but a JSON summary at the end.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The TOML file with [exchanges] and [[jobs]].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// How long to run. Default: till Ctrl-C.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    pub(crate) lasting: Option<Duration>,
+    /// Prints each sample in the exchange format (docs/formats.md), one a line, and everything else to standard error.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,6 +1,7 @@
 //! The `rdm` program: market data in a terminal.
 //!
-//! `demo` shows the main job with simulated exchanges and faults, `fetch` asks one exchange for one thing, `doctor` says whether
+//! `demo` shows the main job with simulated exchanges and faults, `run` runs the jobs of
+//! a config file, `fetch` asks one exchange for one thing, `doctor` says whether
 //! the exchanges can be reached, `sim` runs simulated
 //! exchanges on loopback, `config check` reads a config file. Exit codes: 0 ok, 1 no (good) data, 2 usage.
 
@@ -15,6 +16,7 @@ mod fetch;
 mod file;
 mod json;
 mod refusal;
+mod run;
 mod show;
 mod signals;
 mod sim;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Fetch(args) => fetch::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
+            Command::Run(args) => run::run(args).await,
             Command::Sim(args) => sim::run(args).await,
             Command::Config {
                 command: ConfigCommand::Check { file },

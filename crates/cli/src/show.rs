@@ -79,6 +79,17 @@ fn quality(report: &Report) -> String {
     text
 }
 
+/// The one figure of a payload that fits into a table.
+pub(crate) fn headline(payload: &Payload) -> String {
+    match payload {
+        Payload::Ticker(ticker) => ticker.last.map(|last| last.to_string()).unwrap_or_default(),
+        Payload::OrderBook(book) => format!("{} + {} levels", book.bids.len(), book.asks.len()),
+        Payload::Candles(candles) => format!("{} bars", candles.rows.len()),
+        Payload::Trades(trades) => format!("{} trades", trades.rows.len()),
+        other => format!("{} records", other.len()),
+    }
+}
+
 /// A time as people say it: `120ms`, `1.2s`, `20s`, `3m`.
 pub(crate) fn age(age: Duration) -> String {
     match age.as_millis() {

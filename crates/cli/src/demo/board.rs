@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::plan::{Planned, What};
+use crate::show::headline;
 
 /// One line of the table.
 pub(super) type Key = (Exchange, Kind, Symbol);
@@ -228,17 +229,6 @@ impl Board {
 /// Seconds with three digits.
 pub(super) fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e3).round() / 1e3
-}
-
-/// The one figure of a payload that fits into a table.
-fn headline(payload: &Payload) -> String {
-    match payload {
-        Payload::Ticker(ticker) => ticker.last.map(|last| last.to_string()).unwrap_or_default(),
-        Payload::OrderBook(book) => format!("{} + {} levels", book.bids.len(), book.asks.len()),
-        Payload::Candles(candles) => format!("{} bars", candles.rows.len()),
-        Payload::Trades(trades) => format!("{} trades", trades.rows.len()),
-        other => format!("{} records", other.len()),
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod documents;
 mod fetch;
+mod run;
 mod simulators;
 mod usage;
 mod wire;

@@ -1,0 +1,146 @@
+//! `rdm run`: the jobs of a config file, until Ctrl-C.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use robust_data_manager::market::{Payload, Sample};
+use robust_data_manager::{Config, DataManager, Event, Events, Status};
+
+use crate::args::RunArgs;
+use crate::exit::{Failure, note, print};
+use crate::signals::Stop;
+use crate::{file, show};
+
+/// How long the end waits for what is under way.
+const GRACE: Duration = Duration::from_secs(10);
+
+pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
+    let named = |error: &dyn std::fmt::Display| {
+        Failure::Usage(format!("{}: {error}", args.config.display()))
+    };
+    let config =
+        Config::from_toml(&file::read("--config", &args.config)?).map_err(|error| named(&error))?;
+    if config.jobs.is_empty() {
+        return Err(named(
+            &"jobs = []: nothing to run; add a [[jobs]] with id, exchange, kind, symbol and every",
+        ));
+    }
+    let manager = DataManager::builder()
+        .config(config)
+        .start()
+        .map_err(|error| named(&error))?;
+    let stop = Stop::listen(|| {});
+    let mut events = manager.events();
+    manager
+        .schedule_configured()
+        .map_err(|error| named(&error))?;
+    let ending = async {
+        match args.lasting {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = tell(&mut events, args.json) => {}
+        () = ending => {}
+        () = stop.wait() => {}
+    }
+    manager.shutdown(GRACE).await;
+    // What came in the meantime belongs to the run as well.
+    tokio::select! {
+        biased;
+        () = tell(&mut events, args.json) => {}
+        () = std::future::ready(()) => {}
+    }
+    finish(&manager.status(), args.json)
+}
+
+/// Prints what happens; ends when nobody reads it any more, or the manager is gone.
+async fn tell(events: &mut Events, as_json: bool) {
+    while let Some(event) = events.next().await {
+        let read = match event {
+            Event::Data(sample) => data(&sample, as_json),
+            Event::Error {
+                exchange,
+                kind,
+                symbol,
+                error,
+                ..
+            } => {
+                let symbol = symbol
+                    .map(|symbol| format!(" {symbol}"))
+                    .unwrap_or_default();
+                let line = format!("{exchange} {kind}{symbol}: {}: {error}", error.name());
+                told(&line, as_json)
+            }
+            Event::Dropped(missed) => told(
+                &format!("{missed} events came faster than they were printed"),
+                as_json,
+            ),
+            _ => true,
+        };
+        if !read {
+            return;
+        }
+    }
+}
+
+/// Samples alone go where a program reads them.
+fn told(line: &str, as_json: bool) -> bool {
+    if as_json {
+        note(&format!("rdm: {line}"));
+        true
+    } else {
+        print(line)
+    }
+}
+
+/// One sample, one line.
+fn data(sample: &Sample<Arc<Payload>>, as_json: bool) -> bool {
+    if as_json {
+        let plain = Sample {
+            data: &*sample.data,
+            meta: sample.meta.clone(),
+            quality: sample.quality.clone(),
+        };
+        return match serde_json::to_string(&plain) {
+            Ok(line) => print(&line),
+            Err(error) => told(&format!("a sample cannot be written: {error}"), true),
+        };
+    }
+    let meta = &sample.meta;
+    let symbol = meta.symbol.as_ref().map(ToString::to_string);
+    let quality = sample.quality.as_ref().map_or_else(
+        || "not judged".to_owned(),
+        |report| format!("{} {}", report.acceptance, report.overall),
+    );
+    print(&format!(
+        "{} {:<8} {:<8} {:<9} {:<18} {}, {quality}",
+        meta.received,
+        meta.exchange.as_str(),
+        meta.kind.as_str(),
+        symbol.unwrap_or_default(),
+        show::headline(&sample.data),
+        meta.origin,
+    ))
+}
+
+/// The ledger, and whether there was anything to collect.
+fn finish(status: &Status, as_json: bool) -> Result<(), Failure> {
+    let jobs = &status.jobs;
+    let skipped: u64 = jobs.skipped.values().sum();
+    let ledger = format!(
+        "jobs due {} = ran {} + superseded {} + skipped {skipped} + pending {}; {} failed",
+        jobs.due, jobs.ran, jobs.superseded, jobs.pending, jobs.failed
+    );
+    told(&ledger, as_json);
+    if jobs.due != jobs.ran + jobs.superseded + skipped + jobs.pending {
+        return Err(Failure::Data(
+            "run: due is not ran + superseded + skipped + pending".to_owned(),
+        ));
+    }
+    if jobs.ran > 0 && jobs.failed == jobs.ran {
+        return Err(Failure::Data("run: no job brought data".to_owned()));
+    }
+    Ok(())
+}

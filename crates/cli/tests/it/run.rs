@@ -1,0 +1,91 @@
+//! `rdm run`: the jobs of a config file.
+
+use serde_json::Value;
+
+use crate::world::{Scratch, run, simulated};
+
+fn config(url: &str) -> String {
+    format!(
+        r#"
+environment = "simulated"
+[exchanges.binance]
+base_url = "{url}"
+retries = 0
+
+[[jobs]]
+id = "btc"
+exchange = "binance"
+kind = "ticker"
+symbol = "BTC/USDT"
+every = "200ms"
+at_start = true
+
+[[jobs]]
+id = "bars"
+exchange = "binance"
+kind = "candles"
+symbol = "ETH/USDT"
+interval = "1m"
+every = "300ms"
+at_start = true
+"#
+    )
+}
+
+#[test]
+fn samples_come_one_a_line_in_the_exchange_format_and_the_ledger_closes() {
+    let sim = simulated("binance");
+    let file = Scratch::file("run.toml", config(&sim.url).as_bytes());
+    let said = run(&["run", "--config", file.path(), "--for", "1500ms", "--json"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let mut kinds = std::collections::BTreeMap::new();
+    for line in said.out.lines() {
+        let sample: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(sample["v"], 1);
+        assert_eq!(sample["meta"]["origin"], "simulated");
+        *kinds
+            .entry(sample["kind"].as_str().unwrap().to_owned())
+            .or_insert(0) += 1;
+    }
+    assert!(kinds["ticker"] >= 2 && kinds["candles"] >= 2, "{kinds:?}");
+    assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+    assert!(
+        said.err.starts_with("rdm: jobs due ") && said.err.contains("; 0 failed"),
+        "{}",
+        said.err
+    );
+    let shown: u64 = kinds.values().sum();
+    assert_eq!(sim.sim.stats().requests, shown);
+}
+
+#[test]
+fn people_get_plain_lines_and_typed_errors() {
+    let sim = simulated("binance");
+    let file = Scratch::file("run-plain.toml", config(&sim.url).as_bytes());
+    let said = run(&["run", "--config", file.path(), "--for", "500ms"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    assert!(
+        said.out.contains(" binance  ticker   BTC/USDT "),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("simulated, accept 100"), "{}", said.out);
+
+    sim.misbehave("html");
+    let said = run(&["run", "--config", file.path(), "--for", "500ms"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.out.contains("binance ticker BTC/USDT: malformed: "),
+        "{}",
+        said.out
+    );
+    assert!(said.err.contains("no job brought data"), "{}", said.err);
+}
+
+#[test]
+fn a_file_without_jobs_is_refused() {
+    let file = Scratch::file("no-jobs.toml", b"[exchanges.kraken]\n");
+    let said = run(&["run", "--config", file.path()]);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
+    assert!(said.err.contains("add a [[jobs]]"), "{}", said.err);
+}
