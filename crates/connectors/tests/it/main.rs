@@ -7,6 +7,7 @@
 )]
 
 mod contract_cases;
+mod contract_faults;
 mod exactness;
 mod fixtures;
 mod garbage;
