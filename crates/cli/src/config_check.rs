@@ -49,5 +49,22 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
             print(&format!("quote_alias: {from} is answered with {to}"));
         }
     }
+    for job in &config.jobs {
+        let pairs: Vec<&str> = job
+            .symbol
+            .iter()
+            .chain(&job.symbols)
+            .map(String::as_str)
+            .collect();
+        print(&format!(
+            "\n[[jobs]] {}: {:?} of {} on {} every {:?}, priority {}",
+            job.id,
+            job.kind,
+            pairs.join(", "),
+            job.exchange,
+            job.every,
+            job.priority
+        ));
+    }
     Ok(())
 }

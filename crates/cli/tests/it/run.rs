@@ -83,6 +83,24 @@ fn people_get_plain_lines_and_typed_errors() {
 }
 
 #[test]
+fn config_check_prints_the_jobs_and_run_refuses_what_it_refuses() {
+    let text = config("http://127.0.0.1:9");
+    let file = Scratch::file("run-check.toml", text.as_bytes());
+    let said = run(&["config", "check", file.path()]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let line = "[[jobs]] bars: Candles of ETH/USDT on binance every 300ms, priority 3";
+    assert!(said.out.contains(line), "{}", said.out);
+
+    let wrong = text.replace("ETH/USDT", "ETHUSDT");
+    let file = Scratch::file("run-wrong.toml", wrong.as_bytes());
+    for words in [["config", "check"], ["run", "--config"]] {
+        let said = run(&[words[0], words[1], file.path()]);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
+        assert!(said.err.contains("jobs.bars.symbol"), "{}", said.err);
+    }
+}
+
+#[test]
 fn a_file_without_jobs_is_refused() {
     let file = Scratch::file("no-jobs.toml", b"[exchanges.kraken]\n");
     let said = run(&["run", "--config", file.path()]);
