@@ -1,5 +1,6 @@
 //! How a client is made.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -27,6 +28,7 @@ pub struct Builder {
     max_waiting: usize,
     pool_idle_timeout: Duration,
     user_agent: String,
+    local_address: Option<IpAddr>,
     allow_plaintext: bool,
     trusted: Vec<Vec<u8>>,
     http2: bool,
@@ -62,6 +64,7 @@ impl Default for Builder {
             max_waiting: 1_024,
             pool_idle_timeout: Duration::from_secs(30),
             user_agent: concat!("robust-http/", env!("CARGO_PKG_VERSION")).to_owned(),
+            local_address: None,
             allow_plaintext: false,
             trusted: Vec::new(),
             http2: false,
@@ -119,6 +122,16 @@ impl Builder {
         self
     }
 
+    /// The address of this machine that connections leave from. Default: what the system picks.
+    ///
+    /// Exchanges count by address: a machine that has several has a budget for each. An address that this machine does not have
+    /// makes every connection fail with `Connect`, and so does one of another family than the server's.
+    #[must_use]
+    pub fn local_address(mut self, address: IpAddr) -> Self {
+        self.local_address = Some(address);
+        self
+    }
+
     /// Allows plain `http` to hosts that are not loopback. Whoever sits between sees and changes everything.
     #[must_use]
     pub fn allow_plaintext(mut self) -> Self {
@@ -153,7 +166,7 @@ impl Builder {
         let tls = tls::client_config(&self.trusted, self.http2)?;
         let gate = Gate::new(self.max_total, self.max_waiting);
         let pool = Pool::new(gate, self.max_per_host, self.pool_idle_timeout);
-        let dialler = Dialler::new(tls, self.connect_timeout);
+        let dialler = Dialler::new(tls, self.connect_timeout, self.local_address);
         Ok(Client::new(
             pool,
             dialler,
@@ -175,6 +188,15 @@ impl Builder {
                     range: "more than zero and at most a day",
                 });
             }
+        }
+        if self
+            .local_address
+            .is_some_and(|address| address.is_unspecified() || address.is_multicast())
+        {
+            return Err(BuildError::OutOfRange {
+                setting: "local_address",
+                range: "an address of this machine",
+            });
         }
         for (setting, value) in [
             ("max_per_host", self.max_per_host),
@@ -209,6 +231,14 @@ mod tests {
             (builder().max_total(0), "max_total"),
             (builder().max_total(usize::MAX), "max_total"),
             (builder().user_agent("two\r\nlines"), "user_agent"),
+            (
+                builder().local_address("0.0.0.0".parse().unwrap()),
+                "local_address",
+            ),
+            (
+                builder().local_address("ff02::1".parse().unwrap()),
+                "local_address",
+            ),
         ] {
             let error = broken.build().expect_err(name);
             assert!(error.to_string().starts_with(name), "{error}");

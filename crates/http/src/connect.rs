@@ -1,5 +1,6 @@
 //! From a target to an open stream: name, TCP, TLS, under one timeout.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::{Extensions, Uri};
@@ -35,12 +36,13 @@ pub(crate) struct Dialler {
 }
 
 impl Dialler {
-    pub(crate) fn new(tls: ClientConfig, timeout: Duration) -> Self {
+    pub(crate) fn new(tls: ClientConfig, timeout: Duration, local_address: Option<IpAddr>) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver::new());
         tcp.set_nodelay(true);
         // of this time each address of a host gets its share, so that a dead first address leaves time for the next
         tcp.set_connect_timeout(Some(timeout));
         tcp.enforce_http(false);
+        tcp.set_local_address(local_address);
         let connector = HttpsConnector::from((tcp, tls)).map_err(
             |error: Box<dyn std::error::Error + Send + Sync>| Error::from_connect(&*error),
         );

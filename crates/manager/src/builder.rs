@@ -52,6 +52,16 @@ pub enum StartError {
         /// The address.
         url: String,
     },
+    /// The address of a source is a test system of the exchange, and the configuration is for live data.
+    #[error(
+        "exchanges.{exchange}.base_url {url} is a test system of the exchange, whose prices are not those of the market; set environment = \"test\" to use it"
+    )]
+    TestSource {
+        /// The exchange.
+        exchange: Exchange,
+        /// The address.
+        url: String,
+    },
     /// There is no tokio runtime here, on which fetches and jobs could run.
     #[error("no tokio runtime: call start inside of one, such as under #[tokio::main]")]
     NoRuntime,
@@ -218,27 +228,26 @@ impl DataManagerBuilder {
             exchange: exchange.clone(),
             remedy: self.nearest_connector(exchange),
         })?;
-        let transport = match self.transports.get(exchange) {
-            Some(transport) => transport.clone(),
-            None => robust_source::over(client),
+        let transport = match (self.transports.get(exchange), settings.local_address) {
+            (Some(transport), _) => transport.clone(),
+            (None, None) => robust_source::over(client),
+            (None, Some(address)) => {
+                let own = Client::builder().local_address(address).build();
+                robust_source::over(&own.map_err(|error| StartError::Http(error.to_string()))?)
+            }
         };
-        let mut source = Source::builder(Arc::clone(connector))
+        let urls = addresses(&**connector, settings);
+        // First of all each address must be one: what is told about it below holds no password.
+        let source = Source::builder(Arc::clone(connector))
             .config(settings.source())
             .clock(Arc::clone(&self.clock))
-            .seed(seed);
-        if let Some(url) = &settings.base_url {
-            source = source.base_url(url.clone());
-        }
-        // First of all the address must be one: what is told about it below holds no password.
-        let source = source.build(transport)?;
-        if let Some(url) = &settings.base_url
-            && self.config.environment == Environment::Live
-            && is_loopback(url)
-        {
-            return Err(StartError::SimulatedSource {
-                exchange: exchange.clone(),
-                url: url.clone(),
-            });
+            .seed(seed)
+            .base_urls(&urls)
+            .build(transport)?;
+        if self.config.environment == Environment::Live {
+            for url in urls {
+                real(&**connector, url)?;
+            }
         }
         Ok(Venue {
             source,
@@ -262,20 +271,37 @@ impl DataManagerBuilder {
     }
 }
 
-/// Whether an address points to this machine.
-fn is_loopback(url: &str) -> bool {
-    let Some(host) = url
-        .parse::<Uri>()
-        .ok()
-        .and_then(|uri| uri.host().map(str::to_owned))
-    else {
-        return false;
-    };
+/// The addresses that are asked, in their order.
+fn addresses(connector: &dyn Connector, settings: &ExchangeSettings) -> Vec<String> {
+    match &settings.base_url {
+        _ if !settings.base_urls.is_empty() => settings.base_urls.clone(),
+        Some(url) => vec![url.clone()],
+        None if settings.mirrors => connector
+            .base_urls()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+        None => vec![connector.base_url().to_owned()],
+    }
+}
+
+/// Refuses an address whose values are known not to be the market's.
+fn real(connector: &dyn Connector, url: String) -> Result<(), StartError> {
+    let uri = url.parse::<Uri>().unwrap_or_default();
+    let host = uri.host().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost")
+    let here = bare.eq_ignore_ascii_case("localhost")
         || bare
             .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
+            .is_ok_and(|ip| ip.is_loopback());
+    let exchange = connector.exchange();
+    if here {
+        return Err(StartError::SimulatedSource { exchange, url });
+    }
+    if connector.is_test_host(host) {
+        return Err(StartError::TestSource { exchange, url });
+    }
+    Ok(())
 }
 
 /// A seed that differs from run to run, for jitter that nobody else shares.

@@ -22,6 +22,9 @@ pub enum Environment {
     Live,
     /// Simulators are welcome; every value says that it comes from one.
     Simulated,
+    /// The exchanges' own test systems, whose prices are not those of the market; simulators are welcome too. Every value says
+    /// that it is simulated.
+    Test,
 }
 
 /// A named set of times, retries and limits; see [`SourceConfig`].

@@ -1,5 +1,6 @@
 //! What a source returns.
 
+use http::uri::Authority;
 use robust_connectors::Usages;
 use robust_market::{Decoded, Origin, Payload, Timestamp};
 use tokio::time::Instant;
@@ -14,6 +15,8 @@ pub struct Answer {
     pub decoded: Decoded<Payload>,
     /// Live or simulated, by evidence.
     pub origin: Origin,
+    /// Who answered: host, and port where the address named one.
+    pub authority: Authority,
     /// When the first byte arrived, by the wall clock that was handed in.
     pub received: Timestamp,
     /// When the first byte arrived, by the monotonic clock.

@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+mod addresses;
 mod answer;
 mod attempt;
 mod call;

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
-use http::uri::Scheme;
 use robust_backoff::{Budget, Policy};
 use robust_breaker::Breaker;
 use robust_connectors::{Connector, EncodeError, SymbolTable};
@@ -13,6 +11,7 @@ use robust_market::{Clock, Exchange, Request, Symbol, SystemClock};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
+use crate::addresses::Addresses;
 use crate::attempt::AttemptLayer;
 use crate::classify::ClassifyLayer;
 use crate::config::UNKNOWN_LIMIT;
@@ -63,7 +62,7 @@ struct Shared {
 pub struct SourceBuilder {
     connector: Arc<dyn Connector>,
     config: SourceConfig,
-    base_url: Option<String>,
+    base_urls: Vec<String>,
     clock: Arc<dyn Clock>,
     seed: u64,
 }
@@ -75,7 +74,7 @@ impl Source {
         SourceBuilder {
             connector,
             config: SourceConfig::default(),
-            base_url: None,
+            base_urls: Vec::new(),
             clock: Arc::new(SystemClock),
             seed: 0,
         }
@@ -187,7 +186,15 @@ impl SourceBuilder {
     /// Talks to another address than the exchange's own, such as a simulator on loopback.
     #[must_use]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = Some(url.into());
+        self.base_urls = vec![url.into()];
+        self
+    }
+
+    /// Talks to these addresses of the same exchange. The first is asked until no connection to it can be made and nothing was
+    /// sent; the next attempt then takes the next, and so on in a circle. They share the limits and the breaker.
+    #[must_use]
+    pub fn base_urls<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
+        self.base_urls = urls.into_iter().map(Into::into).collect();
         self
     }
 
@@ -211,10 +218,10 @@ impl SourceBuilder {
     ///
     /// [`BuildError`] when the address is no `http` or `https` address with a host, or a time is absurd.
     pub fn build(self, transport: Transport) -> Result<Source, BuildError> {
-        let (scheme, authority) = base(
-            self.base_url
-                .as_deref()
-                .unwrap_or_else(|| self.connector.base_url()),
+        let first = self.base_urls.first().map(String::as_str);
+        let addresses = Addresses::new(
+            first.unwrap_or_else(|| self.connector.base_url()),
+            self.base_urls.iter().skip(1).map(String::as_str),
         )?;
         let name = self.connector.exchange();
         let config = self.config;
@@ -236,8 +243,7 @@ impl SourceBuilder {
             Arc::clone(&self.connector),
             symbols.clone(),
             Arc::clone(&self.clock),
-            scheme,
-            authority,
+            addresses,
             transport,
         );
         let parts = Parts {
@@ -298,38 +304,4 @@ fn limits(connector: &dyn Connector, config: &SourceConfig) -> (Limiter, Option<
         builder = builder.window(Window::sliding(USER_WINDOW, limit, Duration::from_secs(60)));
     }
     (builder.build(), user_window)
-}
-
-/// The address as an error may show it.
-fn without_password(url: &str) -> std::borrow::Cow<'_, str> {
-    match url.rsplit_once('@') {
-        Some((_, rest)) => format!("***@{rest}").into(),
-        None => url.into(),
-    }
-}
-
-fn base(url: &str) -> Result<(Scheme, http::uri::Authority), BuildError> {
-    let invalid = |remedy: &str| BuildError {
-        field: "base_url",
-        value: robust_market::quote(&without_password(url)),
-        remedy: remedy.to_owned(),
-    };
-    let parts = url
-        .parse::<Uri>()
-        .map_err(|_| invalid("write https://HOST or http://127.0.0.1:PORT"))?
-        .into_parts();
-    let plain = parts
-        .path_and_query
-        .as_ref()
-        .is_none_or(|path| path.as_str() == "/");
-    match (parts.scheme, parts.authority) {
-        _ if !plain => Err(invalid("leave the path away")),
-        (_, Some(authority)) if authority.as_str().contains('@') => {
-            Err(invalid("leave user and password away"))
-        }
-        (Some(scheme), Some(authority)) if scheme == Scheme::HTTP || scheme == Scheme::HTTPS => {
-            Ok((scheme, authority))
-        }
-        _ => Err(invalid("write https://HOST or http://127.0.0.1:PORT")),
-    }
 }

@@ -6,13 +6,14 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::SERVER;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::PathAndQuery;
 use robust_connectors::{Connector, Reply, SymbolTable, Usages};
 use robust_http::{Deadline, Fetched};
 use robust_market::{Clock, Origin};
 use tokio::time::Instant;
 use tower::Service;
 
+use crate::addresses::{Address, Addresses};
 use crate::{Answer, Call, Cause, Judgement, SymbolCell, Transport};
 
 /// The `Server` header that the simulator of this workspace sends.
@@ -30,8 +31,7 @@ struct Shared {
     connector: Arc<dyn Connector>,
     symbols: SymbolCell,
     clock: Arc<dyn Clock>,
-    scheme: Scheme,
-    authority: Authority,
+    addresses: Addresses,
 }
 
 /// Why an attempt has no answer, and what its headers said all the same.
@@ -55,8 +55,7 @@ impl Venue {
         connector: Arc<dyn Connector>,
         symbols: SymbolCell,
         clock: Arc<dyn Clock>,
-        scheme: Scheme,
-        authority: Authority,
+        addresses: Addresses,
         transport: Transport,
     ) -> Self {
         Self {
@@ -64,8 +63,7 @@ impl Venue {
                 connector,
                 symbols,
                 clock,
-                scheme,
-                authority,
+                addresses,
             }),
             transport,
         }
@@ -85,38 +83,40 @@ impl Service<Call> for Venue {
 
     fn call(&mut self, call: Call) -> Self::Future {
         let symbols = self.shared.symbols.get();
-        let request = match self.shared.encode(&call, &symbols) {
+        let (turn, address) = self.shared.addresses.now();
+        let address = address.clone();
+        let request = match self.shared.encode(&call, &symbols, &address) {
             Ok(request) => request,
             Err(cause) => return Box::pin(std::future::ready(Err(cause.into()))),
         };
         let sending = self.transport.call(request);
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            let fetched = sending.await.map_err(Cause::Network)?;
-            shared.decode(&call, &symbols, &fetched)
+            let fetched = sending.await.map_err(|error| {
+                shared.addresses.failed(turn, &error);
+                Cause::Network(error)
+            })?;
+            shared.decode(&call, &symbols, &fetched, address)
         })
     }
 }
 
 impl Shared {
-    fn encode(&self, call: &Call, symbols: &SymbolTable) -> Result<http::Request<Bytes>, Cause> {
+    fn encode(
+        &self,
+        call: &Call,
+        symbols: &SymbolTable,
+        address: &Address,
+    ) -> Result<http::Request<Bytes>, Cause> {
         let context = robust_connectors::Context::new(symbols, self.clock.now());
+        let context = context.to(address.authority.as_str());
         let wire = self.connector.encode(&call.request, &context)?;
         let mut request = http::Request::new(wire.body);
         *request.method_mut() = wire.method;
-        *request.uri_mut() = self.uri(wire.target);
+        *request.uri_mut() = uri(address, wire.target);
         *request.headers_mut() = wire.headers;
         request.extensions_mut().insert(Deadline(call.deadline));
         Ok(request)
-    }
-
-    fn uri(&self, target: PathAndQuery) -> http::Uri {
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(self.scheme.clone());
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(target);
-        // Scheme, authority and path are each valid and all there: this cannot fail.
-        http::Uri::from_parts(parts).unwrap_or_default()
     }
 
     fn decode(
@@ -124,6 +124,7 @@ impl Shared {
         call: &Call,
         symbols: &SymbolTable,
         fetched: &Fetched,
+        address: Address,
     ) -> Result<Answer, Failed> {
         let waited = Instant::now().saturating_duration_since(fetched.first_byte);
         let received = self.clock.now().saturating_sub(waited);
@@ -137,7 +138,8 @@ impl Shared {
         match self.connector.decode(&call.request, &context, &reply) {
             Ok(decoded) => Ok(Answer {
                 decoded,
-                origin: origin(fetched),
+                origin: self.origin(fetched, &address),
+                authority: address.authority,
                 received,
                 first_byte: fetched.first_byte,
                 attempts: call.attempt.max(1),
@@ -150,17 +152,27 @@ impl Shared {
             }),
         }
     }
+
+    /// Live or simulated, decided by what is seen and never by what is configured. The prices of an exchange's own test system
+    /// are not those of the market either.
+    fn origin(&self, fetched: &Fetched, address: &Address) -> Origin {
+        let simulator = fetched
+            .headers
+            .get(SERVER)
+            .is_some_and(|server| server.as_bytes().starts_with(SIMULATOR.as_bytes()));
+        if fetched.loopback || simulator || self.connector.is_test_host(address.authority.host()) {
+            Origin::Simulated
+        } else {
+            Origin::Rest
+        }
+    }
 }
 
-/// Live or simulated, decided by what is seen and never by what is configured.
-fn origin(fetched: &Fetched) -> Origin {
-    let simulator = fetched
-        .headers
-        .get(SERVER)
-        .is_some_and(|server| server.as_bytes().starts_with(SIMULATOR.as_bytes()));
-    if fetched.loopback || simulator {
-        Origin::Simulated
-    } else {
-        Origin::Rest
-    }
+fn uri(address: &Address, target: PathAndQuery) -> http::Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(address.scheme.clone());
+    parts.authority = Some(address.authority.clone());
+    parts.path_and_query = Some(target);
+    // Scheme, authority and path are each valid and all there: this cannot fail.
+    http::Uri::from_parts(parts).unwrap_or_default()
 }

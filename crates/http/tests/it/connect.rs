@@ -155,3 +155,40 @@ async fn requests_that_cannot_be_sent_are_refused() {
         (Kind::InvalidRequest, false)
     );
 }
+
+#[tokio::test]
+async fn connections_leave_from_the_address_that_was_set() {
+    // every address of 127.0.0.0/8 is this machine's own on Linux
+    if TcpSocket::new_v4()
+        .unwrap()
+        .bind("127.0.0.2:0".parse().unwrap())
+        .is_err()
+    {
+        return;
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let client = Client::builder()
+        .local_address("127.0.0.2".parse().unwrap())
+        .build()
+        .unwrap();
+    let asking = tokio::spawn(async move { client.fetch(get(&url), None).await });
+    let (stream, peer) = listener.accept().await.unwrap();
+    assert_eq!(peer.ip().to_string(), "127.0.0.2");
+    drop(stream);
+    assert!(asking.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn an_address_that_this_machine_does_not_have_is_connect_and_unsent() {
+    let server = Server::scripted([Step::Hang]).await;
+    let client = Client::builder()
+        // a documentation address, RFC 5737
+        .local_address("192.0.2.1".parse().unwrap())
+        .build()
+        .unwrap();
+    let result = client
+        .fetch(get(&format!("http://{}/", server.address)), None)
+        .await;
+    assert_eq!(what(result), (Kind::Connect, false));
+}

@@ -1,6 +1,7 @@
 //! Settings of one exchange.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use robust_market::quote;
@@ -18,6 +19,14 @@ pub struct ExchangeSettings {
     pub preset: Preset,
     /// Another address than the exchange's own.
     pub base_url: Option<String>,
+    /// Several addresses of the same exchange, instead of one. The first is asked; when no connection to it can be made, the
+    /// next attempt takes the next.
+    pub base_urls: Vec<String>,
+    /// Takes all addresses that the connector knows as [`base_urls`](Self::base_urls). Default: its first alone.
+    pub mirrors: bool,
+    /// The address of this machine that requests leave from, such as `192.0.2.1`. Exchanges count by address. The exchange then
+    /// has connections of its own.
+    pub local_address: Option<IpAddr>,
     /// Longest time of one attempt.
     #[serde(with = "humantime_serde")]
     pub timeout: Option<Duration>,
@@ -65,6 +74,7 @@ impl ExchangeSettings {
 
     pub(super) fn check(&self, name: &str) -> Result<(), ConfigError> {
         let field = |key: &str| format!("exchanges.{name}.{key}");
+        self.check_addresses(name)?;
         let config = self.source();
         let times = [
             ("timeout", config.timeout),
@@ -134,6 +144,40 @@ impl ExchangeSettings {
                     "use currency codes, such as { USD = \"USDT\" }",
                 ));
             }
+        }
+        Ok(())
+    }
+
+    fn check_addresses(&self, name: &str) -> Result<(), ConfigError> {
+        let field = |key: &str| format!("exchanges.{name}.{key}");
+        let (one, several) = (self.base_url.is_some(), !self.base_urls.is_empty());
+        if one && several {
+            let remedy = "leave base_url away and name it first in base_urls";
+            return Err(out_of_range(
+                field("base_urls"),
+                "set beside base_url",
+                remedy,
+            ));
+        }
+        if self.mirrors && (one || several) {
+            let remedy =
+                "leave it away: it is about the exchange's own addresses, and others are set";
+            return Err(out_of_range(field("mirrors"), true, remedy));
+        }
+        if self.base_urls.len() > 32 {
+            let remedy = "use at most 32 addresses";
+            return Err(out_of_range(
+                field("base_urls"),
+                self.base_urls.len(),
+                remedy,
+            ));
+        }
+        if let Some(address) = self
+            .local_address
+            .filter(|address| address.is_unspecified() || address.is_multicast())
+        {
+            let remedy = "use an address of this machine, or leave it away";
+            return Err(out_of_range(field("local_address"), address, remedy));
         }
         Ok(())
     }

@@ -31,6 +31,19 @@ fn negative_and_absurd_numbers_are_refused_with_field_value_and_remedy() {
         ("breaker_failures = 0", "use 1 to 10000"),
         ("requests_per_minute = 0", "use 1 to 1000000"),
         ("quote_alias = { USD = \"U S\" }", "use currency codes"),
+        (
+            "local_address = \"0.0.0.0\"",
+            "use an address of this machine",
+        ),
+        ("local_address = \"192.0.2\"", "line 2"),
+        (
+            "base_url = \"https://a\"\nbase_urls = [\"https://b\"]",
+            "name it first in base_urls",
+        ),
+        (
+            "base_url = \"https://a\"\nmirrors = true",
+            "mirrors = true: leave it away",
+        ),
         ("preset = \"agressive\"", "did you mean aggressive?"),
     ] {
         let text = error(&format!("[exchanges.kraken]\n{line}"));

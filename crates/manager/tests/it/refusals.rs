@@ -117,6 +117,23 @@ async fn a_live_configuration_refuses_a_simulated_source() {
         StartError::SimulatedSource { .. }
     ));
 
+    for (name, url) in [
+        ("binance", "https://testnet.binance.vision"),
+        ("kucoin", "https://OpenAPI-sandbox.kucoin.com"),
+    ] {
+        let start = |environment| {
+            let mut settings = ExchangeSettings::default();
+            settings.base_urls = vec!["https://api.example.com".to_owned(), url.to_owned()];
+            let builder = DataManager::builder().environment(environment);
+            builder.exchange_with(name, settings).start()
+        };
+        let error = start(Environment::Live).unwrap_err();
+        assert!(matches!(error, StartError::TestSource { .. }), "{error}");
+        assert!(error.to_string().contains("environment = \"test\""));
+        assert!(start(Environment::Test).is_ok());
+        assert!(start(Environment::Simulated).is_ok());
+    }
+
     // And when the configuration hides it, the answer itself gives it away.
     let world = World::with(|builder| builder.environment(Environment::Live));
     let error = world.manager.ticker("kraken", "BTC/USD").await.unwrap_err();

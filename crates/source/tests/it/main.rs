@@ -9,4 +9,5 @@ mod budget;
 mod cancel;
 mod edges;
 mod faults;
+mod mirrors;
 mod world;
