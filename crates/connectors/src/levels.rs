@@ -5,7 +5,7 @@
 use robust_market::{Level, OrderBook};
 use serde::Deserialize;
 
-use crate::wire::{Cells, Fields, Notes, Raw, Rows};
+use crate::wire::{Cells, Fields, Notes, Object, Raw, Rows};
 
 /// An order book on the wire: `{"bids": [[price, size, …]], "asks": […], "lastUpdateId": …}`.
 #[derive(Debug, Deserialize)]
@@ -23,7 +23,7 @@ pub(crate) struct BookWire<'a, S> {
 pub(crate) type Levels<'a> = Vec<Cells<'a, 2>>;
 
 /// A book whose levels all have the shape of a level.
-pub(crate) type SoundBook<'a> = BookWire<'a, Levels<'a>>;
+pub(crate) type SoundBook<'a> = Object<BookWire<'a, Levels<'a>>>;
 
 /// One side of a book, or what stands in its place.
 type Side<'a> = Result<Rows<'a, Cells<'a, 2>>, Raw<'a>>;
@@ -42,12 +42,12 @@ impl<'a> BookText<'a> {
         if let Ok(sound) = serde_json::from_str::<SoundBook<'a>>(json) {
             return Self::sound(sound);
         }
-        let wire: BookWire<'a, Raw<'a>> = serde_json::from_str(json).ok()?;
+        let Object(wire): Object<BookWire<'a, Raw<'a>>> = serde_json::from_str(json).ok()?;
         Self::of_raw(wire.bids, wire.asks, wire.sequence)
     }
 
     /// Takes a book whose levels are sound.
-    pub(crate) fn sound(wire: SoundBook<'a>) -> Option<Self> {
+    pub(crate) fn sound(Object(wire): SoundBook<'a>) -> Option<Self> {
         Self::of_sound(wire.bids, wire.asks, wire.sequence)
     }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::envelope::open_about;
 use crate::levels::{BookText, Levels};
-use crate::wire::{Fields, Notes, Raw};
+use crate::wire::{Fields, Notes, Object, Raw};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -31,14 +31,14 @@ pub(super) fn book(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let opened = open_about::<BookWire<'_, Levels<'_>>>(reply, symbol, context)?;
+    let opened = open_about::<Object<BookWire<'_, Levels<'_>>>>(reply, symbol, context)?;
     let (text, time) = match opened.payload {
-        Ok(wire) => (
+        Ok(Object(wire)) => (
             BookText::of_sound(wire.bids, wire.asks, wire.version),
             wire.ts,
         ),
-        Err(raw) => match raw.read::<BookWire<'_, Raw<'_>>>() {
-            Ok(wire) => (
+        Err(raw) => match raw.read::<Object<BookWire<'_, Raw<'_>>>>() {
+            Ok(Object(wire)) => (
                 BookText::of_raw(wire.bids, wire.asks, wire.version),
                 wire.ts,
             ),

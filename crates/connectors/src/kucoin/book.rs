@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::envelope::open;
 use crate::levels::{BookText, Levels};
-use crate::wire::{Fields, Notes, Raw};
+use crate::wire::{Fields, Notes, Object, Raw};
 use crate::{Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -28,13 +28,13 @@ pub(super) fn book(
     depth: Option<u32>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let (text, time) = match open::<BookWire<'_, Levels<'_>>>(reply, Some(symbol))? {
-        Ok(wire) => (
+    let (text, time) = match open::<Object<BookWire<'_, Levels<'_>>>>(reply, Some(symbol))? {
+        Ok(Object(wire)) => (
             BookText::of_sound(wire.bids, wire.asks, wire.sequence),
             wire.time,
         ),
-        Err(raw) => match raw.read::<BookWire<'_, Raw<'_>>>() {
-            Ok(wire) => (
+        Err(raw) => match raw.read::<Object<BookWire<'_, Raw<'_>>>>() {
+            Ok(Object(wire)) => (
                 BookText::of_raw(wire.bids, wire.asks, wire.sequence),
                 wire.time,
             ),

@@ -16,5 +16,5 @@ mod window;
 
 pub(crate) use fields::{Fields, Notes};
 pub(crate) use raw::Raw;
-pub(crate) use rows::{Cells, Entries, Key, Rows};
+pub(crate) use rows::{Cells, Entries, Key, Object, Rows};
 pub(crate) use window::{Reading, Window};

@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use robust_market::DefectKind;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -78,6 +79,32 @@ impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Entries<'a, T> {
         }
 
         deserializer.deserialize_map(EntriesVisitor(PhantomData))
+    }
+}
+
+/// A record that is written as an object, and as nothing else.
+///
+/// Derived code also takes a list for a record, its cells for the fields in their order: two bars would be the two sides of a book.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
 }
 
@@ -176,6 +203,20 @@ mod tests {
                 .for_each(|index, row| seen.push((index, row.is_ok())));
             assert_eq!(seen, [(0, true), (1, false), (2, true)], "{broken}");
         }
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        #[derive(Debug, Deserialize)]
+        struct Pair<'a> {
+            #[serde(borrow, default)]
+            a: Raw<'a>,
+        }
+        let Object(pair) =
+            serde_json::from_str::<Object<Pair<'_>>>(r#"{"b":[],"a":1.50}"#).unwrap();
+        assert_eq!(pair.a.json(), Some("1.50"));
+        assert!(serde_json::from_str::<Pair<'_>>("[1.50]").is_ok());
+        assert!(serde_json::from_str::<Object<Pair<'_>>>("[1.50]").is_err());
     }
 
     #[test]
