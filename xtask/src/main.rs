@@ -12,6 +12,7 @@ mod cargo;
 mod ci;
 mod conformance;
 mod examples;
+mod measure;
 mod metadata;
 mod release;
 mod stopwatch;
@@ -57,6 +58,18 @@ const COMMANDS: &[Command] = &[
         run: conformance::run,
     },
     Command {
+        name: "bench",
+        usage: "bench decode [--seconds N] [--json FILE] [--peers]",
+        about: "decoding beside plain serde; with --peers beside another library, which is built first",
+        run: measure::bench,
+    },
+    Command {
+        name: "fuzz",
+        usage: "fuzz [TARGET] [--seconds 60] [--seed N] [--json FILE]",
+        about: "changed answers through every connector: no panic, nothing lost",
+        run: measure::fuzz,
+    },
+    Command {
         name: "ci",
         usage: "ci [--only fmt|clippy|doc|tidy|examples|test]",
         about: "everything that .ci/run checks, in the same order",
@@ -86,8 +99,9 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let rest: Vec<OsString> = arguments.collect();
-    // A command that hands its arguments on (conformance) has its own help.
-    if command.name != "conformance" && rest.iter().any(|a| a == "--help" || a == "-h") {
+    // A command that hands its arguments on has its own help.
+    let hands_on = ["conformance", "bench", "fuzz"].contains(&command.name);
+    if !hands_on && rest.iter().any(|a| a == "--help" || a == "-h") {
         println!("cargo xtask {}\n  {}", command.usage, command.about);
         return ExitCode::SUCCESS;
     }

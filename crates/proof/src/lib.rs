@@ -1,4 +1,4 @@
-//! The measuring programs: conformance now; quality, chaos and benchmarks later.
+//! The measuring programs: conformance, decoding beside plain serde, fuzzing; quality and chaos later.
 //!
 //! Each prints a table, writes a report with `--json`, and ends with 1 when a goal does not hold.
 //!
@@ -10,5 +10,8 @@
 //! assert_eq!(row.note, "29/30");
 //! ```
 
+pub mod bench;
 pub mod conformance;
+pub mod fuzz;
+pub mod payloads;
 pub mod report;

@@ -6,12 +6,15 @@
     reason = "a program shows its result"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use robust_proof::conformance::{self, Options};
+use robust_proof::payloads::Venue;
 use robust_proof::report::Report;
+use robust_proof::{bench, fuzz};
 
 #[derive(Debug, Parser)]
 #[command(name = "proof", about = "Measures what the workspace promises.")]
@@ -33,14 +36,111 @@ enum Program {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// Times what is said to be fast.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+    /// Changed answers through the connectors: no panic, nothing lost.
+    Fuzz {
+        /// `kraken_decode`, `binance_decode`, `kucoin_decode` or `htx_decode`; all of them without it.
+        target: Option<String>,
+        /// Time for each target, in seconds.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// The same seed makes the same changes.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// File to write the report to.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Decoding, beside plain serde into borrowed text.
+    Decode {
+        /// Time for all comparisons together, in seconds.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+        /// The program of the peers, `bench/peers`, to time beside.
+        #[arg(long)]
+        peers_program: Option<PathBuf>,
+        /// File to write the report to.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
-    let Program::Conformance {
-        dir,
-        exchange,
-        json,
-    } = Arguments::parse().command;
+    match Arguments::parse().command {
+        Program::Conformance {
+            dir,
+            exchange,
+            json,
+        } => conformance(dir, exchange, json.as_deref()),
+        Program::Bench {
+            what:
+                Bench::Decode {
+                    seconds,
+                    peers_program,
+                    json,
+                },
+        } => decode(seconds, peers_program, json.as_deref()),
+        Program::Fuzz {
+            target,
+            seconds,
+            seed,
+            json,
+        } => {
+            let options = fuzz::Options {
+                time: Duration::from_secs(seconds),
+                seed,
+            };
+            run_targets(target.as_deref(), options, json.as_deref())
+        }
+    }
+}
+
+fn run_targets(name: Option<&str>, options: fuzz::Options, json: Option<&Path>) -> ExitCode {
+    let chosen = match name.map(fuzz::target) {
+        None => Venue::ALL.to_vec(),
+        Some(Some(venue)) => vec![venue],
+        Some(None) => {
+            let known = Venue::ALL.map(|venue| format!("{}_decode", venue.as_str()));
+            let name = robust_market::quote(name.unwrap_or_default());
+            eprintln!("target {name}: not known; use {}", known.join(", "));
+            return ExitCode::from(2);
+        }
+    };
+    let mut rows = Vec::new();
+    for venue in chosen {
+        let session = fuzz::Session::run(venue, options);
+        print!("{session}");
+        rows.push(session.row());
+    }
+    finish(&Report::new("fuzz", rows), json)
+}
+
+fn decode(seconds: u64, peers: Option<PathBuf>, json: Option<&Path>) -> ExitCode {
+    let options = bench::Options {
+        budget: Duration::from_secs(seconds),
+        peers,
+    };
+    match bench::Decode::run(&options) {
+        Ok(decode) => {
+            print!("{decode}");
+            finish(&Report::new("bench decode", decode.rows()), json)
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn conformance(dir: Option<PathBuf>, exchange: Vec<String>, json: Option<&Path>) -> ExitCode {
     let options = Options {
         dir: dir.unwrap_or_else(conformance::own_cases),
         exchanges: exchange,
@@ -53,9 +153,13 @@ fn main() -> ExitCode {
         }
     };
     print!("{outcome}");
-    let report = Report::new("conformance", outcome.rows());
+    finish(&Report::new("conformance", outcome.rows()), json)
+}
+
+/// Writes the report where it is wanted; the exit code says whether the goals hold.
+fn finish(report: &Report, json: Option<&Path>) -> ExitCode {
     if let Some(path) = json
-        && let Err(error) = report.write(&path)
+        && let Err(error) = report.write(path)
     {
         eprintln!(
             "json {}: cannot be written ({error}); name a file in a folder that exists",
