@@ -27,6 +27,7 @@
 //! depths; [`DataManager::source`] is the third.
 
 mod accept;
+pub mod blocking;
 mod budget;
 mod builder;
 mod cached;

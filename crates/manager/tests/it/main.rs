@@ -5,6 +5,7 @@
     reason = "a test may stop where it cannot go on"
 )]
 
+mod blocking;
 mod configured;
 mod edges;
 mod events;
