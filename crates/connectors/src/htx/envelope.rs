@@ -123,6 +123,9 @@ pub(super) fn wrong_payload(reply: &Reply<'_>) -> Verdict {
 fn no_envelope(reply: &Reply<'_>, why: &str) -> Verdict {
     if reply.status.is_success() {
         answer::malformed(reply, why)
+    } else if errors::is_about_keys(reply.body) {
+        // 403 with this text and no envelope, where 403 alone is a limit.
+        errors::verdict(reply.status, "", "Incorrect Access key")
     } else {
         answer::by_status(reply)
     }

@@ -35,9 +35,15 @@ fn class(status: StatusCode, code: &str, words: &str) -> Class {
     match code {
         "1006" => Class::RateLimited,
         "1002" | "1003" | "login-required" => Class::Auth,
-        "timeout" | "500" | "503" => Class::Transient,
+        "500" | "503" => Class::Transient,
+        _ if code.ends_with("timeout") => Class::Transient,
         _ if code.starts_with("api-signature") || code.starts_with("api-key") => Class::Auth,
-        _ if code.ends_with("internal-error") || code.contains("maintenance") => Class::Transient,
+        _ if code.ends_with("internal-error")
+            || code.ends_with("internal_error")
+            || code.contains("maintenance") =>
+        {
+            Class::Transient
+        }
         // Parameters, symbols, currencies, addresses, and 1001, 2002 and 2003 of the second version.
         _ if status.is_success() => Class::Permanent,
         _ => match answer::class_of_status(status) {
@@ -45,6 +51,12 @@ fn class(status: StatusCode, code: &str, words: &str) -> Class {
             class => class,
         },
     }
+}
+
+/// Whether a text says that the key is not known.
+pub(super) fn is_about_keys(body: &[u8]) -> bool {
+    let words = String::from_utf8_lossy(body.get(..200).unwrap_or(body)).to_ascii_lowercase();
+    words.contains("incorrect access key")
 }
 
 #[cfg(test)]
@@ -68,7 +80,9 @@ mod tests {
                 Class::Transient,
             ),
             ("gateway-internal-error", "", Class::Transient),
+            ("base-request-timeout", "", Class::Transient),
             ("base-internal-error", "system error", Class::Transient),
+            ("internal_error", "", Class::Transient),
             (
                 "system-maintenance",
                 "System is in maintenance!",
