@@ -117,6 +117,8 @@ fn interval(value: &Value) -> Result<Interval, String> {
     match value {
         // The unified call's own default.
         Value::Null => Ok(Interval::M1),
+        // A year is twelve months here.
+        Value::String(text) if text == "1y" => interval(&Value::from("12M")),
         Value::String(text) => text
             .parse()
             .map_err(|error: robust_market::InvalidName| error.to_string()),

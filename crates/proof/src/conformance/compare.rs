@@ -68,6 +68,15 @@ impl<'a> Differences<'a> {
         }
     }
 
+    /// Whether the wire has null under a key.
+    pub(super) fn has_null(&self, key: &str) -> bool {
+        let quoted = format!("\"{key}\"");
+        let after = self.wire.split(quoted.as_str()).skip(1);
+        after
+            .filter_map(|rest| rest.trim_start().strip_prefix(':'))
+            .any(|value| value.trim_start().starts_with("null"))
+    }
+
     /// Whether a rule says that this is the step the row states, and the expectation is that of its decimals.
     fn is_stated(&self, rule: &str, expected: &Value, got: Option<Decimal>) -> bool {
         let Some(When::StatedStep(step, decimals)) = self.when(rule) else {

@@ -32,6 +32,12 @@ pub enum When {
     OnlyAsked,
     /// The connector sends each pair that is asked for once; the expectation sends some, or some twice.
     EachAskedOnce,
+    /// The question has a start; the connector asks for as many rows as reach it.
+    ReachesStart,
+    /// The start is further back than the exchange answers, and the connector refuses it.
+    OutOfReach,
+    /// The wire has null under this key, the connector nothing, and the expectation computes it.
+    Null(&'static str),
     /// The argument is above this number and the connector refuses it.
     RefusedAbove(u32),
     /// The argument has this value and the connector refuses it.
@@ -553,6 +559,69 @@ pub const RULES: &[Rule] = &[
         "tickers.unlisted",
         When::Unlisted,
         "a pair that is in no table is left out and noted; the expectation shows it under the exchange's own name",
+    ),
+    rule(
+        "htx",
+        "rest_request",
+        "fetchOHLCV.size",
+        When::ReachesStart,
+        "the exchange takes no start, only a number of the newest bars: as many as reach the start are asked for, the decoder leaves out the rest",
+    ),
+    rule(
+        "htx",
+        "rest_request",
+        "fetchTrades.size",
+        When::ReachesStart,
+        "the exchange takes no start, only a number of the newest trades: all there are are asked for, the decoder leaves out the rest",
+    ),
+    rule(
+        "htx",
+        "rest_request",
+        "fetchOHLCV.since",
+        When::OutOfReach,
+        "a start beyond the newest 2,000 bars is refused before anything is sent, with the range; the expectation sends it and gets other bars",
+    ),
+    rule(
+        "kucoin",
+        "rest_request",
+        "fetchOHLCV.limit",
+        When::RefusedAbove(1_500),
+        "more than 1,500 is refused before anything is sent, with the range; the expectation sends it, cuts it or drops it unseen",
+    ),
+    rule(
+        "kucoin",
+        "rest_request",
+        "fetchTrades.limit",
+        When::RefusedAbove(100),
+        "more than 100 is refused before anything is sent, with the range; the expectation sends it, cuts it or drops it unseen",
+    ),
+    rule(
+        "htx",
+        "rest_request",
+        "fetchOHLCV.limit",
+        When::RefusedAbove(2_000),
+        "more than 2,000 is refused before anything is sent, with the range; the expectation sends it, cuts it or drops it unseen",
+    ),
+    rule(
+        "htx",
+        "rest_request",
+        "fetchTrades.limit",
+        When::RefusedAbove(2_000),
+        "more than 2,000 is refused before anything is sent, with the range; the expectation sends it, cuts it or drops it unseen",
+    ),
+    rule(
+        "htx",
+        "rest_request",
+        "fetchOrderBook.limit",
+        When::RefusedAbove(150),
+        "more than 150 is refused before anything is sent, with the range; the expectation sends it, cuts it or drops it unseen",
+    ),
+    rule(
+        "kucoin",
+        "rest_response",
+        "ticker.change",
+        When::Null("changePrice"),
+        "null on the wire; the expectation computes it from the share",
     ),
 ];
 

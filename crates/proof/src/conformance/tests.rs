@@ -54,6 +54,7 @@ const EXCUSED: &[&str] = &[
     "binance taker",
     "binance maker",
     "kraken active", // only in the row without a state
+    "kucoin change", // null on the wire
     "kucoin ",       // a case that only has to be read
 ];
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::percent_decode_str;
 use robust_connectors::{Connector, Context, EncodeError, SymbolTable};
-use robust_market::{Request, Symbol};
+use robust_market::{Request, Symbol, Timestamp};
 use serde_json::Value;
 
 use super::super::cases::Body;
@@ -55,6 +55,7 @@ pub(super) fn check(
             (Some(When::EachAskedOnce), Some(found)) => {
                 are_the_asked(&table, &symbols, found) && are_some_of(value, found)
             }
+            (Some(When::ReachesStart), Some(found)) => reaches(&request, found, clock(body)),
             _ => false,
         };
         if !excused && found != Some(value) {
@@ -64,8 +65,11 @@ pub(super) fn check(
     }
     for (name, value) in &got.parameters {
         let rule = rules::find(venue.as_str(), "rest_request", &format!("{method}.{name}"));
-        let excused = rule.is_some_and(|rule| rule.when == When::OnlyAsked)
-            && are_the_asked(&table, &symbols, value);
+        let excused = match rule.map(|rule| rule.when) {
+            Some(When::OnlyAsked) => are_the_asked(&table, &symbols, value),
+            Some(When::ReachesStart) => reaches(&request, value, clock(body)),
+            _ => false,
+        };
         if !excused && !expected.parameters.contains_key(name) {
             failures.push(Failure::new(name, "nothing", value));
         }
@@ -87,6 +91,7 @@ fn is_meant(venue: &str, method: &str, input: &[Value], error: &EncodeError) -> 
             Some(When::RefusedAbove(largest)) => *value > i64::from(largest),
             _ => false,
         },
+        EncodeError::OutOfRange { field: "since", .. } => when("since") == Some(When::OutOfReach),
         EncodeError::UnsupportedInterval { .. } => match when("timeframe") {
             Some(When::Refused(text)) => input.get(1).and_then(Value::as_str) == Some(text),
             _ => false,
@@ -129,6 +134,26 @@ fn are_the_asked(table: &SymbolTable, asked: &[Symbol], list: &str) -> bool {
 fn are_some_of(list: &str, all: &str) -> bool {
     let all = names_of(all);
     names_of(list).iter().all(|name| all.contains(name))
+}
+
+/// Whether a number of rows is enough to reach the start that was asked for: the bars since then, or the most trades there are.
+fn reaches(request: &Request, rows: &str, now: Timestamp) -> bool {
+    const MOST: u64 = 2_000;
+    let Ok(rows) = rows.parse::<u64>() else {
+        return false;
+    };
+    match request {
+        Request::Candles {
+            interval,
+            since: Some(since),
+            ..
+        } => {
+            let bars = now.since(*since).as_secs() / interval.duration().as_secs().max(1);
+            (bars.min(MOST)..=MOST).contains(&rows)
+        }
+        Request::Trades { since: Some(_), .. } => rows == MOST,
+        _ => false,
+    }
 }
 
 /// Whether two times in seconds are at most one bar apart.
@@ -190,6 +215,31 @@ mod tests {
         assert!(is_meant(serde_json::json!(["BTC/USD", "2w"])));
         assert!(!is_meant(serde_json::json!(["BTC/USD", "2h"])));
         assert!(!is_meant(serde_json::json!(["BTC/NONE", "1h"])));
+    }
+
+    #[test]
+    fn rows_reach_a_start_only_where_there_is_one() {
+        let now = Timestamp::from_secs(1_700_000_000).unwrap();
+        let ask = |method: &str, input: serde_json::Value, rows: &str| {
+            let request = ask::request(method, input.as_array().unwrap()).unwrap();
+            reaches(&request, rows, now)
+        };
+        let hour_ago = serde_json::json!(["BTC/USDT", "1m", 1_699_996_400_000_i64, 5]);
+        assert!(ask("fetchOHLCV", hour_ago.clone(), "62"));
+        assert!(!ask("fetchOHLCV", hour_ago, "59"));
+        assert!(!ask(
+            "fetchOHLCV",
+            serde_json::json!(["BTC/USDT", "1m"]),
+            "62"
+        ));
+        let trades = serde_json::json!(["BTC/USDT", 1_699_996_400_000_i64, 5]);
+        assert!(ask("fetchTrades", trades.clone(), "2000"));
+        assert!(!ask("fetchTrades", trades, "5"));
+        assert!(!ask(
+            "fetchTrades",
+            serde_json::json!(["BTC/USDT", null, 5]),
+            "2000"
+        ));
     }
 
     #[test]

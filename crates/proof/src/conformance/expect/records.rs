@@ -64,8 +64,13 @@ pub(super) fn ticker(differences: &mut Differences<'_>, at: &str, expected: &Val
         if let Some(expected) = expected.get(name) {
             let rule = format!("ticker.{name}");
             let of_list = format!("tickers.{name}");
+            let is_null = match differences.when(&rule) {
+                Some(When::NotGiven) => true,
+                Some(When::Null(key)) => differences.has_null(key),
+                _ => false,
+            };
             let is_not_given = value.is_none()
-                && (differences.when(&rule) == Some(When::NotGiven)
+                && (is_null
                     || !at.is_empty() && differences.when(&of_list) == Some(When::NotGiven));
             let is_excused = is_not_given
                 || differences.when(&rule) == Some(When::ZeroPrice)
