@@ -99,6 +99,7 @@ fn the_report_has_one_row_for_each_exchange_and_family() {
             "conformance.kraken.error",
             "conformance.kraken.symbols",
             "conformance.kraken.markets",
+            "conformance.kraken.signing",
         ]
     );
     for row in rows {
