@@ -22,7 +22,7 @@ use std::path::PathBuf;
 pub use cases::{FAMILIES, Family};
 pub use error::Usage;
 pub use outcome::{Failure, Outcome, Tally};
-pub use rules::{RULES, Rule, When};
+pub use rules::{Rule, When, rules};
 
 use names::Names;
 
