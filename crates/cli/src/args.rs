@@ -70,7 +70,7 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The TOML file with [exchanges] and [[jobs]].
+    /// The TOML file with exchanges and jobs.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
     /// How long to run. Default: till Ctrl-C.
