@@ -76,7 +76,7 @@ fn a_book_is_printed_in_the_exchange_format_and_keeps_to_its_limit() {
 }
 
 #[test]
-fn candles_are_rows_of_ten_and_only_the_last_is_open() {
+fn candles_are_rows_of_ten_and_only_the_last_may_be_open() {
     for (exchange, symbol) in VENUES {
         let sample =
             simulated(exchange).fetch_json(&["candles", exchange, symbol, "--interval", "5m"]);
@@ -84,12 +84,18 @@ fn candles_are_rows_of_ten_and_only_the_last_is_open() {
         assert_eq!(sample["data"]["interval_s"], 300);
         let rows = sample["data"]["rows"].as_array().unwrap();
         assert!(rows.len() > 100, "{exchange}: {}", rows.len());
+        let received = sample["meta"]["received_ms"].as_i64().unwrap();
         for (at, row) in rows.iter().enumerate() {
             let row = row.as_array().unwrap();
             assert_eq!(row.len(), 10);
             assert_eq!(row[0].as_i64().unwrap() % 300_000, 0, "{exchange}");
             assert!(row[1..6].iter().all(decimal), "{exchange}: {row:?}");
-            assert_eq!(row[9], at + 1 < rows.len(), "{exchange}: {row:?}");
+            let closed = row[9].as_bool().unwrap();
+            // KuCoin and HTX have no bar yet where nobody has traded since its start, so the last may have ended.
+            let ended = row[0].as_i64().unwrap() + 300_000 <= received;
+            let last = at + 1 == rows.len();
+            assert!(closed || last, "{exchange}: {row:?}");
+            assert!(ended || !closed, "{exchange}: {row:?}");
         }
     }
 }
