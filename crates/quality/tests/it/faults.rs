@@ -186,9 +186,9 @@ pub(crate) fn catalogue() -> Vec<Fault> {
         book "another pair" |c| book(c).symbol = "ETH/USDT".parse().unwrap() => "V.symbol_mismatch" Critical Reject;
         book "stale" |c| book(c).time = Some(at(NOW - 90)) => "T.stale" Error Quarantine;
 
-        candles "high below the body" |c| bars(c).rows[7].high = d("36400") => "K.high" Error AcceptWithExclusions;
+        candles "high below the body" |c| bars(c).rows[20].high = d("36400") => "K.high" Error AcceptWithExclusions;
         candles "low above the body" |c| bars(c).rows[7].low = d("36600") => "K.low" Error AcceptWithExclusions;
-        candles "price zero" |c| bars(c).rows[7].close = d("0") => "V.price" Error AcceptWithExclusions;
+        candles "price zero" |c| bars(c).rows[21].close = d("0") => "V.price" Error AcceptWithExclusions;
         candles "volume negative" |c| bars(c).rows[7].volume = d("-1") => "V.size" Error AcceptWithExclusions;
         candles "a NaN close" |c| leave_out(c, 7, "close", NotFinite) => "V.finite" Error AcceptWithExclusions;
         candles "a null close" |c| leave_out(c, 7, "close", Null) => "C.row" Error AcceptWithExclusions;
@@ -208,9 +208,9 @@ pub(crate) fn catalogue() -> Vec<Fault> {
         candles "seconds read as milliseconds" |c| for row in &mut bars(c).rows { row.time = robust_market::Timestamp::from_ms(row.time.as_secs()).unwrap() } => "V.ts_unit" Critical Reject;
         candles "seven hours ahead" |c| shift_times(c, 25_200) => "T.future" Critical Reject;
         candles "twelve bars old" |c| shift_times(c, -720) => "T.stale" Error Quarantine;
-        candles "volume zero and a range" |c| { let r = &mut bars(c).rows[7]; r.volume = d("0"); r.quote_volume = Some(d("0")); r.count = Some(0) } => "K.zero_vol" Warning Accept;
-        candles "trades without volume" |c| bars(c).rows[7].count = Some(0) => "K.count" Warning Accept;
-        candles "vwap outside" |c| bars(c).rows[7].vwap = Some(d("36600")) => "K.vwap" Error AcceptWithExclusions;
+        candles "volume zero and a range" |c| { let r = &mut bars(c).rows[22]; r.volume = d("0"); r.quote_volume = Some(d("0")); r.count = Some(0) } => "K.zero_vol" Warning Accept;
+        candles "trades without volume" |c| bars(c).rows[23].count = Some(0) => "K.count" Warning Accept;
+        candles "vwap outside" |c| bars(c).rows[24].vwap = Some(d("36600")) => "K.vwap" Error AcceptWithExclusions;
         candles "quote volume outside" |c| bars(c).rows[7].quote_volume = Some(d("73100")) => "K.quote_volume" Error AcceptWithExclusions;
         candles "another pair" |c| bars(c).symbol = "ETH/USDT".parse().unwrap() => "V.symbol_mismatch" Critical Reject;
         candles "more broken rows than the list of defects holds" |c| { bars(c).rows.remove(9); c.decoded.excluded.push(9); c.decoded.defects_dropped = 1 } => "V.unreadable" Error AcceptWithExclusions;
@@ -280,7 +280,7 @@ fn a_fault_never_scores_above_the_clean_answer() {
 #[test]
 fn the_named_record_is_the_one_that_was_broken() {
     for (fault, index) in [
-        ("candles: price zero", 7),
+        ("candles: price zero", 21),
         ("candles: a NaN close", 7),
         ("candles: the same bar again", 8),
         ("trades: price missing", 7),
