@@ -158,8 +158,22 @@ fn has_nextest() -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// Property tests draw the same cases in every run, so that the same tree gives the same verdict; the nightly run draws others, and more.
+/// Whoever sets these variables decides.
+const DRAWS: [(&str, &str); 1] = [("PROPTEST_RNG_SEED", "20240524")];
+
+/// A command with [`DRAWS`] where the caller's environment does not name them.
+fn drawn(mut command: Command) -> Command {
+    for (name, value) in DRAWS {
+        if std::env::var_os(name).is_none() {
+            command.env(name, value);
+        }
+    }
+    command
+}
+
 fn nextest_command(filters: &[String], skipped_modules: &[&str]) -> Command {
-    let mut command = cargo(["nextest", "run"]);
+    let mut command = drawn(cargo(["nextest", "run"]));
     command
         .args(SELECTION)
         .args(["--no-fail-fast", "--no-tests=pass"]);
@@ -175,7 +189,7 @@ fn nextest_command(filters: &[String], skipped_modules: &[&str]) -> Command {
 }
 
 fn libtest_command(kinds: &[&str], options: &Options, skipped_modules: &[&str]) -> Command {
-    let mut command = cargo(["test"]);
+    let mut command = drawn(cargo(["test"]));
     command.args(SELECTION).args(kinds).arg("--no-fail-fast");
     command.arg("--").args(&options.filters);
     for module in skipped_modules {
@@ -186,8 +200,22 @@ fn libtest_command(kinds: &[&str], options: &Options, skipped_modules: &[&str]) 
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::{Options, libtest_command, nextest_command, parse};
     use crate::cargo::describe;
+
+    #[test]
+    fn the_same_tree_draws_the_same_cases() {
+        for command in [
+            nextest_command(&[], &[]),
+            libtest_command(&["--lib"], &Options::default(), &[]),
+        ] {
+            let names: Vec<_> = command.get_envs().map(|(name, _)| name).collect();
+            let set_by_caller = std::env::var_os("PROPTEST_RNG_SEED").is_some();
+            assert!(set_by_caller || names.contains(&OsStr::new("PROPTEST_RNG_SEED")));
+        }
+    }
 
     #[test]
     fn arguments_are_a_flag_and_filters() {

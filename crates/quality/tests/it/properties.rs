@@ -284,7 +284,11 @@ fn one_more_fault_never_raises_the_score_nor_strengthens_the_acceptance() {
                 (one_more.break_it)(&mut case);
                 let after = case.judge();
                 let what = || format!("{chosen:b} and {}: {before:#?} {after:#?}", one_more.name);
-                assert!(after.overall.get() <= before.overall.get() + 1e-9, "{}", what());
+                assert!(
+                    after.overall.get() <= before.overall.get() + 1e-9,
+                    "{}",
+                    what()
+                );
                 assert!(after.acceptance <= before.acceptance, "{}", what());
             }
         }
