@@ -9,7 +9,7 @@ use robust_connectors::{Binance, Connector, Htx, Kraken, KuCoin};
 use robust_http::Client;
 use robust_market::{Clock, Exchange, InvalidName, SystemClock};
 use robust_scheduler::Scheduler;
-use robust_source::{Source, Transport};
+use robust_source::{Source, Tap, Transport};
 use tokio::task::JoinSet;
 
 use crate::config::{Config, ConfigError, Environment, ExchangeSettings};
@@ -80,6 +80,7 @@ pub struct DataManagerBuilder {
     clock: Arc<dyn Clock>,
     seed: u64,
     max_in_flight: usize,
+    tap: Option<Tap>,
 }
 
 impl DataManagerBuilder {
@@ -96,6 +97,7 @@ impl DataManagerBuilder {
             clock: Arc::new(SystemClock),
             seed: seed(),
             max_in_flight: 10,
+            tap: None,
         }
     }
 
@@ -147,6 +149,12 @@ impl DataManagerBuilder {
     /// Seeds all jitter; the same seed gives the same delays. Default: a seed of the operating system.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Shows each answer of every exchange to a function before it is read; see [`Tap`].
+    pub fn tap(mut self, tap: Tap) -> Self {
+        self.tap = Some(tap);
         self
     }
 
@@ -238,12 +246,15 @@ impl DataManagerBuilder {
         };
         let urls = addresses(&**connector, settings);
         // First of all each address must be one: what is told about it below holds no password.
-        let source = Source::builder(Arc::clone(connector))
+        let mut source = Source::builder(Arc::clone(connector))
             .config(settings.source())
             .clock(Arc::clone(&self.clock))
             .seed(seed)
-            .base_urls(&urls)
-            .build(transport)?;
+            .base_urls(&urls);
+        if let Some(tap) = &self.tap {
+            source = source.tap(tap.clone());
+        }
+        let source = source.build(transport)?;
         if self.config.environment == Environment::Live {
             for url in urls {
                 real(&**connector, url)?;

@@ -74,6 +74,9 @@ pub use status::{CacheStatus, JobsStatus, SourceStatus, Status, WindowStatus};
 /// Why a question cannot be put to an exchange, from `robust-connectors`.
 pub use robust_connectors::EncodeError;
 
+/// A look at the answers before they are read, from `robust-source`.
+pub use robust_source::{Seen, Tap};
+
 /// The market's nouns, from `robust-market`.
 pub use robust_market as market;
 /// The scheduler's types, from `robust-scheduler`.

@@ -52,6 +52,7 @@ mod source;
 mod stack;
 mod stats;
 mod symbols;
+mod tap;
 mod transport;
 mod venue;
 
@@ -63,6 +64,7 @@ pub use error::SourceError;
 pub use judgement::{Health, Judgement};
 pub use source::{Source, SourceBuilder, USER_WINDOW};
 pub use stats::SourceStats;
+pub use tap::{Seen, Tap};
 pub use transport::{Transport, in_memory, over};
 
 pub(crate) use symbols::SymbolCell;

@@ -22,7 +22,7 @@ use crate::stack::{self, Parts};
 use crate::stats::Stats;
 use crate::venue::Venue;
 use crate::{
-    Answer, BuildError, Call, SourceConfig, SourceError, SourceStats, SymbolCell, Transport,
+    Answer, BuildError, Call, SourceConfig, SourceError, SourceStats, SymbolCell, Tap, Transport,
 };
 
 /// The share of calls that may be retried, and the retries a second that are always allowed.
@@ -65,6 +65,7 @@ pub struct SourceBuilder {
     base_urls: Vec<String>,
     clock: Arc<dyn Clock>,
     seed: u64,
+    tap: Option<Tap>,
 }
 
 impl Source {
@@ -77,6 +78,7 @@ impl Source {
             base_urls: Vec::new(),
             clock: Arc::new(SystemClock),
             seed: 0,
+            tap: None,
         }
     }
 
@@ -212,6 +214,13 @@ impl SourceBuilder {
         self
     }
 
+    /// Shows each answer to a function before it is read; see [`Tap`].
+    #[must_use]
+    pub fn tap(mut self, tap: Tap) -> Self {
+        self.tap = Some(tap);
+        self
+    }
+
     /// Builds the source over a transport.
     ///
     /// # Errors
@@ -245,6 +254,7 @@ impl SourceBuilder {
             Arc::clone(&self.clock),
             addresses,
             transport,
+            self.tap,
         );
         let parts = Parts {
             observe: ObserveLayer {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tower::Service;
 
 use crate::addresses::{Address, Addresses};
-use crate::{Answer, Call, Cause, Judgement, SymbolCell, Transport};
+use crate::{Answer, Call, Cause, Judgement, Seen, SymbolCell, Tap, Transport};
 
 /// The `Server` header that the simulator of this workspace sends.
 const SIMULATOR: &str = "robust-sim";
@@ -32,6 +32,7 @@ struct Shared {
     symbols: SymbolCell,
     clock: Arc<dyn Clock>,
     addresses: Addresses,
+    tap: Option<Tap>,
 }
 
 /// Why an attempt has no answer, and what its headers said all the same.
@@ -57,6 +58,7 @@ impl Venue {
         clock: Arc<dyn Clock>,
         addresses: Addresses,
         transport: Transport,
+        tap: Option<Tap>,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -64,6 +66,7 @@ impl Venue {
                 symbols,
                 clock,
                 addresses,
+                tap,
             }),
             transport,
         }
@@ -89,6 +92,7 @@ impl Service<Call> for Venue {
             Ok(request) => request,
             Err(cause) => return Box::pin(std::future::ready(Err(cause.into()))),
         };
+        let begun = self.shared.tap.is_some().then(Instant::now);
         let sending = self.transport.call(request);
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
@@ -96,6 +100,7 @@ impl Service<Call> for Venue {
                 shared.addresses.failed(turn, &error);
                 Cause::Network(error)
             })?;
+            shared.show(&call, &fetched, begun);
             shared.decode(&call, &symbols, &fetched, address)
         })
     }
@@ -117,6 +122,22 @@ impl Shared {
         *request.headers_mut() = wire.headers;
         request.extensions_mut().insert(Deadline(call.deadline));
         Ok(request)
+    }
+
+    /// Shows the answer to the tap, if there is one and the question is not one that key holders sign.
+    fn show(&self, call: &Call, fetched: &Fetched, begun: Option<Instant>) {
+        let (Some(tap), Some(begun)) = (&self.tap, begun) else {
+            return;
+        };
+        if !self.connector.needs_signature(&call.request) {
+            tap.show(&Seen {
+                exchange: &self.connector.exchange(),
+                request: &call.request,
+                status: fetched.status,
+                body: &fetched.body,
+                took: fetched.first_byte.saturating_duration_since(begun),
+            });
+        }
     }
 
     fn decode(
