@@ -7,6 +7,7 @@
 //! | Is this outcome worth another try? | your [`Classify`], which answers with a [`Disposition`] |
 //! | Can this request be sent again, and until when? | your [`Replay`] |
 //! | All of it, in a tower stack | [`Policy`] for [`tower::retry::RetryLayer`] |
+//! | How long may one attempt take? | [`TimeoutLayer`], and [`within`] and [`until`] for any future |
 //! | Only the delays, in your own loop | [`Sessions`] and [`Session`], tower's `MakeBackoff` and `Backoff` |
 //!
 //! # Example
@@ -62,6 +63,7 @@ mod replay;
 mod seeds;
 mod session;
 mod stats;
+mod timeout;
 
 pub use budget::{Budget, BudgetStats, Withdrawal};
 pub use classify::{Classify, Disposition, classify_fn};
@@ -70,6 +72,7 @@ pub use policy::{Policy, PolicyBuilder};
 pub use replay::Replay;
 pub use session::{Session, Sessions};
 pub use stats::{Stats, StatsSnapshot};
+pub use timeout::{TimedOut, Timeout, TimeoutFuture, TimeoutLayer, Within, until, within};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -11,3 +11,4 @@ mod hint;
 mod retry;
 mod server;
 mod sessions;
+mod timeout;
