@@ -27,6 +27,8 @@ pub struct Seen<'a> {
     pub exchange: &'a Exchange,
     /// What was asked.
     pub request: &'a Request,
+    /// The path that the question went to, without its parameters.
+    pub path: &'a str,
     /// The HTTP status.
     pub status: StatusCode,
     /// The body, decompressed.
@@ -74,6 +76,7 @@ mod tests {
         let tap = Tap::new(move |seen| {
             let body = String::from_utf8(seen.body.to_vec()).unwrap();
             assert_eq!(*seen.exchange, Exchange::KUCOIN);
+            assert_eq!(seen.path, "/api/v1/timestamp");
             notes
                 .lock()
                 .unwrap()
@@ -83,8 +86,10 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(40)).await;
             Ok::<_, Infallible>(http::Response::new(Bytes::from_static(body.as_bytes())))
         });
-        let mut config = SourceConfig::default();
-        config.retries = 1;
+        let config = SourceConfig {
+            retries: 1,
+            ..SourceConfig::default()
+        };
         let source = Source::builder(Arc::new(KuCoin))
             .config(config)
             .tap(tap)

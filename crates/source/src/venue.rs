@@ -92,7 +92,8 @@ impl Service<Call> for Venue {
             Ok(request) => request,
             Err(cause) => return Box::pin(std::future::ready(Err(cause.into()))),
         };
-        let begun = self.shared.tap.is_some().then(Instant::now);
+        let tap = self.shared.tap.as_ref();
+        let sent = tap.map(|_| (request.uri().path().to_owned(), Instant::now()));
         let sending = self.transport.call(request);
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
@@ -100,7 +101,7 @@ impl Service<Call> for Venue {
                 shared.addresses.failed(turn, &error);
                 Cause::Network(error)
             })?;
-            shared.show(&call, &fetched, begun);
+            shared.show(&call, &fetched, sent);
             shared.decode(&call, &symbols, &fetched, address)
         })
     }
@@ -125,14 +126,15 @@ impl Shared {
     }
 
     /// Shows the answer to the tap, if there is one and the question is not one that key holders sign.
-    fn show(&self, call: &Call, fetched: &Fetched, begun: Option<Instant>) {
-        let (Some(tap), Some(begun)) = (&self.tap, begun) else {
+    fn show(&self, call: &Call, fetched: &Fetched, sent: Option<(String, Instant)>) {
+        let (Some(tap), Some((path, begun))) = (&self.tap, sent) else {
             return;
         };
         if !self.connector.needs_signature(&call.request) {
             tap.show(&Seen {
                 exchange: &self.connector.exchange(),
                 request: &call.request,
+                path: &path,
                 status: fetched.status,
                 body: &fetched.body,
                 took: fetched.first_byte.saturating_duration_since(begun),
