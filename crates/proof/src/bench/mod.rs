@@ -5,4 +5,4 @@ mod pairs;
 mod plain;
 
 pub use decode::{Decode, Options, RATIO_GOAL, Timed};
-pub use pairs::{Compared, PAIRS_MIN, compare};
+pub use pairs::{Compared, PAIRS_MIN, bound, compare, median};

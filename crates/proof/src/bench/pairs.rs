@@ -75,7 +75,8 @@ fn time(runs: u32, run: &mut impl FnMut()) -> f64 {
     begun.elapsed().as_secs_f64() * 1e9 / f64::from(runs)
 }
 
-fn median(values: &mut [f64]) -> f64 {
+/// The middle value, the mean of the two middle ones of an even number, NaN of none. Sorts `values`.
+pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.get(middle) {
@@ -86,7 +87,8 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 /// The order statistics that hold the median between them with 95 %, whatever the distribution: ranks n/2 ± 0.98·√n.
-fn bound(values: &mut [f64]) -> (f64, f64) {
+/// Sorts `values`.
+pub fn bound(values: &mut [f64]) -> (f64, f64) {
     values.sort_by(f64::total_cmp);
     #[allow(
         clippy::cast_precision_loss,
