@@ -15,7 +15,18 @@ pub enum Disposition {
         after: Option<Duration>,
         /// The server may have seen the request. A local refusal (an open breaker, a full queue, a
         /// name that did not resolve) costs the server nothing and therefore no budget.
+        ///
+        /// With `sent: true` a request that is not
+        /// [idempotent](crate::Replay::idempotent) is not repeated: it may have been carried out.
         sent: bool,
+    },
+    /// The server saw the request and said that it did nothing with it: too many requests (429), a
+    /// 503 from the door, a stream refused before processing (RFC 9113 §8.7).
+    ///
+    /// Repeated whether it is idempotent or not, and paid for from the budget.
+    Unprocessed {
+        /// Not before this much time has passed: the server's `Retry-After`.
+        after: Option<Duration>,
     },
 }
 

@@ -9,6 +9,14 @@ pub enum Jitter {
     /// Uniform between zero and the capped delay. Spreads best and is the default
     /// ("full jitter", AWS Architecture Blog, *Exponential Backoff And Jitter*, 2015).
     Full,
+    /// Half of the capped delay for certain, the other half uniform: never a very short pause
+    /// ("equal jitter" of the same article).
+    Equal,
+    /// Uniform between the base and three times the delay before, never above the cap: the spread
+    /// grows with each retry and two callers drift apart ("decorrelated jitter" of the same
+    /// article). The upper bound is capped and not the drawn value, so that late retries do not
+    /// pile up at `max`. The factor is not used.
+    Decorrelated,
     /// Adds up to this fraction on top of the capped delay: `min(base·factorⁿ, max)·(1 + f·rand)`.
     ///
     /// The only kind that goes above `max`, by at most `f`. A fraction that is negative or not a
@@ -73,14 +81,42 @@ impl Exponential {
     /// The pause before retry number `retry`; the first retry is number 0.
     ///
     /// The result is never above `max`, except by the fraction of [`Jitter::Additive`].
+    ///
+    /// [`Jitter::Decorrelated`] grows from the delay before, which is not known here; the delay that
+    /// an exponential series would have had takes its place. [`delay_after`](Self::delay_after)
+    /// takes the real one, and so do [`Session`](crate::Session) and [`Policy`](crate::Policy).
     #[must_use]
     pub fn delay(&self, retry: u32, rng: &mut fastrand::Rng) -> Duration {
+        let before = retry.checked_sub(1).map(|before| self.capped(before));
+        self.delay_after(before, retry, rng)
+    }
+
+    /// The pause before retry number `retry`, when the pause before that one was `before`.
+    ///
+    /// `before` matters to [`Jitter::Decorrelated`] alone; `None` stands for the first retry.
+    #[must_use]
+    pub fn delay_after(
+        &self,
+        before: Option<Duration>,
+        retry: u32,
+        rng: &mut fastrand::Rng,
+    ) -> Duration {
         let capped = self.capped(retry);
         match self.jitter {
             Jitter::None => capped,
             // The cap comes first and holds afterwards too: a share of it cannot exceed it, and
             // late retries still differ, where capping the jittered value would pile them up at `max`.
             Jitter::Full => capped.mul_f64(rng.f64()).min(self.max),
+            Jitter::Equal => {
+                let half = capped / 2;
+                half.saturating_add(half.mul_f64(rng.f64())).min(capped)
+            }
+            Jitter::Decorrelated => {
+                let least = self.base.min(self.max);
+                let most = before.unwrap_or(least).saturating_mul(3).min(self.max);
+                let room = most.saturating_sub(least);
+                least.saturating_add(room.mul_f64(rng.f64())).min(self.max)
+            }
             Jitter::Additive(fraction) => stretch(capped, fraction, rng),
         }
     }
@@ -172,7 +208,7 @@ mod tests {
     /// tower 0.5.3 truncates the whole-second part, so a base of one second never jitters there.
     #[test]
     fn a_base_of_one_second_really_jitters() {
-        for jitter in [Jitter::Full, Jitter::Additive(0.1)] {
+        for jitter in [Jitter::Full, Jitter::Equal, Jitter::Additive(0.1)] {
             let mut rng = fastrand::Rng::with_seed(3);
             let mut delays: Vec<Duration> = (0..100)
                 .map(|_| exponential(jitter).delay(0, &mut rng))
@@ -199,13 +235,79 @@ mod tests {
         assert!(chi_square < 27.9, "chi² = {chi_square}, cells {cells:?}");
     }
 
+    /// The bounds that the article gives, and that both ends are reached.
+    #[test]
+    fn equal_jitter_fills_the_upper_half() {
+        let mut rng = fastrand::Rng::with_seed(5);
+        let delays: Vec<f64> = (0..10_000)
+            .map(|_| exponential(Jitter::Equal).delay(3, &mut rng).as_secs_f64())
+            .collect();
+        let (least, most) = ends(&delays);
+        assert!((4.0..4.01).contains(&least), "{least}");
+        assert!((7.99..=8.0).contains(&most), "{most}");
+    }
+
+    #[test]
+    fn decorrelated_jitter_grows_from_the_delay_before() {
+        let mut rng = fastrand::Rng::with_seed(5);
+        for (before, from, to) in [(None, 1.0, 3.0), (Some(2), 1.0, 6.0), (Some(50), 1.0, 60.0)] {
+            let before = before.map(Duration::from_secs);
+            let delays: Vec<f64> = (0..10_000)
+                .map(|_| {
+                    exponential(Jitter::Decorrelated)
+                        .delay_after(before, 1, &mut rng)
+                        .as_secs_f64()
+                })
+                .collect();
+            let (least, most) = ends(&delays);
+            let slack = (to - from) / 1_000.0;
+            assert!((from..from + slack).contains(&least), "{before:?}: {least}");
+            assert!((to - slack..=to).contains(&most), "{before:?}: {most}");
+        }
+    }
+
+    /// Capping the drawn value instead would send most of a long outage's callers back at `max`.
+    #[test]
+    fn decorrelated_jitter_does_not_pile_up_at_the_cap() {
+        let mut rng = fastrand::Rng::with_seed(9);
+        let delays = exponential(Jitter::Decorrelated);
+        let mut before = None;
+        let mut at_cap = 0;
+        for retry in 0..10_000 {
+            let delay = delays.delay_after(before, retry, &mut rng);
+            at_cap += u32::from(delay == 60 * SECOND);
+            before = Some(delay);
+        }
+        assert_eq!(at_cap, 0);
+    }
+
+    fn ends(delays: &[f64]) -> (f64, f64) {
+        delays
+            .iter()
+            .fold((f64::MAX, f64::MIN), |(least, most), &delay| {
+                (least.min(delay), most.max(delay))
+            })
+    }
+
+    fn bounded() -> impl Strategy<Value = Jitter> {
+        prop_oneof![
+            Just(Jitter::Full),
+            Just(Jitter::Equal),
+            Just(Jitter::Decorrelated),
+            Just(Jitter::None),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn full_jitter_never_exceeds_the_cap(base in 0_u64..100_000, max in 0_u64..100_000, retry: u32, seed: u64) {
+        fn no_jitter_but_additive_exceeds_the_cap(
+            base in 0_u64..100_000, max in 0_u64..100_000, retry: u32, before: Option<Duration>, jitter in bounded(), seed: u64
+        ) {
             let mut rng = fastrand::Rng::with_seed(seed);
             let (base, max) = (Duration::from_millis(base), Duration::from_millis(max));
-            let delay = Exponential::new(base, max).delay(retry, &mut rng);
-            prop_assert!(delay <= max);
+            let delays = Exponential::new(base, max).jitter(jitter);
+            prop_assert!(delays.delay(retry, &mut rng) <= max);
+            prop_assert!(delays.delay_after(before, retry, &mut rng) <= max);
         }
 
         #[test]
@@ -221,10 +323,12 @@ mod tests {
         }
 
         #[test]
-        fn no_parameters_panic(base: Duration, max: Duration, factor: f64, retry: u32, fraction: f64, seed: u64) {
+        fn no_parameters_panic(base: Duration, max: Duration, factor: f64, retry: u32, before: Option<Duration>, fraction: f64, seed: u64) {
             let mut rng = fastrand::Rng::with_seed(seed);
-            for jitter in [Jitter::None, Jitter::Full, Jitter::Additive(fraction)] {
-                let _ = Exponential::new(base, max).factor(factor).jitter(jitter).delay(retry, &mut rng);
+            for jitter in [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::Additive(fraction)] {
+                let delays = Exponential::new(base, max).factor(factor).jitter(jitter);
+                let _ = delays.delay(retry, &mut rng);
+                let _ = delays.delay_after(before, retry, &mut rng);
             }
         }
     }

@@ -60,6 +60,7 @@ mod exponential;
 mod ledger;
 mod policy;
 mod replay;
+pub mod retry_after;
 mod seeds;
 mod session;
 mod stats;

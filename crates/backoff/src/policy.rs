@@ -25,7 +25,9 @@ const TIMER_TICK: Duration = Duration::from_millis(1);
 ///
 /// 1. fewer than `max_retries` have been made,
 /// 2. it would begin before the request's deadline, else the outcome is returned at once, and
-/// 3. the server cannot have seen the last attempt, or the [`Budget`] has a retry left.
+/// 3. the server cannot have carried out the last attempt, or the request is
+///    [idempotent](Replay::idempotent), and
+/// 4. the server cannot have seen the last attempt, or the [`Budget`] has a retry left.
 ///
 /// The pause is the longer of the own delay and the server's hint plus 0–10 % of it. The hint is
 /// honoured also above the own maximum; only the deadline bounds it.
@@ -46,6 +48,8 @@ pub struct Policy<C> {
     /// Drawn at the first retry: a call that succeeds touches no shared counter.
     rng: Option<fastrand::Rng>,
     retries: u32,
+    /// The own delay before the last retry, from which decorrelated jitter grows.
+    before: Option<Duration>,
     /// The retry that is decided and not yet handed to the inner service.
     pending: Option<Pending>,
 }
@@ -110,7 +114,11 @@ impl<C> Policy<C> {
 
     fn delay(&mut self, after: Option<Duration>) -> Duration {
         let rng = self.rng.get_or_insert_with(|| self.shared.seeds.draw());
-        let own = self.shared.exponential.delay(self.retries, rng);
+        let own = self
+            .shared
+            .exponential
+            .delay_after(self.before, self.retries, rng);
+        self.before = Some(own);
         match after {
             Some(after) => own.max(stretch(after, HINT_JITTER, rng)),
             None => own,
@@ -158,9 +166,13 @@ where
     type Future = Sleep;
 
     fn retry(&mut self, request: &mut Req, result: &mut Result<Res, E>) -> Option<Sleep> {
-        let Disposition::Retry { after, sent } = self.shared.classify.disposition(result.as_ref())
-        else {
-            return None;
+        let (after, sent) = match self.shared.classify.disposition(result.as_ref()) {
+            Disposition::Final => return None,
+            Disposition::Retry { sent: true, .. } if !request.idempotent() => {
+                return self.give_up(Event::GivenUpNotIdempotent);
+            }
+            Disposition::Retry { after, sent } => (after, sent),
+            Disposition::Unprocessed { after } => (after, true),
         };
         let delay = self.plan(request.deadline(), after, sent)?;
         request.attempt_started(self.retries.saturating_add(1));
@@ -183,6 +195,7 @@ impl<C> Clone for Policy<C> {
             shared: Arc::clone(&self.shared),
             rng: None,
             retries: 0,
+            before: None,
             pending: None,
         }
     }
@@ -255,6 +268,7 @@ impl<C> PolicyBuilder<C> {
             }),
             rng: None,
             retries: 0,
+            before: None,
             pending: None,
         }
     }

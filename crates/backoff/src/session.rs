@@ -1,6 +1,6 @@
 //! Delays as tower's `Backoff`, for callers with a retry loop of their own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Sleep;
 use tower::retry::backoff::{Backoff, MakeBackoff};
@@ -36,6 +36,7 @@ impl Sessions {
             seeds: Arc::clone(&self.seeds),
             rng: self.seeds.draw(),
             retry: 0,
+            before: None,
         }
     }
 }
@@ -74,12 +75,16 @@ pub struct Session {
     seeds: Arc<Seeds>,
     rng: fastrand::Rng,
     retry: u32,
+    before: Option<Duration>,
 }
 
 impl Session {
     /// The next delay, for those who sleep by other means.
-    pub fn next_delay(&mut self) -> std::time::Duration {
-        let delay = self.exponential.delay(self.retry, &mut self.rng);
+    pub fn next_delay(&mut self) -> Duration {
+        let delay = self
+            .exponential
+            .delay_after(self.before, self.retry, &mut self.rng);
+        self.before = Some(delay);
         self.retry = self.retry.saturating_add(1);
         delay
     }
@@ -92,6 +97,7 @@ impl Clone for Session {
             seeds: Arc::clone(&self.seeds),
             rng: self.seeds.draw(),
             retry: 0,
+            before: None,
         }
     }
 }

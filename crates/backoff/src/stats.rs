@@ -9,6 +9,7 @@ pub struct Stats {
     deadline: AtomicU64,
     budget: AtomicU64,
     attempts: AtomicU64,
+    twice: AtomicU64,
 }
 
 /// The counters of [`Stats`] at one moment.
@@ -23,6 +24,8 @@ pub struct StatsSnapshot {
     pub given_up_budget: u64,
     /// Outcomes returned because all permitted attempts were used.
     pub given_up_attempts: u64,
+    /// Outcomes returned because the request may have been carried out and is not idempotent.
+    pub given_up_not_idempotent: u64,
 }
 
 impl Stats {
@@ -34,6 +37,7 @@ impl Stats {
             given_up_deadline: self.deadline.load(Ordering::Relaxed),
             given_up_budget: self.budget.load(Ordering::Relaxed),
             given_up_attempts: self.attempts.load(Ordering::Relaxed),
+            given_up_not_idempotent: self.twice.load(Ordering::Relaxed),
         }
     }
 
@@ -43,6 +47,7 @@ impl Stats {
             Event::GivenUpDeadline => &self.deadline,
             Event::GivenUpBudget => &self.budget,
             Event::GivenUpAttempts => &self.attempts,
+            Event::GivenUpNotIdempotent => &self.twice,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -54,4 +59,5 @@ pub(crate) enum Event {
     GivenUpDeadline,
     GivenUpBudget,
     GivenUpAttempts,
+    GivenUpNotIdempotent,
 }

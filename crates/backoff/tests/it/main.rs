@@ -8,6 +8,7 @@
 mod budget;
 mod deadline;
 mod hint;
+mod idempotency;
 mod retry;
 mod server;
 mod sessions;

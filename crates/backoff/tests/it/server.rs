@@ -16,6 +16,7 @@ use tower::Service;
 pub(crate) struct Ask {
     pub(crate) deadline: Option<Instant>,
     pub(crate) once: bool,
+    pub(crate) changes_something: bool,
     pub(crate) attempt: u32,
     pub(crate) replays: Arc<Mutex<u32>>,
 }
@@ -35,6 +36,10 @@ impl Replay for Ask {
         (!self.once).then(|| self.clone())
     }
 
+    fn idempotent(&self) -> bool {
+        !self.changes_something
+    }
+
     fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -48,6 +53,8 @@ impl Replay for Ask {
 pub(crate) enum Fault {
     Overloaded(Option<Duration>),
     RefusedLocally(Option<Duration>),
+    /// The server answered that it did nothing with the request.
+    TurnedAway,
 }
 
 pub(crate) type Answer = Result<&'static str, Fault>;
@@ -73,6 +80,7 @@ impl Classify<&'static str, Fault> for Judge {
                 after: *after,
                 sent: false,
             },
+            Err(Fault::TurnedAway) => Disposition::Unprocessed { after: None },
         }
     }
 }

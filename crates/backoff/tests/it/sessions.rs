@@ -20,13 +20,21 @@ fn sessions(jitter: Jitter) -> Sessions {
         .sessions(7)
 }
 
+/// Every kind that spreads.
+const SPREADING: [Jitter; 4] = [
+    Jitter::Full,
+    Jitter::Equal,
+    Jitter::Decorrelated,
+    Jitter::Additive(0.1),
+];
+
 fn series(mut session: Session) -> Vec<Duration> {
     (0..7).map(|_| session.next_delay()).collect()
 }
 
 #[test]
 fn two_sessions_differ_in_every_delay() {
-    for jitter in [Jitter::Full, Jitter::Additive(0.1)] {
+    for jitter in SPREADING {
         let mut maker = sessions(jitter);
         let first = maker.make_backoff();
         let clone = first.clone();
@@ -67,6 +75,70 @@ async fn the_backoff_sleeps_its_delay() {
         let begin = Instant::now();
         session.next_backoff().await;
         assert_eq!(begin.elapsed(), Duration::from_secs(seconds));
+    }
+}
+
+/// Independence itself, not only difference: what one session draws says nothing about the next
+/// one, nor its first delay about its second. Each pair falls into one of 4 × 4 cells, all equally
+/// likely.
+#[test]
+fn what_one_session_draws_says_nothing_about_the_next() {
+    let hour = Duration::from_secs(3_600);
+    let delays = Exponential::new(hour, hour).sessions(23);
+    let draws: Vec<(f64, f64)> = (0..8_000)
+        .map(|_| {
+            let mut session = delays.start();
+            let mut draw = || session.next_delay().as_secs_f64() / 3_600.0;
+            (draw(), draw())
+        })
+        .collect();
+    let neighbours: Vec<_> = draws
+        .windows(2)
+        .map(|pair| (pair[0].0, pair[1].0))
+        .collect();
+    for (what, pairs) in [("neighbours", neighbours), ("first and second", draws)] {
+        let mut cells = [0_u32; 16];
+        for (one, other) in &pairs {
+            let quarter = |share: f64| ((share * 4.0) as usize).min(3);
+            cells[quarter(*one) * 4 + quarter(*other)] += 1;
+        }
+        let expected = pairs.len() as f64 / 16.0;
+        let chi_square: f64 = cells
+            .iter()
+            .map(|&n| (f64::from(n) - expected).powi(2) / expected)
+            .sum();
+        // 15 degrees of freedom, p = 0.001; tower's lockstep gives 15 times the number of pairs.
+        assert!(
+            chi_square < 37.7,
+            "{what}: chi² = {chi_square}, cells {cells:?}"
+        );
+    }
+}
+
+/// Ten delays of each of a thousand calls, in every kind: the cap holds after the jitter.
+#[test]
+fn the_cap_holds_after_the_jitter() {
+    let cap = Duration::from_secs(8);
+    for (jitter, most) in [
+        (Jitter::Full, cap),
+        (Jitter::Equal, cap),
+        (Jitter::Decorrelated, cap),
+        (Jitter::None, cap),
+        // The only kind that says that it tops the cap, and by how much.
+        (Jitter::Additive(0.1), cap.mul_f64(1.1)),
+    ] {
+        let sessions = Exponential::new(Duration::from_secs(1), cap)
+            .jitter(jitter)
+            .sessions(3);
+        let longest = (0..1_000)
+            .flat_map(|_| series(sessions.start()))
+            .max()
+            .unwrap();
+        assert!(longest <= most, "{jitter:?}: {longest:?}");
+        assert!(
+            longest > cap.mul_f64(0.95),
+            "{jitter:?} comes close to it: {longest:?}"
+        );
     }
 }
 
