@@ -6,6 +6,7 @@ use robust_market::Exchange;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::EncodeError;
+use crate::redact::Traces;
 
 /// A user's key to one exchange.
 ///
@@ -49,6 +50,19 @@ impl Credentials {
     pub const fn with_key_version(mut self, version: u8) -> Self {
         self.key_version = version;
         self
+    }
+
+    /// What must be hidden in everything that an exchange says: all of these credentials, and `sent`, what was made of them for
+    /// a request.
+    #[must_use]
+    pub fn traces<'a>(&'a self, sent: impl IntoIterator<Item = &'a str>) -> Traces {
+        let parts = [
+            Some(&self.key),
+            Some(&self.secret),
+            self.passphrase.as_ref(),
+        ];
+        let own = parts.into_iter().flatten().map(ExposeSecret::expose_secret);
+        Traces::of(own.chain(sent))
     }
 
     /// The key, for a header or a parameter.

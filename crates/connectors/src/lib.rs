@@ -30,7 +30,7 @@
 //! | [`Verdict`], [`Class`] | what an answer means that is no data |
 //! | [`EncodeError`] | why a question cannot be put |
 //! | [`RateWindow`], [`Charge`], [`Usage`] | what calls cost and what is used up |
-//! | [`Credentials`] | what private requests are signed with |
+//! | [`Credentials`], [`Traces`] | what private requests are signed with, and how it is hidden in answers |
 //! | [`Many`] | how several questions become one |
 //! | [`SymbolTable`], [`Listing`] | which pairs there are, under which names |
 //! | [`contract`] | what every connector has to keep, as a suite for yours |
@@ -65,6 +65,7 @@ pub use error::EncodeError;
 pub use htx::Htx;
 pub use kraken::Kraken;
 pub use kucoin::{KuCoin, StreamAccess, StreamServer};
+pub use redact::Traces;
 pub use secrecy::SecretString;
 pub use symbols::{Listing, SymbolTable};
 pub use verdict::{Class, Verdict};

@@ -1,6 +1,15 @@
-//! Showing a request without what opens an account.
+//! Showing requests and answers without what opens an account.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use http::uri::PathAndQuery;
+
+use crate::signature::hex;
+use crate::target::encoded;
 
 /// Parameters that carry a key or a signature.
 const HIDDEN: &[&str] = &["signature", "accesskeyid"];
@@ -26,9 +35,144 @@ pub(crate) fn target(target: &PathAndQuery) -> String {
     format!("{}?{}", target.path(), shown.join("&"))
 }
 
+/// A text that has so many bytes in common with a secret shows a part of it.
+const PIECE: usize = 8;
+/// What is shorter is a word that any answer may hold, and no secret.
+const SHORTEST: usize = 4;
+const HIDDEN_TEXT: &str = "[REDACTED]";
+
+/// Finds what an exchange repeats of a key, a secret or a signature, and hides it.
+///
+/// A server that was sent a key may write it into an error, whole or cut off, as it was or encoded. From
+/// [`Credentials::traces`](crate::Credentials::traces). `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct Traces {
+    pieces: HashSet<Box<[u8]>>,
+    lengths: Vec<usize>,
+}
+
+impl Traces {
+    /// What is to be hidden: each text as it is, and as base64, hexadecimal, percent-encoded and escaped.
+    pub(crate) fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut traces = Self {
+            pieces: HashSet::new(),
+            lengths: Vec::new(),
+        };
+        for text in texts.into_iter().filter(|text| text.len() >= SHORTEST) {
+            for form in [
+                text.trim_end_matches('=').to_owned(),
+                STANDARD_NO_PAD.encode(text),
+                URL_SAFE_NO_PAD.encode(text),
+                hex(text.as_bytes()),
+                encoded(text).to_string(),
+                text.escape_debug().to_string(),
+                text.replace('/', "\\/"),
+            ] {
+                traces.hide(&form);
+            }
+        }
+        traces
+    }
+
+    fn hide(&mut self, form: &str) {
+        let form = form.to_ascii_lowercase();
+        let length = form.len().min(PIECE);
+        if length < SHORTEST {
+            return;
+        }
+        if !self.lengths.contains(&length) {
+            self.lengths.push(length);
+        }
+        let pieces = form.as_bytes().windows(length);
+        self.pieces.extend(pieces.map(Box::from));
+    }
+
+    /// The text without any piece of what is to be hidden; borrowed where there is none in it.
+    #[must_use]
+    pub fn hidden<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let lower = text.to_ascii_lowercase();
+        let mut shown = vec![true; lower.len()];
+        for length in &self.lengths {
+            for (at, piece) in lower.as_bytes().windows(*length).enumerate() {
+                if self.pieces.contains(piece) {
+                    shown
+                        .iter_mut()
+                        .skip(at)
+                        .take(*length)
+                        .for_each(|byte| *byte = false);
+                }
+            }
+        }
+        if shown.iter().all(|byte| *byte) {
+            return Cow::Borrowed(text);
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut before = true;
+        for (at, character) in text.char_indices() {
+            let bytes = shown.iter().skip(at).take(character.len_utf8());
+            let visible = bytes.copied().all(|byte| byte);
+            match (visible, before) {
+                (true, _) => out.push(character),
+                (false, true) => out.push_str(HIDDEN_TEXT),
+                (false, false) => {}
+            }
+            before = visible;
+        }
+        Cow::Owned(out)
+    }
+}
+
+impl fmt::Debug for Traces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Traces")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SECRET: &str = "c4n+ry/0f-a&s3cret=";
+
+    #[test]
+    fn a_secret_is_hidden_in_every_form_and_however_it_is_cut_off() {
+        let traces = Traces::of([SECRET, "short"]);
+        for form in [
+            SECRET.to_owned(),
+            SECRET.to_uppercase(),
+            STANDARD_NO_PAD.encode(SECRET),
+            URL_SAFE_NO_PAD.encode(SECRET),
+            hex(SECRET.as_bytes()),
+            encoded(SECRET).to_string(),
+            SECRET.replace('/', "\\/"),
+        ] {
+            for cut in PIECE..=form.len() {
+                let text = format!("no such key \"{}", &form[..cut]);
+                let hidden = traces.hidden(&text);
+                assert!(
+                    hidden.starts_with("no such key \"[REDACTED]"),
+                    "{text}: {hidden}"
+                );
+                let pieces = form.as_bytes()[..cut].windows(PIECE);
+                for piece in pieces.map(|piece| std::str::from_utf8(piece).unwrap()) {
+                    assert!(!hidden.contains(piece), "{text}: {hidden}");
+                }
+            }
+        }
+        assert_eq!(traces.hidden("a short word: é"), "a [REDACTED] word: é");
+        assert!(matches!(
+            traces.hidden("KC-API-KEY not exists"),
+            Cow::Borrowed(_)
+        ));
+        assert_eq!(format!("{traces:?}"), "Traces");
+    }
+
+    #[test]
+    fn letters_of_several_bytes_are_hidden_whole() {
+        let traces = Traces::of(["pässwörter"]);
+        assert_eq!(traces.hidden("→pässwörter←"), "→[REDACTED]←");
+        assert_eq!(Traces::of(["", "abc"]).hidden("abc"), "abc");
+    }
 
     #[test]
     fn keys_and_signatures_in_a_query_are_not_shown() {

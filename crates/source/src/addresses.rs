@@ -1,5 +1,6 @@
 //! The addresses of one exchange, and which of them is asked.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Uri;
@@ -34,6 +35,26 @@ impl Addresses {
             others: others.into_iter().map(base).collect::<Result<_, _>>()?,
             turn: AtomicUsize::new(0),
         })
+    }
+
+    /// Refuses to take a key over the network unencrypted: `https` everywhere but on this machine.
+    pub(crate) fn keep_secrets(&self) -> Result<(), BuildError> {
+        let open = |address: &&Address| {
+            let host = address.authority.host();
+            let bare = host.trim_start_matches('[').trim_end_matches(']');
+            let here = bare.eq_ignore_ascii_case("localhost")
+                || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+            address.scheme == Scheme::HTTP && !here
+        };
+        match std::iter::once(&self.first).chain(&self.others).find(open) {
+            None => Ok(()),
+            Some(address) => Err(BuildError {
+                field: "base_url",
+                value: robust_market::quote(&format!("http://{}", address.authority)),
+                remedy: "use https: there are credentials, which http would show to the network"
+                    .to_owned(),
+            }),
+        }
     }
 
     /// The address that is asked now, and its turn for [`failed`](Self::failed).
@@ -98,6 +119,22 @@ fn base(url: &str) -> Result<Address, BuildError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_goes_over_the_network_by_https_alone() {
+        let keeps = |first: &str, other: &'static str| {
+            let addresses = Addresses::new(first, [other]).unwrap();
+            addresses.keep_secrets().map_err(|error| error.to_string())
+        };
+        for here in ["http://127.0.0.1:9", "http://[::1]:9", "http://localhost"] {
+            assert_eq!(keeps(here, "https://a"), Ok(()));
+        }
+        let error = keeps("https://a", "http://b:80").unwrap_err();
+        assert!(
+            error.starts_with("base_url \"http://b:80\" is not valid: use https"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn only_what_was_never_sent_passes_the_turn_on_and_only_once() {

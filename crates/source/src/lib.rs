@@ -48,6 +48,7 @@ mod judgement;
 mod made;
 mod observe;
 mod reading;
+mod signing;
 mod source;
 mod stack;
 mod stats;

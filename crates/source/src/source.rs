@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use robust_backoff::{Budget, Policy};
 use robust_breaker::Breaker;
-use robust_connectors::{Connector, EncodeError, SymbolTable};
+use robust_connectors::{Connector, Credentials, EncodeError, SymbolTable};
 use robust_limiter::{Class, Limiter, Window};
 use robust_market::{Clock, Exchange, Request, Symbol, SystemClock};
 use tower::ServiceExt;
@@ -18,6 +18,7 @@ use crate::config::UNKNOWN_LIMIT;
 use crate::deadline::DeadlineLayer;
 use crate::observe::ObserveLayer;
 use crate::reading::Read;
+use crate::signing;
 use crate::stack::{self, Parts};
 use crate::stats::Stats;
 use crate::venue::Venue;
@@ -65,6 +66,7 @@ pub struct SourceBuilder {
     base_urls: Vec<String>,
     clock: Arc<dyn Clock>,
     seed: u64,
+    credentials: Option<Credentials>,
     tap: Option<Tap>,
 }
 
@@ -78,6 +80,7 @@ impl Source {
             base_urls: Vec::new(),
             clock: Arc::new(SystemClock),
             seed: 0,
+            credentials: None,
             tap: None,
         }
     }
@@ -214,6 +217,14 @@ impl SourceBuilder {
         self
     }
 
+    /// Signs what needs a signature ([`Connector::needs_signature`]), each attempt anew at the moment it is sent. What is public is
+    /// never signed, and nothing that an exchange says of the credentials reaches an error, an event or a counter.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
     /// Shows each answer to a function before it is read; see [`Tap`].
     #[must_use]
     pub fn tap(mut self, tap: Tap) -> Self {
@@ -225,13 +236,22 @@ impl SourceBuilder {
     ///
     /// # Errors
     ///
-    /// [`BuildError`] when the address is no `http` or `https` address with a host, or a time is absurd.
+    /// [`BuildError`] when the address is no `http` or `https` address with a host, a time is absurd, or the credentials cannot be
+    /// used: a part is missing, the connector signs nothing, or an address would take them over the network unencrypted.
     pub fn build(self, transport: Transport) -> Result<Source, BuildError> {
         let first = self.base_urls.first().map(String::as_str);
         let addresses = Addresses::new(
             first.unwrap_or_else(|| self.connector.base_url()),
             self.base_urls.iter().skip(1).map(String::as_str),
         )?;
+        if let Some(credentials) = &self.credentials {
+            addresses.keep_secrets()?;
+            signing::try_out(&*self.connector, credentials).map_err(|error| BuildError {
+                field: "credentials",
+                value: "(not shown)".to_owned(),
+                remedy: error.to_string(),
+            })?;
+        }
         let name = self.connector.exchange();
         let config = self.config;
         config.check()?;
@@ -254,6 +274,7 @@ impl SourceBuilder {
             Arc::clone(&self.clock),
             addresses,
             transport,
+            self.credentials,
             self.tap,
         );
         let parts = Parts {

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::SERVER;
 use http::uri::PathAndQuery;
-use robust_connectors::{Connector, Reply, SymbolTable, Usages};
+use robust_connectors::{Connector, Credentials, Reply, SymbolTable, Traces, Usages};
 use robust_http::{Deadline, Fetched};
 use robust_market::{Clock, Origin};
 use tokio::time::Instant;
 use tower::Service;
 
 use crate::addresses::{Address, Addresses};
+use crate::signing::{self, Moments, Sent};
 use crate::{Answer, Call, Cause, Judgement, Seen, SymbolCell, Tap, Transport};
 
 /// The `Server` header that the simulator of this workspace sends.
@@ -32,6 +33,8 @@ struct Shared {
     symbols: SymbolCell,
     clock: Arc<dyn Clock>,
     addresses: Addresses,
+    credentials: Option<Credentials>,
+    moments: Moments,
     tap: Option<Tap>,
 }
 
@@ -58,6 +61,7 @@ impl Venue {
         clock: Arc<dyn Clock>,
         addresses: Addresses,
         transport: Transport,
+        credentials: Option<Credentials>,
         tap: Option<Tap>,
     ) -> Self {
         Self {
@@ -66,6 +70,8 @@ impl Venue {
                 symbols,
                 clock,
                 addresses,
+                credentials,
+                moments: Moments::default(),
                 tap,
             }),
             transport,
@@ -88,8 +94,8 @@ impl Service<Call> for Venue {
         let symbols = self.shared.symbols.get();
         let (turn, address) = self.shared.addresses.now();
         let address = address.clone();
-        let request = match self.shared.encode(&call, &symbols, &address) {
-            Ok(request) => request,
+        let (request, signed) = match self.shared.encode(&call, &symbols, &address) {
+            Ok(encoded) => encoded,
             Err(cause) => return Box::pin(std::future::ready(Err(cause.into()))),
         };
         let tap = self.shared.tap.as_ref();
@@ -102,27 +108,65 @@ impl Service<Call> for Venue {
                 Cause::Network(error)
             })?;
             shared.show(&call, &fetched, sent);
-            shared.decode(&call, &symbols, &fetched, address)
+            let answer = shared.decode(&call, &symbols, &fetched, address);
+            shared.hide(&signed, answer)
         })
     }
 }
 
 impl Shared {
+    /// Writes the request, and signs it where the connector says so and there are credentials. The time of the signature is this
+    /// moment: the attempt has its budget and its slot already, and nothing waits after this.
     fn encode(
         &self,
         call: &Call,
         symbols: &SymbolTable,
         address: &Address,
-    ) -> Result<http::Request<Bytes>, Cause> {
+    ) -> Result<(http::Request<Bytes>, Sent), Cause> {
         let context = robust_connectors::Context::new(symbols, self.clock.now());
-        let context = context.to(address.authority.as_str());
-        let wire = self.connector.encode(&call.request, &context)?;
+        let mut context = context.to(address.authority.as_str());
+        if self.credentials.is_some() {
+            context = context.signing();
+        }
+        let mut wire = self.connector.encode(&call.request, &context)?;
+        let mut sent = Sent::default();
+        if let Some(credentials) = &self.credentials
+            && self.connector.needs_signature(&call.request)
+        {
+            context.now = self.moments.after(context.now);
+            let plain = wire.target.clone();
+            wire = self.connector.sign(wire, credentials, &context)?;
+            sent = signing::sent(&plain, &wire);
+        }
         let mut request = http::Request::new(wire.body);
         *request.method_mut() = wire.method;
         *request.uri_mut() = uri(address, wire.target);
         *request.headers_mut() = wire.headers;
         request.extensions_mut().insert(Deadline(call.deadline));
-        Ok(request)
+        Ok((request, sent))
+    }
+
+    /// Takes out of an exchange's words what it repeats of the credentials. A source without any has nothing to hide.
+    fn hide(&self, sent: &Sent, answer: Result<Answer, Failed>) -> Result<Answer, Failed> {
+        let Some(credentials) = &self.credentials else {
+            return answer;
+        };
+        // Made only for words that there are: a clean answer has none.
+        let traces = || -> Traces { credentials.traces(sent.iter()) };
+        match answer {
+            Ok(mut answer) if !answer.decoded.defects.is_empty() => {
+                signing::hide_in_defects(&mut answer.decoded.defects, &traces());
+                Ok(answer)
+            }
+            Err(Failed {
+                cause: Cause::Refused(verdict),
+                usage,
+            }) => Err(Failed {
+                cause: Cause::Refused(signing::hide_in_verdict(verdict, &traces())),
+                usage,
+            }),
+            other => other,
+        }
     }
 
     /// Shows the answer to the tap, if there is one and the question is not one that key holders sign.
