@@ -8,7 +8,7 @@ use http::StatusCode;
 use robust_market::Timestamp;
 use serde::Deserialize;
 
-use crate::wire::Raw;
+use crate::wire::{Object, Raw};
 use crate::{Class, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -49,7 +49,7 @@ pub(super) fn refusal(reply: &Reply<'_>) -> Option<Verdict> {
 /// The verdict that the body states; `None` when it states none.
 pub(super) fn from_body(reply: &Reply<'_>) -> Option<Verdict> {
     let text = std::str::from_utf8(reply.body).ok()?;
-    let wire: ErrorWire<'_> = serde_json::from_str(text).ok()?;
+    let wire: Object<ErrorWire<'_>> = serde_json::from_str(text).ok()?;
     let code = wire.code.integer().ok()?;
     // Data never carries a code; the country block does, a zero.
     if code >= 0 && reply.status.is_success() {

@@ -9,7 +9,7 @@ use robust_market::{Decoded, DefectKind, Instrument, Payload, Symbol};
 use serde::Deserialize;
 
 use super::symbols::asset_code;
-use crate::wire::{Fields, Notes, Raw, Rows};
+use crate::wire::{Fields, Notes, Object, Raw, Rows};
 
 #[derive(Debug, Deserialize)]
 struct InfoWire<S> {
@@ -55,11 +55,11 @@ struct FilterWire<'a> {
 }
 
 pub(super) fn instruments(body: &str) -> Result<Decoded<Payload>, String> {
-    let rows = match serde_json::from_str::<InfoWire<Vec<SymbolWire<'_>>>>(body) {
-        Ok(info) => Some(Rows::Sound(info.symbols)),
-        Err(_) => serde_json::from_str::<InfoWire<Vec<Raw<'_>>>>(body)
+    let rows = match serde_json::from_str::<Object<InfoWire<Vec<Object<SymbolWire<'_>>>>>>(body) {
+        Ok(Object(info)) => Some(Rows::Sound(info.symbols)),
+        Err(_) => serde_json::from_str::<Object<InfoWire<Vec<Raw<'_>>>>>(body)
             .ok()
-            .map(|info| Rows::Mixed(info.symbols)),
+            .map(|Object(info)| Rows::Mixed(info.symbols)),
     };
     let rows = rows.ok_or_else(|| "no list of symbols".to_owned())?;
     let mut notes = Notes::clean(());
@@ -101,7 +101,7 @@ fn instrument(wire: &SymbolWire<'_>, fields: &mut Fields<'_>) -> Option<Instrume
 fn limits(instrument: &mut Instrument, filters: Raw<'_>, fields: &mut Fields<'_>) {
     let filters = fields.need("filters", filters, |raw| {
         let json = raw.json().ok_or(DefectKind::Missing)?;
-        Rows::<FilterWire<'_>>::of(json).map_err(|_| DefectKind::WrongType)
+        Rows::<Object<FilterWire<'_>>>::of(json).map_err(|_| DefectKind::WrongType)
     });
     filters.unwrap_or_default().for_each(|_, filter| {
         let filter = match filter {

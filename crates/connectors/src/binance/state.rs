@@ -5,7 +5,7 @@
 use robust_market::{Decoded, Operation, Payload, Status};
 use serde::Deserialize;
 
-use crate::wire::{Fields, Notes, Raw};
+use crate::wire::{Fields, Notes, Object, Raw};
 
 #[derive(Debug, Deserialize)]
 struct TimeWire<'a> {
@@ -22,14 +22,16 @@ struct StatusWire<'a> {
 }
 
 pub(super) fn server_time(body: &str) -> Result<Decoded<Payload>, String> {
-    let wire: TimeWire<'_> = serde_json::from_str(body).map_err(|_| "no time".to_owned())?;
+    let wire: Object<TimeWire<'_>> =
+        serde_json::from_str(body).map_err(|_| "no time".to_owned())?;
     let time = wire.server_time.millis();
     let time = time.map_err(|_| "no readable time".to_owned())?;
     Ok(Decoded::clean(Payload::ServerTime(time)))
 }
 
 pub(super) fn status(body: &str) -> Result<Decoded<Payload>, String> {
-    let wire: StatusWire<'_> = serde_json::from_str(body).map_err(|_| "no status".to_owned())?;
+    let wire: Object<StatusWire<'_>> =
+        serde_json::from_str(body).map_err(|_| "no status".to_owned())?;
     let code = wire.status.count();
     let operation = match code.map_err(|_| "no readable status".to_owned())? {
         0 => Operation::Online,

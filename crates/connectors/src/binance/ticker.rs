@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::Context;
 use crate::tickers::{Asked, Part};
-use crate::wire::{Fields, Notes, Raw, Rows};
+use crate::wire::{Fields, Notes, Object, Raw, Rows};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,11 +55,11 @@ pub(super) fn one(
 ) -> Result<Decoded<Payload>, String> {
     // A list of one is the same answer.
     let wire = if body.trim_start().starts_with('[') {
-        serde_json::from_str(body).map(|[only]: [TickerWire<'_>; 1]| only)
+        serde_json::from_str(body).map(|[only]: [Object<TickerWire<'_>>; 1]| only)
     } else {
         serde_json::from_str(body)
     };
-    let wire: TickerWire<'_> = wire.map_err(|_| "no ticker".to_owned())?;
+    let wire: Object<TickerWire<'_>> = wire.map_err(|_| "no ticker".to_owned())?;
     if wire.symbol.is_missing() && wire.last_price.is_missing() && wire.bid_price.is_missing() {
         return Err("no ticker".to_owned());
     }
@@ -85,7 +85,7 @@ pub(super) fn many(
 ) -> Result<Decoded<Payload>, String> {
     // One pair asked for by its own parameter is answered without a list.
     let rows = if body.trim_start().starts_with('{') {
-        serde_json::from_str(body).map(|wire: TickerWire<'_>| Rows::Sound(vec![wire]))
+        serde_json::from_str(body).map(|wire: Object<TickerWire<'_>>| Rows::Sound(vec![wire]))
     } else {
         Rows::of(body)
     };

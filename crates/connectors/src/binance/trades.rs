@@ -6,7 +6,7 @@
 use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Trade, Trades};
 use serde::Deserialize;
 
-use crate::wire::{Fields, Notes, Raw, Reading, Rows, Window};
+use crate::wire::{Fields, Notes, Object, Raw, Reading, Rows, Window};
 
 #[derive(Debug, Deserialize)]
 struct TradeWire<'a> {
@@ -37,11 +37,11 @@ pub(super) fn trades(
     window: Window,
     body: &str,
 ) -> Result<Decoded<Payload>, String> {
-    let rows: Rows<'_, TradeWire<'_>> =
+    let rows: Rows<'_, Object<TradeWire<'_>>> =
         Rows::of(body).map_err(|_| "no list of trades".to_owned())?;
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
-    trades.rows = window.read(rows, &mut notes, |_, row: TradeWire<'_>, fields| {
+    trades.rows = window.read(rows, &mut notes, |_, row: Object<TradeWire<'_>>, fields| {
         trade(&row, fields)
     });
     Ok(notes.map(|()| Payload::Trades(trades)))

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::envelope::{open, rows};
 use super::symbols::asset_code;
-use crate::wire::{Fields, Notes, Raw};
+use crate::wire::{Fields, Notes, Object, Raw};
 use crate::{Reply, Verdict};
 
 #[derive(Debug, Deserialize)]
@@ -20,7 +20,7 @@ struct AssetWire<'a> {
 }
 
 pub(super) fn assets(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict> {
-    let rows = rows(reply, open::<Vec<AssetWire<'_>>>(reply)?.payload)?;
+    let rows = rows(reply, open::<Vec<Object<AssetWire<'_>>>>(reply)?.payload)?;
     let mut notes = Notes::clean(());
     let mut assets = Vec::with_capacity(rows.len());
     rows.for_each(|index, row| {

@@ -1,6 +1,7 @@
 //! Depth: `{"bids": [[price, size]], "asks": […], "version": …, "ts": ms}`, best prices first.
 //!
-//! `ts` inside is the time of the quotes; the one outside is the time of the answer.
+//! `ts` inside is the time of the quotes. The one outside is the time of the answer, milliseconds later in captured answers, and stands
+//! in where there is none inside.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -48,6 +49,7 @@ pub(super) fn book(
     let text = text.ok_or_else(|| answer::malformed(reply, "no order book"))?;
     let mut notes = Notes::clean(());
     let mut book = OrderBook::new(symbol.clone());
+    let time = if time.is_missing() { opened.ts } else { time };
     book.time = Fields::new(&mut notes, None).need("time", time, Raw::millis);
     text.cut_to(depth).fill(&mut book, &mut notes);
     Ok(notes.map(|()| Payload::OrderBook(book)))

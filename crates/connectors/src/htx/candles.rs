@@ -1,6 +1,6 @@
 //! Klines: `[{"id": seconds, "open", "close", "low", "high", "amount": base, "vol": quote, "count"}, …]`, newest first.
 //!
-//! The first row is the open bar. Days, weeks and months begin at 00:00 in Singapore.
+//! The first row is the open bar. A list that runs the other way is read as it runs. Days, weeks and months begin at 00:00 in Singapore.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::envelope::{open_about, rows};
 use crate::calendar::end_of_bar;
-use crate::wire::{Fields, Notes, Raw, Reading, Window};
+use crate::wire::{Fields, Notes, Object, Order, Raw, Reading, Window};
 use crate::{Context, Reply, Verdict};
 
 /// How far Singapore's clock is ahead of UTC; it has no summer time.
@@ -44,11 +44,12 @@ pub(super) fn candles(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let opened = open_about::<Vec<CandleWire<'_>>>(reply, symbol, context)?;
-    let rows = rows(reply, opened.payload)?.reversed();
+    let opened = open_about::<Vec<Object<CandleWire<'_>>>>(reply, symbol, context)?;
+    let rows = rows(reply, opened.payload)?;
+    let rows = rows.oldest_first(Order::NewestFirst, |Object(row)| row.id.seconds().ok());
     let mut notes = Notes::clean(());
     let mut candles = Candles::new(symbol.clone(), interval);
-    candles.rows = window.read(rows, &mut notes, |_, row: CandleWire<'_>, fields| {
+    candles.rows = window.read(rows, &mut notes, |_, Object(row), fields| {
         candle(&row, interval, context.now, fields)
     });
     Ok(notes.map(|()| Payload::Candles(candles)))

@@ -6,7 +6,7 @@ use robust_market::Symbol;
 use serde::Deserialize;
 
 use super::errors;
-use crate::wire::{Raw, Rows};
+use crate::wire::{Object, Raw, Rows};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -68,12 +68,12 @@ pub(super) fn open<'a, R: Deserialize<'a>>(
         return Err(no_envelope(reply, "not UTF-8"));
     };
     if reply.status.is_success()
-        && let Ok(envelope) = serde_json::from_str::<Envelope<'a, R>>(text)
+        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<'a, R>>>(text)
     {
         return judged(reply, envelope).map(|opened| opened.map(Ok));
     }
-    match serde_json::from_str::<Envelope<'a, Raw<'a>>>(text) {
-        Ok(envelope) => judged(reply, envelope).map(|opened| opened.map(Err)),
+    match serde_json::from_str::<Object<Envelope<'a, Raw<'a>>>>(text) {
+        Ok(Object(envelope)) => judged(reply, envelope).map(|opened| opened.map(Err)),
         Err(_) => Err(no_envelope(reply, "not htx's envelope")),
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::envelope::{open, rows};
 use super::symbols::pair;
-use crate::wire::{Fields, Notes, Raw};
+use crate::wire::{Fields, Notes, Object, Raw};
 use crate::{Reply, Verdict};
 
 #[derive(Debug, Deserialize)]
@@ -50,7 +50,7 @@ struct SymbolWire<'a> {
 }
 
 pub(super) fn instruments(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict> {
-    let rows = rows(reply, open::<Vec<SymbolWire<'_>>>(reply)?.payload)?;
+    let rows = rows(reply, open::<Vec<Object<SymbolWire<'_>>>>(reply)?.payload)?;
     let mut notes = Notes::clean(());
     let mut instruments = Vec::with_capacity(rows.len());
     rows.for_each(|index, row| {

@@ -6,7 +6,7 @@ use robust_market::{Decoded, Operation, Payload, Status};
 use serde::Deserialize;
 
 use super::envelope::open_exactly;
-use crate::wire::Raw;
+use crate::wire::{Object, Raw};
 use crate::{Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -23,7 +23,7 @@ pub(super) fn server_time(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict
 }
 
 pub(super) fn status(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict> {
-    let wire = open_exactly::<StatusWire<'_>>(reply)?;
+    let wire = open_exactly::<Object<StatusWire<'_>>>(reply)?;
     let state = wire.market_status.count();
     let state = state.map_err(|_| answer::malformed(reply, "no readable status"))?;
     // The words of the table in the documentation; on the wire there are only numbers.

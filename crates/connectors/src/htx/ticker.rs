@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::envelope::{open, open_about, rows, wrong_payload};
 use crate::tickers::{Asked, Part};
-use crate::wire::{Cells, Fields, Notes, Raw};
+use crate::wire::{Cells, Fields, Notes, Object, Raw};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -60,7 +60,7 @@ pub(super) fn one(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let opened = open_about::<MergedWire<'_>>(reply, symbol, context)?;
+    let opened = open_about::<Object<MergedWire<'_>>>(reply, symbol, context)?;
     let wire = opened.payload.map_err(|_| wrong_payload(reply))?;
     let fields_there = [wire.close, wire.bid, wire.ask];
     if fields_there.iter().all(|raw| raw.is_missing()) {
@@ -103,7 +103,7 @@ pub(super) fn many(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let rows = rows(reply, open::<Vec<RowWire<'_>>>(reply)?.payload)?;
+    let rows = rows(reply, open::<Vec<Object<RowWire<'_>>>>(reply)?.payload)?;
     let asked = Asked::new(symbols);
     let mut notes = Notes::clean(());
     let mut tickers = Vec::with_capacity(rows.len());

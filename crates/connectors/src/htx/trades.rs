@@ -1,8 +1,8 @@
 //! Trades: `[{"id", "ts", "data": [{"id", "trade-id", "price", "amount", "ts", "direction"}, …]}, …]`, newest first.
 //!
-//! What was executed at one moment is one entry with a list of its own. The entries run from the newest to the oldest; captured lists inside
-//! of them do too, documented ones run the other way, so their order is read from the ids. `id` has up to 28 digits and is text here;
-//! answers of before 2019 have no `trade-id`.
+//! What was executed at one moment is one entry with a list of its own. The entries run from the newest to the oldest, which their times
+//! confirm or refute; captured lists inside of them do too, documented ones run the other way, so their order is read from the ids. `id` has
+//! up to 28 digits and is text here; answers of before 2019 have no `trade-id`.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -10,16 +10,19 @@ use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Trade, Trades};
 use serde::Deserialize;
 
 use super::envelope::{Shaped, open_about, wrong_payload};
-use crate::wire::{Fields, Notes, Raw, Reading, Rows, Window};
+use crate::wire::{Fields, Notes, Object, Order, Raw, Reading, Rows, Window};
 use crate::{Context, Reply, Verdict};
 
 #[derive(Debug, Deserialize)]
-struct EntryWire<T> {
+struct Entry<T> {
     data: Vec<T>,
 }
 
-#[derive(Debug, Deserialize)]
-struct TradeWire<'a> {
+type EntryWire<'a> = Object<Entry<TradeWire<'a>>>;
+type TradeWire<'a> = Object<TradeFields<'a>>;
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct TradeFields<'a> {
     #[serde(borrow, default)]
     id: Raw<'a>,
     #[serde(borrow, default, rename = "trade-id")]
@@ -34,7 +37,7 @@ struct TradeWire<'a> {
     direction: Raw<'a>,
 }
 
-impl<'a> TradeWire<'a> {
+impl<'a> TradeFields<'a> {
     const fn name(&self) -> Raw<'a> {
         if self.trade_id.is_missing() {
             self.id
@@ -50,53 +53,62 @@ pub(super) fn trades(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let opened = open_about::<Vec<EntryWire<TradeWire<'_>>>>(reply, symbol, context)?;
+    let opened = open_about::<Vec<EntryWire<'_>>>(reply, symbol, context)?;
     let rows = oldest_first(opened.payload).ok_or_else(|| wrong_payload(reply))?;
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
-    trades.rows = window.read(rows, &mut notes, |_, row: TradeWire<'_>, fields| {
+    trades.rows = window.read(rows, &mut notes, |_, Object(row): TradeWire<'_>, fields| {
         trade(&row, fields)
     });
     Ok(notes.map(|()| Payload::Trades(trades)))
 }
 
 /// All trades of all entries in one list. What is no entry stands in it for itself: nothing vanishes.
-fn oldest_first<'a>(
-    payload: Shaped<'a, Vec<EntryWire<TradeWire<'a>>>>,
-) -> Option<Rows<'a, TradeWire<'a>>> {
+fn oldest_first<'a>(payload: Shaped<'a, Vec<EntryWire<'a>>>) -> Option<Rows<'a, TradeWire<'a>>> {
     let raw = match payload {
         Ok(entries) => {
-            let entries = entries.into_iter().rev();
-            let trades = entries.flat_map(|entry| in_order(entry.data, |trade| number(trade)));
-            return Some(Rows::Sound(trades.collect()));
+            let entries = entries.into_iter().map(|Object(entry)| entry.data);
+            return Some(Rows::Sound(in_order(entries, |trade| Some(*trade))));
         }
         Err(raw) => raw,
     };
     let entries: Vec<Raw<'a>> = raw.read().ok()?;
-    let trades = entries.into_iter().rev().flat_map(|entry| {
-        let trades = entry.read::<EntryWire<Raw<'a>>>();
-        let trades = trades.map_or_else(|raw| vec![raw], |entry| entry.data);
-        in_order(trades, |raw| number(&raw.read::<TradeWire<'_>>().ok()?))
+    let entries = entries.into_iter().map(|entry| {
+        let trades = entry.read::<Object<Entry<Raw<'a>>>>();
+        trades.map_or_else(|raw| vec![raw], |Object(entry)| entry.data)
     });
-    Some(Rows::Mixed(trades.collect()))
+    let trades = in_order(entries, |raw| raw.read::<TradeWire<'a>>().ok());
+    Some(Rows::Mixed(trades))
 }
 
-/// The trades of one entry, turned around when the first has a higher number than the last.
-fn in_order<T>(mut trades: Vec<T>, number: impl Fn(&T) -> Option<u128>) -> Vec<T> {
-    let first = trades.first().and_then(&number);
-    let last = trades.last().and_then(&number);
-    if first.zip(last).is_some_and(|(first, last)| first > last) {
-        trades.reverse();
+/// The trades of all entries from the oldest to the newest: those of an entry by their numbers, the entries by their first trade's time.
+fn in_order<'a, T>(
+    entries: impl Iterator<Item = Vec<T>>,
+    read: impl Fn(&T) -> Option<TradeWire<'a>>,
+) -> Vec<T> {
+    let mut entries: Vec<Vec<T>> = entries.collect();
+    for trades in &mut entries {
+        let numbers = trades.iter().map(|trade| number(&read(trade)?));
+        if Order::of(numbers, Order::OldestFirst) == Order::NewestFirst {
+            trades.reverse();
+        }
     }
-    trades
+    let times = entries.iter().map(|trades| {
+        let Object(first) = read(trades.first()?)?;
+        first.ts.integer().ok()
+    });
+    if Order::of(times, Order::NewestFirst) == Order::NewestFirst {
+        entries.reverse();
+    }
+    entries.into_iter().flatten().collect()
 }
 
 /// The number of a trade. 28 digits fit into 128 bits.
-fn number(trade: &TradeWire<'_>) -> Option<u128> {
+fn number(Object(trade): &TradeWire<'_>) -> Option<u128> {
     trade.name().identifier().ok()?.parse().ok()
 }
 
-fn trade(row: &TradeWire<'_>, fields: &mut Fields<'_>) -> Reading<Trade> {
+fn trade(row: &TradeFields<'_>, fields: &mut Fields<'_>) -> Reading<Trade> {
     let price = fields.need("price", row.price, Raw::decimal);
     let amount = fields.need("amount", row.amount, Raw::decimal);
     let time = fields.need("time", row.ts, Raw::millis);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::envelope::open_records;
 use super::symbols::known_asset;
-use crate::wire::{Fields, Notes, Raw};
+use crate::wire::{Fields, Notes, Object, Raw};
 use crate::{Reply, Verdict};
 
 #[derive(Debug, Deserialize)]
@@ -21,7 +21,7 @@ struct AssetWire<'a> {
 }
 
 pub(super) fn assets(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict> {
-    let records = open_records::<AssetWire<'_>>(reply)?;
+    let records = open_records::<Object<AssetWire<'_>>>(reply)?;
     let mut notes = Notes::clean(());
     let mut assets = Vec::with_capacity(records.len());
     for (index, (id, wire)) in records.into_iter().enumerate() {

@@ -11,7 +11,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::errors;
-use crate::wire::{Entries, Key, Raw};
+use crate::wire::{Entries, Key, Object, Raw};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -35,12 +35,12 @@ pub(super) fn open<'a, R: Deserialize<'a>>(reply: &Reply<'a>) -> Result<Shaped<'
         return Err(no_envelope(reply, "not UTF-8"));
     };
     if reply.status.is_success()
-        && let Ok(envelope) = serde_json::from_str::<Envelope<'a, R>>(text)
+        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<'a, R>>>(text)
     {
         return judged(reply, envelope).map(Ok);
     }
-    match serde_json::from_str::<Envelope<'a, Raw<'a>>>(text) {
-        Ok(envelope) => judged(reply, envelope).map(Err),
+    match serde_json::from_str::<Object<Envelope<'a, Raw<'a>>>>(text) {
+        Ok(Object(envelope)) => judged(reply, envelope).map(Err),
         Err(_) => Err(no_envelope(reply, "not kraken's envelope")),
     }
 }

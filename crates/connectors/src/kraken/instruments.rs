@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::envelope::open_records;
 use super::symbols::known_asset;
-use crate::wire::{Cells, Fields, Notes, Raw};
+use crate::wire::{Cells, Fields, Notes, Object, Raw};
 use crate::{Reply, Verdict};
 
 #[derive(Debug, Deserialize)]
@@ -42,7 +42,7 @@ struct PairWire<'a> {
 }
 
 pub(super) fn instruments(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict> {
-    let records = open_records::<PairWire<'_>>(reply)?;
+    let records = open_records::<Object<PairWire<'_>>>(reply)?;
     let mut notes = Notes::clean(());
     let mut instruments = Vec::with_capacity(records.len());
     for (index, (id, wire)) in records.into_iter().enumerate() {

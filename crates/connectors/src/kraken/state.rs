@@ -7,7 +7,7 @@ use robust_market::{Decoded, DefectKind, Operation, Payload, Status, Timestamp};
 use serde::Deserialize;
 
 use super::envelope::open_exactly;
-use crate::wire::{Fields, Notes, Raw};
+use crate::wire::{Fields, Notes, Object, Raw};
 use crate::{Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -25,14 +25,14 @@ struct StatusWire<'a> {
 }
 
 pub(super) fn server_time(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict> {
-    let wire = open_exactly::<TimeWire<'_>>(reply)?;
+    let wire = open_exactly::<Object<TimeWire<'_>>>(reply)?;
     let time = wire.unixtime.seconds();
     let time = time.map_err(|_| answer::malformed(reply, "no readable time"))?;
     Ok(Decoded::clean(Payload::ServerTime(time)))
 }
 
 pub(super) fn status(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict> {
-    let wire = open_exactly::<StatusWire<'_>>(reply)?;
+    let wire = open_exactly::<Object<StatusWire<'_>>>(reply)?;
     let word = wire.status.text();
     let word = word.map_err(|_| answer::malformed(reply, "no readable status"))?;
     let operation = match &*word {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::envelope::{open_pair, open_records};
 use crate::tickers::{Asked, Part};
-use crate::wire::{Cells, Fields, Notes, Raw};
+use crate::wire::{Cells, Fields, Notes, Object, Raw};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -44,7 +44,7 @@ pub(super) fn one(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let pair = open_pair::<TickerWire<'_>>(reply, symbol, context)?;
+    let pair = open_pair::<Object<TickerWire<'_>>>(reply, symbol, context)?;
     let wire = pair.value.ok().filter(|wire| !wire.is_empty());
     let wire = wire.ok_or_else(|| answer::malformed(reply, "no ticker"))?;
     let mut notes = Notes::clean(());
@@ -59,7 +59,7 @@ pub(super) fn many(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let records = open_records::<TickerWire<'_>>(reply)?;
+    let records = open_records::<Object<TickerWire<'_>>>(reply)?;
     let asked = Asked::new(asked);
     let mut notes = Notes::clean(());
     let mut tickers = Vec::with_capacity(records.len());

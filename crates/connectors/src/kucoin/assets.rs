@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::envelope::open_rows;
 use super::symbols::asset_code;
-use crate::wire::{Fields, Notes, Raw};
+use crate::wire::{Fields, Notes, Object, Raw};
 use crate::{Reply, Verdict};
 
 #[derive(Debug, Deserialize)]
@@ -19,7 +19,7 @@ struct AssetWire<'a> {
 }
 
 pub(super) fn assets(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict> {
-    let rows = open_rows::<AssetWire<'_>>(reply, None)?;
+    let rows = open_rows::<Object<AssetWire<'_>>>(reply, None)?;
     let mut notes = Notes::clean(());
     let mut assets = Vec::with_capacity(rows.len());
     rows.for_each(|index, row| {

@@ -1,6 +1,6 @@
 //! Candles: `[["seconds", open, close, high, low, volume, turnover], …]`, newest first.
 //!
-//! The close stands before the high. The first row is the open bar. An interval in which nothing was traded has no row.
+//! The close stands before the high. The first row is the open bar. A list that runs the other way is read as it runs. An interval in which nothing was traded has no row.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -10,7 +10,7 @@ use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timesta
 
 use super::envelope::open_rows;
 use crate::calendar::end_of_bar;
-use crate::wire::{Cells, Fields, Notes, Raw, Reading, Window};
+use crate::wire::{Cells, Fields, Notes, Order, Raw, Reading, Window};
 use crate::{Reply, Verdict};
 
 type Row<'a> = Cells<'a, 7>;
@@ -22,7 +22,8 @@ pub(super) fn candles(
     now: Timestamp,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let rows = open_rows::<Row<'_>>(reply, Some(symbol))?.reversed();
+    let rows = open_rows::<Row<'_>>(reply, Some(symbol))?;
+    let rows = rows.oldest_first(Order::NewestFirst, |Cells([time, ..])| time.seconds().ok());
     let mut notes = Notes::clean(());
     let mut candles = Candles::new(symbol.clone(), interval);
     candles.rows = window.read(rows, &mut notes, |_, row: Row<'_>, fields| {

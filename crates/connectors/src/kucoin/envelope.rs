@@ -6,7 +6,7 @@ use robust_market::Symbol;
 use serde::Deserialize;
 
 use super::errors;
-use crate::wire::{Raw, Rows};
+use crate::wire::{Object, Raw, Rows};
 use crate::{Class, Reply, Verdict, answer};
 
 /// The code of a success.
@@ -37,12 +37,12 @@ pub(super) fn open<'a, R: Deserialize<'a>>(
         return Err(no_envelope(reply, "not UTF-8"));
     };
     if reply.status.is_success()
-        && let Ok(envelope) = serde_json::from_str::<Envelope<'a, R>>(text)
+        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<'a, R>>>(text)
     {
         return judged(reply, envelope, about).map(Ok);
     }
-    match serde_json::from_str::<Envelope<'a, Raw<'a>>>(text) {
-        Ok(envelope) => judged(reply, envelope, about).map(Err),
+    match serde_json::from_str::<Object<Envelope<'a, Raw<'a>>>>(text) {
+        Ok(Object(envelope)) => judged(reply, envelope, about).map(Err),
         Err(_) => Err(no_envelope(reply, "not kucoin's envelope")),
     }
 }
@@ -112,5 +112,6 @@ fn says_null(reply: &Reply<'_>) -> bool {
         data: Raw<'a>,
     }
     let text = std::str::from_utf8(reply.body).unwrap_or_default();
-    serde_json::from_str::<Data<'_>>(text).is_ok_and(|wire| wire.data.json() == Some("null"))
+    serde_json::from_str::<Object<Data<'_>>>(text)
+        .is_ok_and(|wire| wire.data.json() == Some("null"))
 }

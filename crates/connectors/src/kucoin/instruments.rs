@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::envelope::open_rows;
 use super::symbols::pair;
-use crate::wire::{Fields, Notes, Raw};
+use crate::wire::{Fields, Notes, Object, Raw};
 use crate::{Reply, Verdict};
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +41,7 @@ struct SymbolWire<'a> {
 }
 
 pub(super) fn instruments(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict> {
-    let rows = open_rows::<SymbolWire<'_>>(reply, None)?;
+    let rows = open_rows::<Object<SymbolWire<'_>>>(reply, None)?;
     let mut notes = Notes::clean(());
     let mut instruments = Vec::with_capacity(rows.len());
     rows.for_each(|index, row| {

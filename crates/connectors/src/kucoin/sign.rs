@@ -2,12 +2,14 @@
 //!
 //! `KC-API-SIGN` is base64 of HMAC-SHA256 over time in milliseconds, method, path with query, and body. The passphrase is sent as such a
 //! hash of itself, for keys of version 2 and 3 (kucoin-api-docs, "Signing a Message"). Keys of version 1, which sent it in plain text, are not
-//! supported.
+//! supported. Path and query are signed as they read before they were percent-encoded (docs-new, "Authentication": "the URL must use the content
+//! that has not been URL-encoded to participate in the signature").
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use percent_encoding::percent_decode_str;
 use robust_market::{Exchange, Timestamp};
 
 use crate::signature::{base64, hmac_sha256, sensitive};
@@ -27,10 +29,11 @@ pub(super) fn sign(
         });
     }
     let time = now.as_ms().to_string();
+    let target: Vec<u8> = percent_decode_str(request.target.as_str()).collect();
     let parts: [&[u8]; 4] = [
         time.as_bytes(),
         request.method.as_str().as_bytes(),
-        request.target.as_str().as_bytes(),
+        &target,
         &request.body,
     ];
     let signature = hashed(credentials, &parts)?;
@@ -106,6 +109,35 @@ mod tests {
         );
         assert_eq!(header("KC-API-TIMESTAMP"), "1547015186532");
         assert_eq!(header("KC-API-KEY-VERSION"), "3");
+    }
+
+    #[test]
+    fn a_query_is_signed_as_it_reads_before_it_is_encoded() {
+        let signature = |target: &'static str| {
+            let request = WireRequest::get(PathAndQuery::from_static(target));
+            let now = Timestamp::from_ms(1_547_015_186_532).unwrap();
+            let signed = sign(request, &credentials(), now).unwrap();
+            assert_eq!(signed.target, target, "it is sent encoded");
+            let signature = signed.headers.get("kc-api-sign").unwrap();
+            signature.to_str().unwrap().to_owned()
+        };
+        let expected = |target: &str| {
+            let text = format!("1547015186532GET{target}");
+            hashed(&credentials(), &[text.as_bytes()]).unwrap()
+        };
+        assert_eq!(
+            signature("/api/v1/deposits?remark=two%20words"),
+            expected("/api/v1/deposits?remark=two words")
+        );
+        // The example of the documentation.
+        assert_eq!(
+            signature("/api/v1/sub/api-key?apiKey=67b3&subName=test&passphrase=abc%21%40%2311"),
+            expected("/api/v1/sub/api-key?apiKey=67b3&subName=test&passphrase=abc!@#11")
+        );
+        assert_eq!(
+            signature("/api/v1/a?b=c%2Bd+e"),
+            expected("/api/v1/a?b=c+d+e")
+        );
     }
 
     #[test]

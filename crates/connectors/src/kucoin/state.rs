@@ -6,7 +6,7 @@ use robust_market::{Decoded, Operation, Payload, Status};
 use serde::Deserialize;
 
 use super::envelope::open_exactly;
-use crate::wire::Raw;
+use crate::wire::{Object, Raw};
 use crate::{Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -22,7 +22,7 @@ pub(super) fn server_time(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict
 }
 
 pub(super) fn status(reply: &Reply<'_>) -> Result<Decoded<Payload>, Verdict> {
-    let wire = open_exactly::<StatusWire<'_>>(reply)?;
+    let wire = open_exactly::<Object<StatusWire<'_>>>(reply)?;
     let word = wire.status.text();
     let word = word.map_err(|_| answer::malformed(reply, "no readable status"))?;
     let operation = match &*word {

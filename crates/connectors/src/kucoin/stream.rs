@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::envelope::{open_exactly, wrong_data};
-use crate::wire::Raw;
+use crate::wire::{Object, Raw};
 use crate::{Reply, Verdict};
 
 /// Where a WebSocket connection to KuCoin goes, and the token that lets it in.
@@ -42,7 +42,7 @@ struct AccessWire<'a> {
     #[serde(borrow, default)]
     token: Raw<'a>,
     #[serde(borrow)]
-    instance_servers: Vec<ServerWire<'a>>,
+    instance_servers: Vec<Object<ServerWire<'a>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,7 +57,7 @@ struct ServerWire<'a> {
 }
 
 pub(super) fn access(reply: &Reply<'_>) -> Result<StreamAccess, Verdict> {
-    let wire = open_exactly::<AccessWire<'_>>(reply)?;
+    let wire = open_exactly::<Object<AccessWire<'_>>>(reply)?;
     read(&wire).map_err(|_| wrong_data(reply))
 }
 

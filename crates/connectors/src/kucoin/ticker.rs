@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::envelope::{open, wrong_data};
 use crate::tickers::{Asked, Part};
-use crate::wire::{Fields, Notes, Raw, Rows};
+use crate::wire::{Fields, Notes, Object, Raw, Rows};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -74,7 +74,7 @@ pub(super) fn one(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let wire = open::<TickerWire<'_>>(reply, Some(symbol))?;
+    let wire = open::<Object<TickerWire<'_>>>(reply, Some(symbol))?;
     let wire = wire.map_err(|_| wrong_data(reply))?;
     let fields_there = [wire.symbol, wire.last, wire.buy];
     if fields_there.iter().all(|raw| raw.is_missing()) {
@@ -103,13 +103,14 @@ pub(super) fn many(
         [only] => Some(only),
         _ => None,
     };
-    let (list_time, rows) = match open::<ListWire<'_, Vec<TickerWire<'_>>>>(reply, only)? {
-        Ok(list) => (list.time, Rows::Sound(list.ticker)),
-        Err(raw) => match raw.read::<ListWire<'_, Vec<Raw<'_>>>>() {
-            Ok(list) => (list.time, Rows::Mixed(list.ticker)),
-            Err(raw) => return level1(only, raw).ok_or_else(|| wrong_data(reply)),
-        },
-    };
+    let (list_time, rows) =
+        match open::<Object<ListWire<'_, Vec<Object<TickerWire<'_>>>>>>(reply, only)? {
+            Ok(Object(list)) => (list.time, Rows::Sound(list.ticker)),
+            Err(raw) => match raw.read::<Object<ListWire<'_, Vec<Raw<'_>>>>>() {
+                Ok(Object(list)) => (list.time, Rows::Mixed(list.ticker)),
+                Err(raw) => return level1(only, raw).ok_or_else(|| wrong_data(reply)),
+            },
+        };
     let asked = Asked::new(symbols);
     let mut notes = Notes::clean(());
     let time = Fields::new(&mut notes, None).need("time", list_time, Raw::millis);
@@ -140,7 +141,7 @@ pub(super) fn many(
 
 /// The answer about the best quotes of one pair, which does not name it.
 fn level1(symbol: Option<&Symbol>, raw: Raw<'_>) -> Option<Decoded<Payload>> {
-    let wire: Level1Wire<'_> = raw.read().ok()?;
+    let wire: Object<Level1Wire<'_>> = raw.read().ok()?;
     let fields_there = [wire.price, wire.best_bid, wire.best_ask];
     if fields_there.iter().all(|raw| raw.is_missing()) {
         return None;

@@ -8,7 +8,7 @@ use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Timestamp, Trade
 use serde::Deserialize;
 
 use super::envelope::open_rows;
-use crate::wire::{Fields, Notes, Raw, Reading, Rows, Window};
+use crate::wire::{Fields, Notes, Object, Order, Raw, Reading, Window};
 use crate::{Reply, Verdict};
 
 #[derive(Debug, Deserialize)]
@@ -30,34 +30,15 @@ pub(super) fn trades(
     window: Window,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let mut rows = open_rows::<TradeWire<'_>>(reply, Some(symbol))?;
-    if is_newest_first(&rows) {
-        rows = rows.reversed();
-    }
+    let rows = open_rows::<Object<TradeWire<'_>>>(reply, Some(symbol))?;
+    // KuCoin shows its examples oldest first and promises no order.
+    let rows = rows.oldest_first(Order::OldestFirst, |Object(row)| row.time.integer().ok());
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
-    trades.rows = window.read(rows, &mut notes, |_, row: TradeWire<'_>, fields| {
+    trades.rows = window.read(rows, &mut notes, |_, Object(row), fields| {
         trade(&row, fields)
     });
     Ok(notes.map(|()| Payload::Trades(trades)))
-}
-
-/// Whether more of the steps from row to row go back in time than forward.
-///
-/// KuCoin shows its examples oldest first and promises no order. One row with a broken time does not turn the list around.
-fn is_newest_first(rows: &Rows<'_, TradeWire<'_>>) -> bool {
-    let time = |row: &TradeWire<'_>| row.time.integer().ok();
-    let times: Vec<i64> = match rows {
-        Rows::Sound(rows) => rows.iter().filter_map(time).collect(),
-        Rows::Mixed(rows) => {
-            let rows = rows.iter().filter_map(|raw| raw.read().ok());
-            rows.filter_map(|row| time(&row)).collect()
-        }
-    };
-    let steps = || times.iter().zip(times.iter().skip(1));
-    let back = steps().filter(|(one, next)| one > next).count();
-    let forward = steps().filter(|(one, next)| one < next).count();
-    back > forward
 }
 
 fn trade(row: &TradeWire<'_>, fields: &mut Fields<'_>) -> Reading<Trade> {

@@ -10,11 +10,13 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod fields;
+mod order;
 mod raw;
 mod rows;
 mod window;
 
 pub(crate) use fields::{Fields, Notes};
+pub(crate) use order::Order;
 pub(crate) use raw::Raw;
 pub(crate) use rows::{Cells, Entries, Key, Object, Rows};
 pub(crate) use window::{Reading, Window};

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Deref;
 
 use robust_market::DefectKind;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::Raw;
+use super::{Order, Raw};
 
 /// The first `N` cells of a JSON array. Cells that are not there are missing; further ones are skipped, for exchanges add some.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +109,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+impl<T> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// A key of an object, borrowed where it has no escapes.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
@@ -137,11 +146,24 @@ impl<'a, T: Deserialize<'a>> Rows<'a, T> {
         }
     }
 
-    /// The same records from the last to the first.
-    pub(crate) fn reversed(mut self) -> Self {
+    /// The same records from the oldest to the newest, by the time or number that `key` reads of each; see [`Order::of`].
+    pub(crate) fn oldest_first<K: PartialOrd>(
+        mut self,
+        documented: Order,
+        key: impl Fn(&T) -> Option<K>,
+    ) -> Self {
         match &mut self {
-            Self::Sound(rows) => rows.reverse(),
-            Self::Mixed(rows) => rows.reverse(),
+            Self::Sound(rows) => {
+                if Order::of(rows.iter().map(key), documented) == Order::NewestFirst {
+                    rows.reverse();
+                }
+            }
+            Self::Mixed(rows) => {
+                let keys = rows.iter().map(|raw| key(&raw.read().ok()?));
+                if Order::of(keys, documented) == Order::NewestFirst {
+                    rows.reverse();
+                }
+            }
         }
         self
     }

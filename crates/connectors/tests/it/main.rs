@@ -11,6 +11,7 @@ mod contract_faults;
 mod exactness;
 mod fixtures;
 mod garbage;
+mod order;
 mod refusals;
 mod series;
 mod signing;

@@ -50,7 +50,9 @@ fn nothing_of_the_credentials_is_shown() {
             shown.push(format!("{signed:#?}"));
             // The signature is not shown either: who holds it can send the request.
             let query = signed.target.query().unwrap_or_default();
-            let signature = query.split('&').find_map(|part| {
+            let form = std::str::from_utf8(&signed.body).unwrap();
+            let mut parameters = query.split('&').chain(form.split('&'));
+            let signature = parameters.find_map(|part| {
                 part.strip_prefix("signature=")
                     .or(part.strip_prefix("Signature="))
             });

@@ -25,8 +25,8 @@ const MADE: [&str; 7] = [
 ];
 /// Headers of a broker's programme, which are made with the broker's own key.
 const FOREIGN: &str = "kc-api-partner";
-/// Letters of other alphabets are written as percent signs before they are signed.
-const OTHER_LETTERS: &AsciiSet = &AsciiSet::EMPTY;
+/// What a text may hold and a target may not: spaces and letters of other alphabets are written with percent signs.
+const NO_TARGET: &AsciiSet = &AsciiSet::EMPTY.add(b' ').add(b'"').add(b'#');
 /// Stands in for a secret that a document masks: then the text is compared, not the signature.
 const MASKED: &str = "masked";
 
@@ -82,7 +82,7 @@ fn unsigned(path: &str, query: &str, method: &str, body: &str) -> Result<WireReq
     } else {
         format!("{path}?{query}")
     };
-    let target = utf8_percent_encode(&target, OTHER_LETTERS).to_string();
+    let target = utf8_percent_encode(&target, NO_TARGET).to_string();
     let target = target
         .parse()
         .map_err(|_| format!("{target} is no target"))?;
