@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use http::Uri;
-use robust_connectors::{Binance, Connector, Htx, Kraken, KuCoin};
+use robust_connectors::{Binance, Connector, Credentials, Htx, Kraken, KuCoin};
 use robust_http::Client;
-use robust_market::{Clock, Exchange, InvalidName, SystemClock};
+use robust_market::{Clock, Exchange, InvalidName, SystemClock, quote};
 use robust_scheduler::Scheduler;
 use robust_source::{Source, Tap, Transport};
 use tokio::task::JoinSet;
@@ -77,6 +77,7 @@ pub struct DataManagerBuilder {
     config: Config,
     connectors: Vec<Arc<dyn Connector>>,
     transports: BTreeMap<Exchange, Transport>,
+    credentials: BTreeMap<String, Credentials>,
     clock: Arc<dyn Clock>,
     seed: u64,
     max_in_flight: usize,
@@ -94,6 +95,7 @@ impl DataManagerBuilder {
                 Arc::new(Htx),
             ],
             transports: BTreeMap::new(),
+            credentials: BTreeMap::new(),
             clock: Arc::new(SystemClock),
             seed: seed(),
             max_in_flight: 10,
@@ -140,6 +142,25 @@ impl DataManagerBuilder {
         self
     }
 
+    /// Hands in the credentials of one configured exchange, instead of those that its settings name.
+    ///
+    /// They sign what needs a signature and nothing else: a book of KuCoin of more than 100 levels. What is public is asked without.
+    ///
+    /// ```
+    /// use robust_data_manager::{Credentials, DataManager, SecretString};
+    ///
+    /// # fn build(key: SecretString, secret: SecretString, passphrase: SecretString) {
+    /// let builder = DataManager::builder()
+    ///     .exchange("kucoin")
+    ///     .credentials("kucoin", Credentials::new(key, secret).with_passphrase(passphrase));
+    /// # drop(builder);
+    /// # }
+    /// ```
+    pub fn credentials(mut self, name: impl Into<String>, credentials: Credentials) -> Self {
+        self.credentials.insert(name.into(), credentials);
+        self
+    }
+
     /// Hands in the wall clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -171,6 +192,7 @@ impl DataManagerBuilder {
     /// [`StartError`] for the first setting that cannot be used; nothing is left running.
     pub fn start(self) -> Result<DataManager, StartError> {
         self.config.check()?;
+        self.check_credentials()?;
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(StartError::NoRuntime);
         }
@@ -219,6 +241,34 @@ impl DataManagerBuilder {
         }))
     }
 
+    /// Finds credentials for an exchange that nobody asks.
+    fn check_credentials(&self) -> Result<(), ConfigError> {
+        let mut names = self.credentials.keys();
+        match names.find(|name| !self.config.exchanges.contains_key(*name)) {
+            None => Ok(()),
+            Some(name) => Err(ConfigError::Secret {
+                field: format!("exchanges.{name}.credentials"),
+                place: "set in code".to_owned(),
+                reason: format!("add the exchange too: .exchange({})", quote(name)),
+            }),
+        }
+    }
+
+    fn credentials_of(
+        &self,
+        exchange: &Exchange,
+        settings: &ExchangeSettings,
+    ) -> Result<Option<Credentials>, ConfigError> {
+        match (
+            self.credentials.get(exchange.as_str()),
+            &settings.credentials,
+        ) {
+            (Some(credentials), _) => Ok(Some(credentials.clone())),
+            (None, Some(places)) => places.load(exchange.as_str()).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
     fn venue(
         &self,
         exchange: &Exchange,
@@ -251,6 +301,9 @@ impl DataManagerBuilder {
             .clock(Arc::clone(&self.clock))
             .seed(seed)
             .base_urls(&urls);
+        if let Some(credentials) = self.credentials_of(exchange, settings)? {
+            source = source.credentials(credentials);
+        }
         if let Some(tap) = &self.tap {
             source = source.tap(tap.clone());
         }

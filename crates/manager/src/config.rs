@@ -1,5 +1,6 @@
 //! Settings, from a file or from code.
 
+mod credentials;
 mod exchange;
 mod job;
 
@@ -10,6 +11,7 @@ use robust_market::quote;
 use robust_source::SourceConfig;
 use serde::{Deserialize, Serialize};
 
+pub use credentials::CredentialSettings;
 pub use exchange::ExchangeSettings;
 pub use job::{JobKind, JobSettings};
 
@@ -141,6 +143,16 @@ pub enum ConfigError {
         value: String,
         /// What to write instead.
         remedy: String,
+    },
+    /// A secret cannot be had from where the setting says. What was found there is not shown.
+    #[error("config {field} = {place}: {reason}")]
+    Secret {
+        /// The path of the field.
+        field: String,
+        /// Where the secret should be: a variable or a file.
+        place: String,
+        /// What is wrong, and what to do.
+        reason: String,
     },
 }
 

@@ -57,7 +57,8 @@ mod watch;
 pub use budget::{Budget, BudgetError};
 pub use builder::{DataManagerBuilder, StartError};
 pub use config::{
-    CacheSettings, Config, ConfigError, Environment, ExchangeSettings, JobKind, JobSettings, Preset,
+    CacheSettings, Config, ConfigError, CredentialSettings, Environment, ExchangeSettings, JobKind,
+    JobSettings, Preset,
 };
 pub use counters::Reads;
 pub use error::{Category, DataError, Stage};
@@ -73,6 +74,9 @@ pub use status::{CacheStatus, JobsStatus, SourceStatus, Status, WindowStatus};
 
 /// Why a question cannot be put to an exchange, from `robust-connectors`.
 pub use robust_connectors::EncodeError;
+
+/// What private requests are signed with, from `robust-connectors`.
+pub use robust_connectors::{Credentials, SecretString};
 
 /// A look at the answers before they are read, from `robust-source`.
 pub use robust_source::{Seen, Tap};

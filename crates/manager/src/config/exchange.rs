@@ -8,7 +8,7 @@ use robust_market::quote;
 use robust_source::SourceConfig;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Preset, out_of_range};
+use super::{ConfigError, CredentialSettings, Preset, out_of_range};
 
 /// Settings of one exchange. What is left away is the preset's.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub struct ExchangeSettings {
     pub requests_per_minute: Option<u32>,
     /// Quote currencies that stand in for others: `{ USD = "USDT" }` answers `BTC/USD` with `BTC/USDT`, and says so.
     pub quote_alias: BTreeMap<String, String>,
+    /// Where the credentials are; what is public is asked without. KuCoin gives books of more than 100 levels to key holders only.
+    pub credentials: Option<CredentialSettings>,
 }
 
 /// The longest time that any setting may have: beyond a day nobody waits.
@@ -75,6 +77,9 @@ impl ExchangeSettings {
     pub(super) fn check(&self, name: &str) -> Result<(), ConfigError> {
         let field = |key: &str| format!("exchanges.{name}.{key}");
         self.check_addresses(name)?;
+        if let Some(credentials) = &self.credentials {
+            credentials.check(name)?;
+        }
         let config = self.source();
         let times = [
             ("timeout", config.timeout),
