@@ -36,6 +36,7 @@ struct Inner {
     venue: Venue,
     clock: Arc<dyn Clock>,
     market: Market,
+    test_key: TestKey,
     /// What is served instead of the market.
     recorded: Option<Recorded>,
     fault: watch::Sender<Option<Fault>>,
@@ -80,6 +81,7 @@ pub struct SimBuilder {
     clock: Arc<dyn Clock>,
     recorded: Option<PathBuf>,
     unlimited: bool,
+    test_key: TestKey,
 }
 
 /// Why a simulated exchange could not be built.
@@ -133,6 +135,13 @@ impl SimBuilder {
         self
     }
 
+    /// Accepts these credentials at private endpoints instead of the usual ones of [`Sim::test_key`].
+    #[must_use]
+    pub fn test_key(mut self, key: TestKey) -> Self {
+        self.test_key = key;
+        self
+    }
+
     /// Builds the exchange; reads the recorded cases, if there are any.
     ///
     /// # Errors
@@ -154,6 +163,7 @@ impl SimBuilder {
             venue,
             clock: self.clock,
             market: venue.market(self.seed),
+            test_key: self.test_key,
             recorded,
             fault: watch::Sender::new(None),
             state: Mutex::new(State {
@@ -181,6 +191,7 @@ impl Sim {
             clock: Arc::new(SystemClock),
             recorded: None,
             unlimited: false,
+            test_key: TEST_KEY,
         }
     }
 
@@ -247,7 +258,7 @@ impl Sim {
                 })
             }
             Venue::KuCoin => {
-                let Route { ask, demand } = kucoin::route(request, now.wall);
+                let Route { ask, demand } = kucoin::route(request, &self.0.test_key, now.wall);
                 self.judge(&demand, now, fault, |times| {
                     replay(ask.is_refused())
                         .unwrap_or_else(|| kucoin::answer(ask, query, market, times))
@@ -396,7 +407,7 @@ impl Sim {
     /// The credentials that private endpoints accept, where the exchange has one that is simulated.
     #[must_use]
     pub fn test_key(&self) -> Option<TestKey> {
-        (self.0.venue == Venue::KuCoin).then_some(TEST_KEY)
+        (self.0.venue == Venue::KuCoin).then_some(self.0.test_key)
     }
 
     /// The names of the recorded cases, `TYPE/NAME`, in the order in which they take turns; none in a generated market.

@@ -16,5 +16,6 @@ mod latest;
 mod many;
 mod refusals;
 mod sharing;
+mod signed;
 mod status;
 mod world;

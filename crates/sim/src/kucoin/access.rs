@@ -19,7 +19,19 @@ pub struct TestKey {
     pub passphrase: &'static str,
 }
 
-/// The one key of the simulated KuCoin, of version 2 and 3, with the permission General.
+impl TestKey {
+    /// Credentials of your own, for a simulated exchange that is to accept others than its usual ones.
+    #[must_use]
+    pub const fn new(key: &'static str, secret: &'static str, passphrase: &'static str) -> Self {
+        Self {
+            key,
+            secret,
+            passphrase,
+        }
+    }
+}
+
+/// The key of the simulated KuCoin unless it is built with another, of version 2 and 3, with the permission General.
 pub(crate) const TEST_KEY: TestKey = TestKey {
     key: "73696d756c617465646b6579",
     secret: "00000000-0000-4000-8000-73696d756c61",
@@ -45,12 +57,16 @@ fn header<'a>(request: &'a http::Request<Bytes>, name: &str) -> Option<&'a str> 
 }
 
 /// Whether the request names the test key, signed or not.
-pub(crate) fn names_key(request: &http::Request<Bytes>) -> bool {
-    header(request, "kc-api-key") == Some(TEST_KEY.key)
+pub(crate) fn names_key(request: &http::Request<Bytes>, own: &TestKey) -> bool {
+    header(request, "kc-api-key") == Some(own.key)
 }
 
 /// Checks the five headers in the order of their error codes.
-pub(crate) fn check(request: &http::Request<Bytes>, now: Timestamp) -> Result<(), Denied> {
+pub(crate) fn check(
+    request: &http::Request<Bytes>,
+    own: &TestKey,
+    now: Timestamp,
+) -> Result<(), Denied> {
     let of = |name| header(request, name).ok_or(Denied::HeaderMissing);
     let key = of("kc-api-key")?;
     let sign = of("kc-api-sign")?;
@@ -65,10 +81,10 @@ pub(crate) fn check(request: &http::Request<Bytes>, now: Timestamp) -> Result<()
     }
     // A key of version 1 sends its passphrase as it is; the test key is newer.
     let version = header(request, "kc-api-key-version");
-    if key != TEST_KEY.key || !matches!(version, Some("2" | "3")) {
+    if key != own.key || !matches!(version, Some("2" | "3")) {
         return Err(Denied::Key);
     }
-    if !proves(TEST_KEY.secret, TEST_KEY.passphrase.as_bytes(), passphrase) {
+    if !proves(own.secret, own.passphrase.as_bytes(), passphrase) {
         return Err(Denied::Passphrase);
     }
     let target = request
@@ -77,7 +93,7 @@ pub(crate) fn check(request: &http::Request<Bytes>, now: Timestamp) -> Result<()
         .map_or("/", http::uri::PathAndQuery::as_str);
     let mut text = format!("{timestamp}{}{target}", request.method()).into_bytes();
     text.extend_from_slice(request.body());
-    if !proves(TEST_KEY.secret, &text, sign) {
+    if !proves(own.secret, &text, sign) {
         return Err(Denied::Signature);
     }
     Ok(())

@@ -118,16 +118,16 @@ impl Ask {
 }
 
 /// Finds out what a request asks for and what it costs.
-pub(crate) fn route(request: &http::Request<Bytes>, now: Timestamp) -> Route<Ask> {
+pub(crate) fn route(request: &http::Request<Bytes>, own: &TestKey, now: Timestamp) -> Route<Ask> {
     let ask = Ask::of(request.uri().path());
     let demand = Demand {
         weight: ask.weight(),
-        keyed: ask == Ask::FullBook && access::names_key(request),
+        keyed: ask == Ask::FullBook && access::names_key(request, own),
         ..Demand::named(ask.endpoint())
     };
     let ask = match ask {
         _ if request.method() != Method::GET => Ask::WrongHttpMethod,
-        Ask::FullBook => match access::check(request, now) {
+        Ask::FullBook => match access::check(request, own, now) {
             Ok(()) => Ask::FullBook,
             Err(denied) => Ask::Refused(Refusal::Denied(denied)),
         },

@@ -255,6 +255,17 @@ async fn the_body_is_signed_too_and_other_methods_are_refused() {
     assert_eq!(call(&sim(), request).await.status(), 405);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_exchange_that_is_built_with_another_key_accepts_that_one_alone() {
+    let other = robust_sim::TestKey::new("other", "secret", "phrase");
+    let clock = VirtualClock::starting_at(Timestamp::from_ns(START));
+    let builder = Sim::builder(Exchange::KUCOIN).clock(Arc::new(clock));
+    let sim = builder.test_key(other).build().unwrap();
+    assert_eq!(sim.test_key(), Some(other));
+    let refused = call(&sim, signed(BOOK, NOW_MS, None)).await;
+    assert!(refused.body().starts_with(b"{\"code\":\"400003\""));
+}
+
 #[test]
 fn only_kucoin_has_a_test_key_that_is_simulated() {
     assert_eq!(

@@ -116,8 +116,10 @@ fn a_secret_in_the_file_is_refused_with_the_remedy_and_never_shown() {
 fn the_settings_name_places_and_can_be_shown() {
     let read = settings("key_env = \"KEY\"\nsecret_file = \"/run/secrets/kucoin\"").unwrap();
     let mut config = Config::default();
-    let mut exchange = crate::ExchangeSettings::default();
-    exchange.credentials = Some(read);
+    let exchange = crate::ExchangeSettings {
+        credentials: Some(read),
+        ..Default::default()
+    };
     config.exchanges.insert("kucoin".to_owned(), exchange);
     let shown = toml::to_string(&config).unwrap();
     assert!(
