@@ -34,6 +34,7 @@
 //! | [`Many`] | how several questions become one |
 //! | [`SymbolTable`], [`Listing`] | which pairs there are, under which names |
 //! | [`contract`] | what every connector has to keep, as a suite for yours |
+//! | [`schema`] | which fields the exchanges document, and how an answer differs |
 
 mod answer;
 mod binance;
@@ -49,6 +50,7 @@ mod kucoin;
 mod levels;
 mod range;
 mod redact;
+pub mod schema;
 mod signature;
 mod symbols;
 mod target;

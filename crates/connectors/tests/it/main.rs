@@ -13,6 +13,7 @@ mod fixtures;
 mod garbage;
 mod order;
 mod refusals;
+mod schema;
 mod series;
 mod signing;
 mod support;
