@@ -74,6 +74,8 @@ pub use status::{CacheStatus, JobsStatus, SourceStatus, Status, WindowStatus};
 
 /// Why a question cannot be put to an exchange, from `robust-connectors`.
 pub use robust_connectors::EncodeError;
+/// Which fields the exchanges document, and how an answer differs, from `robust-connectors`.
+pub use robust_connectors::schema;
 
 /// What private requests are signed with, from `robust-connectors`.
 pub use robust_connectors::{Credentials, SecretString};
