@@ -59,8 +59,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "bench decode [--seconds N] [--json FILE] [--peers]",
-        about: "decoding beside plain serde; with --peers beside another library, which is built first",
+        usage: "bench decode|resilience|http|behaviour [--seconds N] [--json FILE] [--peers]",
+        about: "decoding beside plain serde (--peers: and beside a library); calls, HTTP and what happens in a fault beside the peers, which are built first",
         run: measure::bench,
     },
     Command {

@@ -1,25 +1,38 @@
-//! `cargo xtask bench` and `cargo xtask fuzz`: build and start the measuring programs of `crates/proof`.
+//! `cargo xtask bench` and `cargo xtask fuzz`: build and start the measuring programs of `crates/proof` and `bench/peers`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::{cargo, root};
 
-/// `bench decode [--seconds N] [--json FILE] [--peers]`: hands every argument on; `--peers` builds `bench/peers` first.
+/// What `bench` times beside peers, all in one program of `bench/peers`.
+const BESIDE_PEERS: [&str; 3] = ["resilience", "http", "behaviour"];
+
+/// `bench decode|resilience|http|behaviour [--seconds N] [--json FILE] [--peers]`: hands every argument on.
+///
+/// What stands beside peers is built in `bench/peers` first; `decode` has peers only with `--peers`.
 pub(crate) fn bench(mut arguments: Vec<OsString>) -> Result<ExitCode> {
-    if arguments.first().is_none_or(|what| what != "decode") {
-        return Err(lexopt::Error::from("name what to time: decode").into());
+    match arguments.first().and_then(|what| what.to_str()) {
+        Some("decode") => {
+            let before = arguments.len();
+            arguments.retain(|argument| argument != "--peers");
+            if arguments.len() < before {
+                arguments.push("--peers-program".into());
+                arguments.push(peers("peers-decode")?.into());
+            }
+            proof("bench", arguments)
+        }
+        Some(what) if BESIDE_PEERS.contains(&what) => {
+            let mut command = Command::new(peers("peers-stack")?);
+            exit_code(command.args(arguments))
+        }
+        _ => Err(
+            lexopt::Error::from("name what to time: decode, resilience, http or behaviour").into(),
+        ),
     }
-    let before = arguments.len();
-    arguments.retain(|argument| argument != "--peers");
-    if arguments.len() < before {
-        arguments.push("--peers-program".into());
-        arguments.push(peers()?.into());
-    }
-    proof("bench", arguments)
 }
 
 /// `fuzz [TARGET] [--seconds N] [--seed N] [--json FILE]`: hands every argument on.
@@ -27,20 +40,23 @@ pub(crate) fn fuzz(arguments: Vec<OsString>) -> Result<ExitCode> {
     proof("fuzz", arguments)
 }
 
-/// Builds the program of the peers in its own workspace; it takes minutes, for it brings a trading library along.
-fn peers() -> Result<PathBuf> {
+/// Builds one program of the peers in their own workspace. The first time it takes minutes.
+///
+/// Not `--locked`: our crates are in that lock too, and whatever they gain would stop every measurement until it is written again.
+fn peers(package: &str) -> Result<PathBuf> {
     let folder = root().join("bench/peers");
     let target = folder.join("target");
-    let mut command = cargo(["build", "--release", "--locked", "--manifest-path"]);
+    let mut command = cargo(["build", "--release", "--manifest-path"]);
     command
         .arg(folder.join("Cargo.toml"))
+        .args(["--package", package])
         .arg("--target-dir")
         .arg(&target);
     let status = command.status().context("cannot build bench/peers")?;
     if !status.success() {
-        bail!("bench/peers does not build");
+        bail!("{package} in bench/peers does not build");
     }
-    let name = format!("peers{}", std::env::consts::EXE_SUFFIX);
+    let name = format!("{package}{}", std::env::consts::EXE_SUFFIX);
     Ok(target.join("release").join(name))
 }
 
@@ -54,6 +70,10 @@ fn proof(program: &str, arguments: Vec<OsString>) -> Result<ExitCode> {
         .arg(program)
         .args(arguments)
         .current_dir(here);
+    exit_code(&mut command)
+}
+
+fn exit_code(command: &mut Command) -> Result<ExitCode> {
     let status = command
         .status()
         .context("cannot start the measuring program")?;

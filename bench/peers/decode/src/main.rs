@@ -1,4 +1,4 @@
-//! Times how long barter-data decodes its messages: `peers kraken_trade|binance_trade|binance_book < messages`, one a line.
+//! Times how long barter-data decodes its messages: `peers-decode kraken_trade|binance_trade|binance_book < messages`, one a line.
 //!
 //! Prints the nanoseconds of one trade, or of one whole book: the median of 301 timings.
 
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         "binance_trade" => binance_trade,
         "binance_book" => binance_book,
         _ => {
-            eprintln!("usage: peers kraken_trade|binance_trade|binance_book < messages");
+            eprintln!("usage: peers-decode kraken_trade|binance_trade|binance_book < messages");
             return ExitCode::from(2);
         }
     };

@@ -1,0 +1,108 @@
+//! Ours, alone and stacked.
+
+use std::hint::black_box;
+use std::rc::Rc;
+use std::time::Duration;
+
+use robust_backoff::{Budget, Disposition, Exponential, Jitter, Policy, TimeoutLayer, classify_fn};
+use robust_breaker::{Breaker, ErrorsAreFailures, Outcome};
+use robust_limiter::{Bid, Charge, Class, Cost, Limiter, Window};
+use tokio::runtime::Runtime;
+use tower::retry::{Retry, RetryLayer};
+use tower::{BoxError, Layer, ServiceBuilder};
+
+use super::subject::{Bare, Case, Job};
+use super::tower_layers::TIMEOUT;
+
+/// Every sliding window here: so many that no call waits, and so short that its cells expire all the time.
+pub const PER: Duration = Duration::from_millis(10);
+/// See [`PER`].
+pub const PER_WINDOW: u32 = 1_000_000;
+
+pub const BREAKER: &str = "ours breaker, consecutive";
+pub const BREAKER_HANDLE: &str = "ours breaker without tower";
+pub const LIMITER: &str = "ours limiter";
+pub const LIMITER_HANDLE: &str = "ours limiter without tower";
+pub const RETRY: &str = "ours retry";
+pub const RETRY_BUDGET: &str = "ours retry, budget";
+pub const TIMEOUT_LAYER: &str = "ours timeout";
+pub const STACK4: &str = "ours retry > breaker > limiter > timeout";
+
+pub fn breaker() -> Breaker {
+    Breaker::builder("bench").consecutive_failures(5).build()
+}
+
+pub fn limiter() -> Limiter {
+    let window = Window::sliding("bench", PER_WINDOW, PER).guard(Duration::ZERO);
+    Limiter::builder("bench").window(window).build()
+}
+
+/// What each call costs: one unit.
+pub fn one() -> Cost {
+    Charge::new(0, 1).into()
+}
+
+pub fn bid(_: &Job) -> Bid {
+    Bid::new(one())
+}
+
+fn judge(outcome: Result<&u32, &BoxError>) -> Disposition {
+    match outcome {
+        Ok(_) => Disposition::Final,
+        Err(_) => Disposition::Retry {
+            after: None,
+            sent: true,
+        },
+    }
+}
+
+pub fn cases(runtime: &Rc<Runtime>) -> Vec<Case> {
+    let bare = Bare::<BoxError>::new;
+    let delays = || {
+        Exponential::new(Duration::from_millis(100), Duration::from_secs(30)).jitter(Jitter::Full)
+    };
+    let retry = || Policy::builder(delays(), classify_fn(judge)).max_retries(3);
+    let stack4 = ServiceBuilder::new()
+        .layer(RetryLayer::new(retry().build()))
+        .layer(breaker().admit_layer(ErrorsAreFailures))
+        .layer(limiter().layer().bid_with(bid))
+        .layer(TimeoutLayer::new(TIMEOUT))
+        .service(bare());
+    let (breaker_handle, limiter_handle, cost) = (breaker(), limiter(), one());
+    vec![
+        Case::service(
+            BREAKER,
+            runtime,
+            breaker().admit_layer(ErrorsAreFailures).layer(bare()),
+        ),
+        Case::new(BREAKER_HANDLE, move |calls| {
+            for _ in 0..calls {
+                let ticket = breaker_handle.admit().expect("a closed breaker");
+                ticket.record(black_box(Outcome::Success));
+            }
+        }),
+        Case::service(
+            LIMITER,
+            runtime,
+            limiter().layer().bid_with(bid).layer(bare()),
+        ),
+        Case::new(LIMITER_HANDLE, move |calls| {
+            for _ in 0..calls {
+                let permit = limiter_handle.try_acquire(black_box(&cost), Class::Medium);
+                drop(permit.expect("room in the window").commit());
+            }
+        }),
+        Case::service(RETRY, runtime, Retry::new(retry().build(), bare())),
+        Case::service(
+            RETRY_BUDGET,
+            runtime,
+            Retry::new(retry().budget(Budget::new(0.2, 10.0)).build(), bare()),
+        ),
+        Case::service(
+            TIMEOUT_LAYER,
+            runtime,
+            TimeoutLayer::new(TIMEOUT).layer(bare()),
+        ),
+        Case::service(STACK4, runtime, stack4),
+    ]
+}
