@@ -77,6 +77,7 @@
 mod acquire;
 mod builder;
 mod class;
+pub mod concurrency;
 mod cost;
 mod demand;
 mod driver;

@@ -1,0 +1,127 @@
+//! Waiting for a slot, and the slot.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::Load;
+use super::aimd::Stamp;
+use super::gate::Gate;
+use super::ticket::Ticket;
+use crate::Rejected;
+
+pin_project! {
+    /// Waits for a [`Slot`], in the order of the first polls.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped at any time, it gives its place, or the slot that it was granted, to the next.
+    ///
+    /// # Panics
+    ///
+    /// Waiting with a longest wait or a deadline needs a tokio runtime with time enabled.
+    #[must_use = "a future does nothing unless it is polled"]
+    pub struct Acquire {
+        ticket: Ticket,
+        deadline: Option<Instant>,
+        #[pin]
+        patience: Option<Sleep>,
+    }
+}
+
+impl Acquire {
+    pub(crate) const fn new(gate: Arc<Gate>, deadline: Option<Instant>) -> Self {
+        Self {
+            ticket: Ticket::new(gate),
+            deadline,
+            patience: None,
+        }
+    }
+}
+
+impl Future for Acquire {
+    type Output = Result<Slot, Rejected>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(answer) = this.ticket.poll(cx, true) {
+            this.patience.set(None);
+            return Poll::Ready(answer);
+        }
+        if this.ticket.is_over() {
+            return Poll::Pending;
+        }
+        if this.patience.is_none() {
+            let until = this.ticket.patience(this.deadline.take());
+            this.patience.set(until.map(sleep_until));
+        }
+        match this
+            .patience
+            .as_mut()
+            .as_pin_mut()
+            .map(|sleep| sleep.poll(cx))
+        {
+            Some(Poll::Ready(())) => {
+                this.patience.set(None);
+                Poll::Ready(this.ticket.give_up())
+            }
+            Some(Poll::Pending) | None => Poll::Pending,
+        }
+    }
+}
+
+impl fmt::Debug for Acquire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquire")
+            .field("ticket", &self.ticket)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One of those under way. Free again when dropped.
+#[must_use = "a slot that is dropped is free for the next"]
+pub struct Slot {
+    gate: Arc<Gate>,
+    stamp: Option<Stamp>,
+    load: Option<Load>,
+}
+
+impl Slot {
+    pub(crate) const fn new(gate: Arc<Gate>) -> Self {
+        Self {
+            gate,
+            stamp: None,
+            load: None,
+        }
+    }
+
+    /// The call goes out now: an adaptive limit measures its time from here. Without it, the slot is
+    /// only counted.
+    pub fn sent(&mut self) {
+        self.stamp = self.gate.sent();
+    }
+
+    /// The call is over, and `load` is what it says about the server. A slot that is dropped instead
+    /// says something only if it was held for longer than is normal.
+    pub fn ended(mut self, load: Load) {
+        self.load = Some(load);
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.gate.exit(self.stamp, self.load);
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").finish_non_exhaustive()
+    }
+}
