@@ -30,8 +30,8 @@ use super::Load;
 /// Answers in a round, at least: a median of eight does not feel three outliers.
 const ROUND: usize = 8;
 
-/// Answers of a round whose times are kept; later ones of the same round say nothing new.
-const KEPT: usize = 32;
+/// Times of a round that are kept, the latest.
+const KEPT: usize = 64;
 
 /// Settings of [`Aimd`], as the builder gives them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -111,15 +111,15 @@ impl Round {
     }
 
     fn add(&mut self, time: Duration) {
-        if let Some(place) = self.times.get_mut(self.seen) {
+        if let Some(place) = self.times.get_mut(self.seen % KEPT) {
             *place = time;
-            self.seen += 1;
         }
+        self.seen += 1;
     }
 
     fn median(&self) -> Option<Duration> {
         let mut times = self.times;
-        let seen = times.get_mut(..self.seen)?;
+        let seen = times.get_mut(..self.seen.min(KEPT))?;
         seen.sort_unstable();
         seen.get(seen.len() / 2).copied()
     }

@@ -8,6 +8,8 @@
 
 mod acquire;
 mod budget;
+mod concurrency;
+mod concurrency_adaptive;
 mod drops;
 mod keys;
 mod layer;
