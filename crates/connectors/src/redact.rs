@@ -37,6 +37,8 @@ pub(crate) fn target(target: &PathAndQuery) -> String {
 
 /// A text that has so many bytes in common with a secret shows a part of it.
 const PIECE: usize = 8;
+/// At the end of a text, where it may have been cut off, so many are a part of it already.
+const HEAD: usize = 3;
 /// What is shorter is a word that any answer may hold, and no secret.
 const SHORTEST: usize = 4;
 const HIDDEN_TEXT: &str = "[REDACTED]";
@@ -49,6 +51,8 @@ const HIDDEN_TEXT: &str = "[REDACTED]";
 pub struct Traces {
     pieces: HashSet<Box<[u8]>>,
     lengths: Vec<usize>,
+    /// How each form begins.
+    heads: Vec<String>,
 }
 
 impl Traces {
@@ -57,6 +61,7 @@ impl Traces {
         let mut traces = Self {
             pieces: HashSet::new(),
             lengths: Vec::new(),
+            heads: Vec::new(),
         };
         for text in texts.into_iter().filter(|text| text.len() >= SHORTEST) {
             for form in [
@@ -85,6 +90,7 @@ impl Traces {
         }
         let pieces = form.as_bytes().windows(length);
         self.pieces.extend(pieces.map(Box::from));
+        self.heads.push(form.chars().take(length).collect());
     }
 
     /// The text without any piece of what is to be hidden; borrowed where there is none in it.
@@ -102,6 +108,18 @@ impl Traces {
                         .for_each(|byte| *byte = false);
                 }
             }
+        }
+        let cut = self.heads.iter().flat_map(|head| {
+            let starts = head.char_indices().map(|(at, _)| at);
+            let starts = starts.filter(|at| *at >= HEAD);
+            starts.filter_map(|at| head.get(..at).filter(|start| lower.ends_with(start)))
+        });
+        if let Some(most) = cut.map(str::len).max() {
+            shown
+                .iter_mut()
+                .rev()
+                .take(most)
+                .for_each(|byte| *byte = false);
         }
         if shown.iter().all(|byte| *byte) {
             return Cow::Borrowed(text);
@@ -146,7 +164,7 @@ mod tests {
             encoded(SECRET).to_string(),
             SECRET.replace('/', "\\/"),
         ] {
-            for cut in PIECE..=form.len() {
+            for cut in HEAD..=form.len() {
                 let text = format!("no such key \"{}", &form[..cut]);
                 let hidden = traces.hidden(&text);
                 assert!(

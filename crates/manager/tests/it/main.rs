@@ -15,6 +15,7 @@ mod jobs;
 mod latest;
 mod many;
 mod refusals;
+mod secrets;
 mod sharing;
 mod signed;
 mod status;
