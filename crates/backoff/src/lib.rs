@@ -57,6 +57,7 @@
 mod budget;
 mod classify;
 mod exponential;
+pub mod hedge;
 mod ledger;
 mod policy;
 mod replay;

@@ -7,6 +7,7 @@
 
 mod budget;
 mod deadline;
+mod hedge;
 mod hint;
 mod idempotency;
 mod retry;
