@@ -10,4 +10,5 @@ mod cancel;
 mod edges;
 mod faults;
 mod mirrors;
+mod rate;
 mod world;
