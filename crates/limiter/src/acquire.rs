@@ -10,9 +10,10 @@ use tokio::runtime::Handle;
 
 use crate::class::Watch;
 use crate::forecast::Placement;
+use crate::listener::Listener;
 use crate::log::Nanos;
 use crate::shared::{Shared, Timer};
-use crate::state::{self, Ask, State};
+use crate::state::{self, Ask, Grant, State};
 use crate::{Class, ClassCell, Cost, Permit, Rejected, driver};
 
 /// The future of a permit; returned by [`Limiter::acquire`](crate::Limiter::acquire).
@@ -23,9 +24,8 @@ use crate::{Class, ClassCell, Cost, Permit, Rejected, driver};
 ///
 /// Dropping it gives its place in the queue back, and its grant, if it had one.
 #[must_use = "futures do nothing unless polled"]
-pub struct Acquire {
-    shared: Arc<Shared>,
-    slot: bool,
+pub struct Acquire<L: Listener = ()> {
+    shared: Arc<Shared<L>>,
     step: Step,
 }
 
@@ -42,7 +42,7 @@ enum Step {
 
 /// What the first poll finds.
 enum First {
-    Granted(Cost),
+    Granted(Cost, Grant),
     Refused(Rejected),
     Queued {
         seq: u64,
@@ -51,23 +51,22 @@ enum First {
     },
 }
 
-impl Acquire {
-    pub(crate) const fn new(shared: Arc<Shared>, ask: Ask) -> Self {
+impl<L: Listener> Acquire<L> {
+    pub(crate) const fn new(shared: Arc<Shared<L>>, ask: Ask) -> Self {
         Self {
             shared,
-            slot: ask.slot,
             step: Step::Asking(ask),
         }
     }
 
-    fn permit(&self, cost: Cost) -> Permit {
-        Permit::new(Arc::clone(&self.shared), cost, self.slot)
+    fn permit(&self, cost: Cost, grant: Grant) -> Permit<L> {
+        Permit::new(Arc::clone(&self.shared), cost, grant)
     }
 
-    fn ask(&mut self, ask: Ask, cx: &Context<'_>) -> Poll<Result<Permit, Rejected>> {
+    fn ask(&mut self, ask: Ask, cx: &Context<'_>) -> Poll<Result<Permit<L>, Rejected>> {
         let class = ask.class.clone();
         match self.shared.first(ask, cx) {
-            First::Granted(cost) => Poll::Ready(Ok(self.permit(cost))),
+            First::Granted(cost, grant) => Poll::Ready(Ok(self.permit(cost, grant))),
             First::Refused(rejected) => Poll::Ready(Err(rejected)),
             First::Queued {
                 seq,
@@ -91,7 +90,7 @@ impl Acquire {
         }
     }
 
-    fn fetch(&mut self, seq: u64, cx: &Context<'_>) -> Poll<Result<Permit, Rejected>> {
+    fn fetch(&mut self, seq: u64, cx: &Context<'_>) -> Poll<Result<Permit<L>, Rejected>> {
         let ((outcome, _replaced), start_timer) = self.shared.change_inner(|inner| {
             let outcome = inner.state.poll(seq, cx.waker());
             // The timer is gone when its runtime is; whoever is woken starts another.
@@ -108,7 +107,7 @@ impl Acquire {
         }
         let result = match outcome {
             state::Poll::Waiting => return Poll::Pending,
-            state::Poll::Granted(cost) => Ok(self.permit(cost)),
+            state::Poll::Granted(cost, grant) => Ok(self.permit(cost, grant)),
             state::Poll::Refused(rejected) => Err(rejected),
         };
         self.leave();
@@ -125,13 +124,13 @@ impl Acquire {
     }
 
     fn watcher(&self) -> Weak<dyn Watch> {
-        let weak: Weak<Shared> = Arc::downgrade(&self.shared);
+        let weak: Weak<Shared<L>> = Arc::downgrade(&self.shared);
         weak
     }
 }
 
-impl Future for Acquire {
-    type Output = Result<Permit, Rejected>;
+impl<L: Listener> Future for Acquire<L> {
+    type Output = Result<Permit<L>, Rejected>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
@@ -147,7 +146,7 @@ impl Future for Acquire {
     }
 }
 
-impl Drop for Acquire {
+impl<L: Listener> Drop for Acquire<L> {
     fn drop(&mut self) {
         if let Step::Queued { seq, .. } = self.leave() {
             // Dropped with the lock free, for it holds a waker.
@@ -156,29 +155,33 @@ impl Drop for Acquire {
     }
 }
 
-impl Shared {
+impl<L: Listener> Shared<L> {
     /// Grants at once, refuses at once, or queues.
     fn first(&self, ask: Ask, cx: &Context<'_>) -> First {
         self.change_inner(|inner| {
             let state = &mut inner.state;
+            let class = ask.class.get();
             let cost = match state.windows.check(&ask.cost) {
                 Ok(cost) => cost,
                 Err(rejected) => {
-                    state.refuse_always();
+                    state.refuse_always(class, &rejected);
                     return First::Refused(rejected);
                 }
             };
             let ask = Ask { cost, ..ask };
-            if ask.deadline.is_none() && state.grant_without_clock(&ask.cost, ask.slot) {
-                return First::Granted(ask.cost);
+            if ask.deadline.is_none()
+                && let Some(grant) = state.grant_without_clock(&ask.cost, class, ask.slot)
+            {
+                return First::Granted(ask.cost, grant);
             }
             let (now, outcome) = self.grant_now(state, &ask);
-            let Err(placement) = outcome else {
-                return First::Granted(ask.cost);
+            let placement = match outcome {
+                Ok(grant) => return First::Granted(ask.cost, grant),
+                Err(placement) => placement,
             };
             if Handle::try_current().is_err() {
                 // Nothing could ever wake it.
-                return First::Refused(state.refuse(now, now, placement));
+                return First::Refused(state.refuse(now, now, placement, class));
             }
             let filed = ask.class.get();
             match state.enqueue(now, ask, placement, cx.waker().clone()) {
@@ -200,10 +203,14 @@ impl Shared {
 
     /// Asks for a grant; asks again before it says no, for the clock may have gone on since it was
     /// read: the thread may have been put to sleep in between.
-    pub(crate) fn grant_now(&self, state: &mut State, ask: &Ask) -> (Nanos, Result<(), Placement>) {
+    pub(crate) fn grant_now(
+        &self,
+        state: &mut State,
+        ask: &Ask,
+    ) -> (Nanos, Result<Grant, Placement>) {
         let now = state.at(self.now());
         match state.grant_now(now, ask) {
-            Ok(()) => (now, Ok(())),
+            Ok(grant) => (now, Ok(grant)),
             Err(placement) => {
                 let again = state.at(self.now());
                 if again == now {
@@ -216,7 +223,7 @@ impl Shared {
     }
 }
 
-impl fmt::Debug for Acquire {
+impl<L: Listener> fmt::Debug for Acquire<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
             Step::Asking(_) => "asking",

@@ -3,14 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::listener::Listener;
+use crate::recovery::Recovering;
 use crate::shared::Shared;
 use crate::slots::Slots;
 use crate::state::State;
 use crate::windows::Windows;
-use crate::{Limiter, Window};
+use crate::{Headroom, Limiter, Recovery, Window};
 
 /// How many may wait, unless told otherwise.
 const MAX_QUEUE: usize = 1_024;
+
+/// How long a call stands in one line before it goes to the next better, where classes have shares.
+///
+/// A tenth of the deadline that a patient caller has, so that the lowest class is at the head of all after 30 s.
+const AGEING: Duration = Duration::from_secs(10);
 
 /// How many keys a keyed window remembers, unless told otherwise.
 const MAX_KEYS: usize = 10_000;
@@ -18,7 +25,7 @@ const MAX_KEYS: usize = 10_000;
 /// Puts a [`Limiter`] together.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Builder {
+pub struct Builder<L = ()> {
     name: Arc<str>,
     windows: Vec<Window>,
     max_queue: usize,
@@ -26,6 +33,11 @@ pub struct Builder {
     max_keys: usize,
     doubt: Option<u32>,
     max_in_flight: Option<usize>,
+    headroom: Option<Headroom>,
+    outside: u8,
+    ageing: Option<Duration>,
+    recovery: Option<Recovery>,
+    listener: L,
 }
 
 impl Builder {
@@ -38,9 +50,16 @@ impl Builder {
             max_keys: MAX_KEYS,
             doubt: None,
             max_in_flight: None,
+            headroom: None,
+            outside: 0,
+            ageing: None,
+            recovery: None,
+            listener: (),
         }
     }
+}
 
+impl<L: Listener> Builder<L> {
     /// Adds a window; charges name it by its place in this order, from 0.
     pub fn window(mut self, window: Window) -> Self {
         self.windows.push(window);
@@ -95,16 +114,76 @@ impl Builder {
         self
     }
 
+    /// Gives each class only a share of every window: everyone has all unless told otherwise.
+    ///
+    /// So that nobody waits for ever below its share, this also turns [`ageing`](Self::ageing) on, with 10 s.
+    pub const fn headroom(mut self, headroom: Headroom) -> Self {
+        self.headroom = Some(headroom);
+        self
+    }
+
+    /// Leaves `percent` of every window to callers outside of this process that draw on the same budget: nothing unless told
+    /// otherwise.
+    ///
+    /// What the server's counts show to be used by others is taken from this share first. Windows that drain do not tell, and
+    /// leave the whole share to them always.
+    pub const fn outside(mut self, percent: u8) -> Self {
+        self.outside = if percent > 100 { 100 } else { percent };
+        self
+    }
+
+    /// Treats a call as one class more important for every `step` that it has waited: never unless told otherwise.
+    ///
+    /// After three steps even the least important stands before everyone who came later, and may fill the whole window; so it waits
+    /// three steps and for those who came before it, at most.
+    pub const fn ageing(mut self, step: Duration) -> Self {
+        self.ageing = Some(step);
+        self
+    }
+
+    /// Comes back slowly after a server said that it was too much: at once and with the whole rate unless told otherwise.
+    pub const fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = Some(recovery);
+        self
+    }
+
+    /// Tells `listener` what happens.
+    pub fn listener<M: Listener>(self, listener: M) -> Builder<M> {
+        Builder {
+            name: self.name,
+            windows: self.windows,
+            max_queue: self.max_queue,
+            max_wait: self.max_wait,
+            max_keys: self.max_keys,
+            doubt: self.doubt,
+            max_in_flight: self.max_in_flight,
+            headroom: self.headroom,
+            outside: self.outside,
+            ageing: self.ageing,
+            recovery: self.recovery,
+            listener,
+        }
+    }
+
     /// Builds the limiter. It has all its budgets unspent.
     #[must_use]
-    pub fn build(self) -> Limiter {
-        let windows = Windows::new(self.windows, self.max_keys);
+    pub fn build(self) -> Limiter<L> {
+        let mut windows = Windows::new(self.windows, self.max_keys);
+        let mut shares = windows.shares();
+        shares.outside = self.outside;
+        if let Some(headroom) = self.headroom {
+            shares.headroom = headroom.percent;
+        }
+        windows.share(0, shares);
         let mut state = State::new(windows, self.max_queue, self.max_wait);
         state.doubt = self.doubt;
         state.slots = Slots::new(self.max_in_flight);
+        let ageing = self.ageing.or(self.headroom.map(|_| AGEING));
+        state.ageing = ageing.map(|step| u64::try_from(step.as_nanos()).unwrap_or(u64::MAX));
+        state.recovering = Recovering::new(self.recovery);
         Limiter {
             slot: self.max_in_flight.is_some(),
-            shared: Arc::new(Shared::new(self.name, state)),
+            shared: Arc::new(Shared::new(self.name, state, self.listener)),
         }
     }
 }

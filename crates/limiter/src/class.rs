@@ -31,7 +31,18 @@ impl Class {
         self as usize
     }
 
-    const fn from_repr(repr: u8) -> Self {
+    /// The class so many steps above this one.
+    pub(crate) const fn raised(self, steps: u64) -> Self {
+        let repr = self as u64;
+        match repr.saturating_add(steps) {
+            0 => Self::Low,
+            1 => Self::Medium,
+            2 => Self::High,
+            _ => Self::Critical,
+        }
+    }
+
+    pub(crate) const fn from_repr(repr: u8) -> Self {
         match repr {
             0 => Self::Low,
             1 => Self::Medium,

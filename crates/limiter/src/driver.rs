@@ -12,11 +12,12 @@ use std::task::Poll;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::listener::Listener;
 use crate::log::Nanos;
 use crate::shared::{Shared, Timer};
 
 /// Starts the timer task, after [`Timer::Looking`] was set. Without a runtime nobody waits.
-pub(crate) fn start(shared: &Arc<Shared>) {
+pub(crate) fn start<L: Listener>(shared: &Arc<Shared<L>>) {
     let driving = Driving {
         shared: Arc::clone(shared),
         done: false,
@@ -28,7 +29,7 @@ pub(crate) fn start(shared: &Arc<Shared>) {
     }
 }
 
-async fn drive(mut driving: Driving, mut sleep: Pin<Box<Sleep>>) {
+async fn drive<L: Listener>(mut driving: Driving<L>, mut sleep: Pin<Box<Sleep>>) {
     let shared = Arc::clone(&driving.shared);
     loop {
         let due = shared.change_inner(|inner| {
@@ -60,13 +61,13 @@ async fn drive(mut driving: Driving, mut sleep: Pin<Box<Sleep>>) {
 
 /// The task's life. When it ends too early, with its runtime, it wakes the waiters of other
 /// runtimes, so that one of them starts a new task.
-struct Driving {
-    shared: Arc<Shared>,
+struct Driving<L: Listener> {
+    shared: Arc<Shared<L>>,
     /// Nobody waits; another task may have been started since.
     done: bool,
 }
 
-impl Drop for Driving {
+impl<L: Listener> Drop for Driving<L> {
     fn drop(&mut self) {
         if !self.done {
             self.shared.change_inner(|inner| {

@@ -29,7 +29,8 @@ pub struct Verdict {
     pub actual: Option<Cost>,
     /// The server's own counts.
     pub usage: SmallVec<[Usage; 2]>,
-    /// For how long the server wants to hear nothing.
+    /// For how long the server wants to hear nothing. With a [`Recovery`](crate::Recovery) this also halves the rate, which is
+    /// all that a pause of zero does.
     pub pause: Option<Duration>,
 }
 
@@ -63,6 +64,11 @@ impl Verdict {
             sent: false,
             ..Self::sent()
         }
+    }
+
+    /// Whether it says nothing new.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.sent && self.actual.is_none() && self.usage.is_empty() && self.pause.is_none()
     }
 
     /// Sets what the request really cost.

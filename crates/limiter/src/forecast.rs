@@ -8,14 +8,21 @@
 //! Slots have no known future. Whoever would be granted now takes one of the free ones; who finds none left keeps its units
 //! reserved like any other who waits. Who waits for a window takes none: it would stand empty, for who knows how long.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::Cost;
-use crate::log::{Cell, Nanos, Shape};
+use crate::ledger::Ledger;
+use crate::log::{Nanos, Shape};
 use crate::windows::{Slot, Windows};
+use crate::{Class, Cost};
+
+mod slope;
+mod steps;
+
+use slope::Slope;
+use steps::Steps;
 
 /// The earliest grant of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,40 +67,42 @@ pub(crate) struct Forecast<'a> {
     start: Nanos,
     /// Slots that nobody placed so far has taken.
     free: usize,
+    /// Whether everyone needs one: only a probe goes out.
+    probing: bool,
     whole: SmallVec<[Option<Timeline<'a>>; 4]>,
     keyed: BTreeMap<(usize, Slot), Timeline<'a>>,
 }
 
-/// The future of one log.
+/// The future of one budget.
 #[derive(Debug)]
-struct Timeline<'a> {
-    shape: Shape,
-    cells: Option<&'a VecDeque<Cell>>,
-    /// How many cells have expired by `at`.
-    gone: usize,
-    /// Expiries of what is held and of what was placed, earliest first.
-    placed: VecDeque<(Nanos, u64)>,
-    /// In use at `at`.
-    load: u64,
-    at: Nanos,
+enum Timeline<'a> {
+    Steps(Steps<'a>),
+    Slope(Slope),
 }
 
 impl<'a> Forecast<'a> {
-    pub(crate) fn new(windows: &'a Windows, now: Nanos, start: Nanos, free: usize) -> Self {
+    pub(crate) fn new(
+        windows: &'a Windows,
+        now: Nanos,
+        start: Nanos,
+        free: usize,
+        probing: bool,
+    ) -> Self {
         Self {
             windows,
             now,
             start: start.max(now),
             free,
+            probing,
             whole: SmallVec::new(),
             keyed: BTreeMap::new(),
         }
     }
 
     /// Finds the earliest grant of `cost` behind all that were placed, and takes its place.
-    pub(crate) fn place(&mut self, cost: &Cost, slot: bool) -> Placement {
-        let placement = self.earliest(cost, slot, Timeline::advance);
-        if slot && placement.is_due(self.now) {
+    pub(crate) fn place(&mut self, cost: &Cost, class: Class, slot: bool) -> Placement {
+        let placement = self.earliest(cost, class, slot, Timeline::advance);
+        if (slot || self.probing) && placement.is_due(self.now) {
             self.free = self.free.saturating_sub(1);
         }
         for charge in cost {
@@ -106,20 +115,23 @@ impl<'a> Forecast<'a> {
     }
 
     /// Finds the earliest grant of `cost` behind all that were placed, when nobody follows.
-    pub(crate) fn place_last(mut self, cost: &Cost, slot: bool) -> Placement {
-        self.earliest(cost, slot, Timeline::advance)
+    pub(crate) fn place_last(mut self, cost: &Cost, class: Class, slot: bool) -> Placement {
+        self.earliest(cost, class, slot, Timeline::advance)
     }
 
     /// Finds the earliest grant of `cost` behind all that were placed, without taking a place.
-    pub(crate) fn peek(&mut self, cost: &Cost, slot: bool) -> Placement {
-        self.earliest(cost, slot, |line, units| line.look(units))
+    pub(crate) fn peek(&mut self, cost: &Cost, class: Class, slot: bool) -> Placement {
+        self.earliest(cost, class, slot, |line, units, ceiling| {
+            line.look(units, ceiling)
+        })
     }
 
     fn earliest(
         &mut self,
         cost: &Cost,
+        class: Class,
         slot: bool,
-        find: impl Fn(&mut Timeline<'a>, u64) -> Nanos,
+        find: impl Fn(&mut Timeline<'a>, u64, u64) -> Nanos,
     ) -> Placement {
         let mut placement = Placement {
             at: self.start,
@@ -137,16 +149,20 @@ impl<'a> Forecast<'a> {
                 .sum();
             let units = u64::from(charge.units);
             seen.push((charge.window, slot, units));
+            let Some(shape) = self.windows.shape(charge.window) else {
+                continue;
+            };
             let Some(line) = self.line(charge.window, slot) else {
                 continue;
             };
-            let at = find(line, units.saturating_add(others));
+            let units = units.saturating_add(others);
+            let at = find(line, units, shape.ceiling(class, units));
             if at > placement.at {
                 placement.at = at;
                 placement.window = Some(charge.window);
             }
         }
-        placement.busy = slot && self.free == 0 && placement.at <= self.now;
+        placement.busy = (slot || self.probing) && self.free == 0 && placement.at <= self.now;
         placement
     }
 
@@ -171,92 +187,41 @@ impl<'a> Timeline<'a> {
         windows: &'a Windows,
         window: usize,
         slot: Slot,
-        shape: Shape,
+        shape: &'a Shape,
         now: Nanos,
         start: Nanos,
     ) -> Self {
-        let log = windows.log(window, slot);
-        let mut line = Self {
-            shape,
-            cells: log.map(|log| log.cells()),
-            gone: 0,
-            placed: VecDeque::new(),
-            load: log.map_or(0, |log| log.used()),
-            at: start,
-        };
-        // What is granted is about to be dispatched.
-        if let Some(held) = log.map(|log| log.held()).filter(|held| *held > 0) {
-            line.placed
-                .push_back((now.saturating_add(shape.horizon), held));
-        }
-        while line.next_expiry().is_some_and(|(at, _, _)| at <= start) {
-            line.step();
-        }
-        line
-    }
-
-    /// The next units to expire: when, how many, and whether they are in `placed`.
-    fn next_expiry(&self) -> Option<(Nanos, u64, bool)> {
-        let cell = self
-            .cells
-            .and_then(|cells| cells.get(self.gone))
-            .map(|cell| {
-                (
-                    cell.last.saturating_add(self.shape.horizon),
-                    cell.units,
-                    false,
-                )
-            });
-        let placed = self.placed.front().map(|(at, units)| (*at, *units, true));
-        match (cell, placed) {
-            (Some(cell), Some(placed)) => Some(if placed.0 < cell.0 { placed } else { cell }),
-            (cell, placed) => cell.or(placed),
-        }
-    }
-
-    fn step(&mut self) {
-        if let Some((at, units, placed)) = self.next_expiry() {
-            if placed {
-                self.placed.pop_front();
-            } else {
-                self.gone += 1;
+        match windows.log(window, slot) {
+            Some(Ledger::Bucket(bucket)) => {
+                Self::Slope(Slope::new(Some(bucket), shape, now, start))
             }
-            self.load = self.load.saturating_sub(units);
-            self.at = self.at.max(at);
+            None if shape.drain.is_some() => Self::Slope(Slope::new(None, shape, now, start)),
+            Some(Ledger::Log(log)) => Self::Steps(Steps::new(Some(log), shape, now, start)),
+            None => Self::Steps(Steps::new(None, shape, now, start)),
         }
     }
 
-    /// Goes to the time at which `units` fit.
-    fn advance(&mut self, units: u64) -> Nanos {
-        while self.load.saturating_add(units) > self.shape.limit {
-            if self.next_expiry().is_none() {
-                return Nanos::MAX;
-            }
-            self.step();
+    /// Goes to the time at which `units` fit below `ceiling`.
+    fn advance(&mut self, units: u64, ceiling: u64) -> Nanos {
+        match self {
+            Self::Steps(line) => line.advance(units, ceiling),
+            Self::Slope(line) => line.advance(units, ceiling),
         }
-        self.at
     }
 
     /// Looks for the time at which `units` fit, and stays where it is.
-    fn look(&self, units: u64) -> Nanos {
-        let mut ahead = Self {
-            placed: self.placed.clone(),
-            ..*self
-        };
-        ahead.advance(units)
+    fn look(&self, units: u64, ceiling: u64) -> Nanos {
+        match self {
+            Self::Steps(line) => line.clone().advance(units, ceiling),
+            Self::Slope(line) => line.clone().advance(units, ceiling),
+        }
     }
 
-    /// Takes `units` from now on until a horizon after `at`.
+    /// Takes `units` from now on until they leave, having been committed at `at`.
     fn take(&mut self, at: Nanos, units: u64) {
-        let expiry = at.saturating_add(self.shape.horizon);
-        let behind = self
-            .placed
-            .iter()
-            .rev()
-            .take_while(|(other, _)| *other > expiry)
-            .count();
-        self.placed
-            .insert(self.placed.len() - behind, (expiry, units));
-        self.load = self.load.saturating_add(units);
+        match self {
+            Self::Steps(line) => line.take(at, units),
+            Self::Slope(line) => line.take(at, units),
+        }
     }
 }

@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use crate::acquire::Acquire;
 use crate::permit::{Permit, Spent};
-use crate::{Feedback, Rejected};
+use crate::{Feedback, Listener, Rejected};
 
 pin_project! {
     /// Waits for the permit, then for the inner service, then for its answer.
@@ -20,31 +20,32 @@ pin_project! {
     ///
     /// Dropped before the inner service is called, it gives place and grant back. Dropped later,
     /// the charge stays, because the server may have counted the request. Its slot is free again in either case.
-    pub struct ResponseFuture<S, Req, F>
+    pub struct ResponseFuture<S, Req, F, L = ()>
     where
         S: Service<Req>,
+        L: Listener,
     {
         feedback: F,
         deadline: Option<Instant>,
         #[pin]
-        step: Step<S, Req, S::Future>,
+        step: Step<S, Req, S::Future, L>,
     }
 }
 
 pin_project! {
     #[project = StepProj]
     #[project_replace = StepOwned]
-    enum Step<S, Req, Fut> {
-        Waiting { acquire: Acquire, next: Option<(S, Req)> },
-        Readying { permit: Option<Permit>, next: Option<(S, Req)>, sleep: Option<Pin<Box<Sleep>>> },
-        Calling { #[pin] future: Fut, spent: Option<Spent> },
+    enum Step<S, Req, Fut, L: Listener> {
+        Waiting { acquire: Acquire<L>, next: Option<(S, Req)> },
+        Readying { permit: Option<Permit<L>>, next: Option<(S, Req)>, sleep: Option<Pin<Box<Sleep>>> },
+        Calling { #[pin] future: Fut, spent: Option<Spent<L>> },
         Done,
     }
 }
 
-impl<S: Service<Req>, Req, F> ResponseFuture<S, Req, F> {
+impl<S: Service<Req>, Req, F, L: Listener> ResponseFuture<S, Req, F, L> {
     pub(crate) const fn new(
-        acquire: Acquire,
+        acquire: Acquire<L>,
         deadline: Option<Instant>,
         inner: S,
         request: Req,
@@ -61,11 +62,12 @@ impl<S: Service<Req>, Req, F> ResponseFuture<S, Req, F> {
     }
 }
 
-impl<S, Req, F> Future for ResponseFuture<S, Req, F>
+impl<S, Req, F, L> Future for ResponseFuture<S, Req, F, L>
 where
     S: Service<Req>,
     S::Error: From<Rejected>,
     F: Feedback<S::Response, S::Error>,
+    L: Listener,
 {
     type Output = Result<S::Response, S::Error>;
 
@@ -147,7 +149,7 @@ where
     }
 }
 
-impl<S: Service<Req>, Req, F> fmt::Debug for ResponseFuture<S, Req, F> {
+impl<S: Service<Req>, Req, F, L: Listener> fmt::Debug for ResponseFuture<S, Req, F, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
             Step::Waiting { .. } => "waiting",

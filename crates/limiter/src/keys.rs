@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::log::{Log, Nanos, Shape};
+use crate::ledger::Ledger;
+use crate::log::{Nanos, Shape};
 
 /// How many idle keys leave with each new one, so that the table shrinks to what is in use.
 const LEAVE_WITH_EACH_NEW_KEY: usize = 2;
@@ -18,14 +19,14 @@ pub(crate) struct Keys {
     own: HashMap<u64, Entry>,
     /// Keys with nothing held, by the time from which on they are idle: the longest idle first.
     idle: BTreeSet<(Nanos, u64)>,
-    overflow: Log,
+    overflow: Ledger,
     max: usize,
     overflowed: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Entry {
-    log: Log,
+    log: Ledger,
     /// Its place in `idle`.
     idle_at: Option<Nanos>,
 }
@@ -40,18 +41,18 @@ pub(crate) enum Place {
 }
 
 impl Keys {
-    pub(crate) fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize, shape: &Shape) -> Self {
         Self {
             own: HashMap::new(),
             idle: BTreeSet::new(),
-            overflow: Log::default(),
+            overflow: Ledger::new(shape),
             max,
             overflowed: 0,
         }
     }
 
     /// Where `key` is kept at `now`; changes only while nothing of it is in use.
-    pub(crate) fn place(&self, key: u64, now: Nanos, shape: Shape) -> Place {
+    pub(crate) fn place(&self, key: u64, now: Nanos, shape: &Shape) -> Place {
         if self.own.contains_key(&key) {
             return Place::Own(key);
         }
@@ -64,7 +65,7 @@ impl Keys {
     }
 
     /// The log at `place`; `None` when nothing was ever written to it.
-    pub(crate) fn log(&self, place: Place) -> Option<&Log> {
+    pub(crate) fn log(&self, place: Place) -> Option<&Ledger> {
         match place {
             Place::Own(key) => self.own.get(&key).map(|entry| &entry.log),
             Place::Overflow => Some(&self.overflow),
@@ -76,8 +77,8 @@ impl Keys {
         &mut self,
         place: Place,
         now: Nanos,
-        shape: Shape,
-        change: impl FnOnce(&mut Log) -> T,
+        shape: &Shape,
+        change: impl FnOnce(&mut Ledger) -> T,
     ) -> T {
         let Place::Own(key) = place else {
             return change(&mut self.overflow);
@@ -85,7 +86,10 @@ impl Keys {
         if !self.own.contains_key(&key) {
             self.make_room(now);
         }
-        let entry = self.own.entry(key).or_default();
+        let entry = self.own.entry(key).or_insert_with(|| Entry {
+            log: Ledger::new(shape),
+            idle_at: None,
+        });
         let result = change(&mut entry.log);
         let idle_at = entry.log.idle_at(shape);
         if entry.idle_at != idle_at {
@@ -114,7 +118,7 @@ impl Keys {
     }
 
     /// Units in use by the busiest key.
-    pub(crate) fn busiest(&mut self, now: Nanos, shape: Shape) -> u64 {
+    pub(crate) fn busiest(&mut self, now: Nanos, shape: &Shape) -> u64 {
         let logs = self
             .own
             .values_mut()
@@ -122,10 +126,29 @@ impl Keys {
             .chain([&mut self.overflow]);
         logs.map(|log| {
             log.expire(now, shape);
-            log.used()
+            log.used(shape)
         })
         .max()
         .unwrap_or(0)
+    }
+
+    /// Everything up to `now` is as it was: to be called before the shape changes.
+    pub(crate) fn expire(&mut self, now: Nanos, shape: &Shape) {
+        for entry in self.own.values_mut() {
+            entry.log.expire(now, shape);
+        }
+        self.overflow.expire(now, shape);
+    }
+
+    /// Files all keys anew under a changed shape.
+    pub(crate) fn reshape(&mut self, shape: &Shape) {
+        self.idle.clear();
+        for (key, entry) in &mut self.own {
+            entry.idle_at = entry.log.idle_at(shape);
+            if let Some(idle) = entry.idle_at {
+                self.idle.insert((idle, *key));
+            }
+        }
     }
 
     fn has_idle(&self, now: Nanos) -> bool {
@@ -149,12 +172,7 @@ impl Keys {
 mod tests {
     use super::*;
 
-    const SHAPE: Shape = Shape {
-        limit: 1,
-        horizon: 100,
-        cell: 0,
-        guard: 0,
-    };
+    const SHAPE: &Shape = &Shape::plain(1, 100);
 
     fn commit(keys: &mut Keys, key: u64, now: Nanos) -> Place {
         let place = keys.place(key, now, SHAPE);
@@ -167,15 +185,15 @@ mod tests {
 
     #[test]
     fn keys_are_kept_apart() {
-        let mut keys = Keys::new(10);
+        let mut keys = Keys::new(10, SHAPE);
         commit(&mut keys, 7, 0);
-        assert_eq!(keys.log(Place::Own(7)).map(Log::used), Some(1));
+        assert_eq!(keys.log(Place::Own(7)).map(|log| log.used(SHAPE)), Some(1));
         assert!(keys.log(Place::Own(8)).is_none());
     }
 
     #[test]
     fn the_table_forgets_idle_keys_and_never_live_ones() {
-        let mut keys = Keys::new(3);
+        let mut keys = Keys::new(3, SHAPE);
         for key in 0..3 {
             commit(&mut keys, key, key);
         }
@@ -196,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_held_key_is_never_forgotten() {
-        let mut keys = Keys::new(1);
+        let mut keys = Keys::new(1, SHAPE);
         let place = keys.place(1, 0, SHAPE);
         keys.change(place, 0, SHAPE, |log| log.hold(1));
         assert_eq!(keys.place(2, 1_000_000, SHAPE), Place::Overflow);
@@ -206,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_keys_leave_no_more_than_what_is_live() {
-        let mut keys = Keys::new(1_000);
+        let mut keys = Keys::new(1_000, SHAPE);
         for key in 0..100_000_u64 {
             commit(&mut keys, key, key * 10);
         }
@@ -216,7 +234,7 @@ mod tests {
 
     #[test]
     fn no_room_for_any_key_means_one_shared_budget() {
-        let mut keys = Keys::new(0);
+        let mut keys = Keys::new(0, SHAPE);
         assert_eq!(commit(&mut keys, 1, 0), Place::Overflow);
         assert_eq!(keys.len(), 0);
     }

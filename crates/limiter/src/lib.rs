@@ -75,6 +75,9 @@
 //! waiter serves the queue.
 
 mod acquire;
+mod aligned;
+mod backpressure;
+mod bucket;
 mod builder;
 mod class;
 pub mod concurrency;
@@ -85,24 +88,32 @@ mod error;
 mod feedback;
 mod forecast;
 mod future;
+mod headroom;
 mod keys;
 mod layer;
+mod ledger;
 mod lift;
 mod limiter;
+mod listener;
 mod log;
+mod open_cell;
 mod pause;
 mod permit;
 mod queue;
+mod rate;
+mod recovery;
 mod rejected;
 mod service;
 mod shared;
 mod slots;
 mod snapshot;
 mod state;
+mod waits;
 mod window;
 mod windows;
 
 pub use acquire::Acquire;
+pub use backpressure::{Backpressure, BackpressureFuture, BackpressureLayer};
 pub use builder::Builder;
 pub use class::{Class, ClassCell};
 pub use cost::{Charge, Cost};
@@ -110,15 +121,20 @@ pub use demand::{Appraise, AskRequest, Bid, Demand};
 pub use error::Error;
 pub use feedback::{Feedback, Keep, Usage, Verdict};
 pub use future::ResponseFuture;
+pub use headroom::Headroom;
 pub use layer::AdmissionLayer;
 pub use lift::{Lift, LiftFuture, LiftLayer};
 pub use limiter::Limiter;
+pub use listener::{Event, Listener};
 pub use pause::Pause;
 pub use permit::{Permit, Spent};
+pub use rate::{Rate, WindowError};
+pub use recovery::Recovery;
 pub use rejected::Rejected;
 pub use service::Admission;
-pub use snapshot::{Snapshot, WindowSnapshot};
-pub use window::Window;
+pub use snapshot::{ClassSnapshot, Snapshot, WindowSnapshot};
+pub use waits::Waits;
+pub use window::{Kind, Window};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

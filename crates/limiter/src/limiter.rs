@@ -1,23 +1,38 @@
 //! The handle: ask for permits, tell what the server said, look inside.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
 use crate::acquire::Acquire;
+use crate::listener::Listener;
+use crate::log::Nanos;
+use crate::recovery::WHOLE;
 use crate::shared::Shared;
 use crate::state::{Ask, State};
-use crate::{AdmissionLayer, Builder, ClassCell, Cost, Pause, Permit, Rejected, Snapshot};
+use crate::{
+    AdmissionLayer, Builder, Charge, Class, ClassCell, Cost, Pause, Permit, Rejected, Snapshot,
+    WindowError,
+};
 
 /// A set of budgets with one queue in front of them. Clones share everything.
 ///
 /// See the [crate's front page](crate) for an example.
-#[derive(Clone, Debug)]
-pub struct Limiter {
-    pub(crate) shared: Arc<Shared>,
+#[derive(Debug)]
+pub struct Limiter<L: Listener = ()> {
+    pub(crate) shared: Arc<Shared<L>>,
     /// Whether permits of this handle take a slot.
     pub(crate) slot: bool,
+}
+
+impl<L: Listener> Clone for Limiter<L> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            slot: self.slot,
+        }
+    }
 }
 
 impl Limiter {
@@ -25,7 +40,9 @@ impl Limiter {
     pub fn builder(name: impl Into<Arc<str>>) -> Builder {
         Builder::new(name.into())
     }
+}
 
+impl<L: Listener> Limiter<L> {
     /// The name given to the builder.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -70,7 +87,7 @@ impl Limiter {
         cost: &Cost,
         class: impl Into<ClassCell>,
         deadline: Option<Instant>,
-    ) -> Acquire {
+    ) -> Acquire<L> {
         let deadline = deadline.map(|deadline| self.shared.nanos(deadline));
         let ask = Ask {
             cost: cost.clone(),
@@ -91,16 +108,17 @@ impl Limiter {
         &self,
         cost: &Cost,
         class: impl Into<ClassCell>,
-    ) -> Result<Permit, Rejected> {
+    ) -> Result<Permit<L>, Rejected> {
         let class = class.into();
-        let cost = self.shared.change_inner(|inner| {
+        let (cost, grant) = self.shared.change_inner(|inner| {
+            let born = class.get();
             let cost = inner
                 .state
                 .windows
                 .check(cost)
-                .inspect_err(|_| inner.state.refuse_always())?;
-            if inner.state.grant_without_clock(&cost, self.slot) {
-                return Ok(cost);
+                .inspect_err(|rejected| inner.state.refuse_always(born, rejected))?;
+            if let Some(grant) = inner.state.grant_without_clock(&cost, born, self.slot) {
+                return Ok((cost, grant));
             }
             let ask = Ask {
                 cost,
@@ -110,11 +128,30 @@ impl Limiter {
             };
             let (now, outcome) = self.shared.grant_now(&mut inner.state, &ask);
             match outcome {
-                Ok(()) => Ok(ask.cost),
-                Err(placement) => Err(inner.state.refuse(now, now, placement)),
+                Ok(grant) => Ok((ask.cost, grant)),
+                Err(placement) => Err(inner.state.refuse(now, now, placement, born)),
             }
         })?;
-        Ok(Permit::new(Arc::clone(&self.shared), cost, self.slot))
+        Ok(Permit::new(Arc::clone(&self.shared), cost, grant))
+    }
+
+    /// Charges `charge` to this instant if it fits and nobody ahead is delayed by it: [`try_acquire`](Self::try_acquire) and
+    /// [`commit`](Permit::commit) in one step, for who sends at once and never takes it back. Returns the time of the charge.
+    ///
+    /// The quickest way: with one unkeyed window of more than 512 units and nobody waiting, it is one look at the clock and one
+    /// compare-and-swap, without the lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_acquire`](Self::try_acquire).
+    pub fn try_spend(&self, charge: Charge, class: Class) -> Result<Instant, Rejected> {
+        if !self.slot
+            && let Some(at) = self.shared.spend(charge, class)
+        {
+            return Ok(self.shared.instant(at));
+        }
+        let spent = self.try_acquire(&Cost::from(charge), class)?.commit();
+        Ok(spent.at())
     }
 
     /// The earliest wait of a call that asked now, behind everyone it would stand behind.
@@ -140,7 +177,60 @@ impl Limiter {
     pub fn pause(&self, until: Instant, reason: Pause) {
         let until = self.shared.nanos(until);
         self.shared
-            .change(|state, now| state.pause(now, until, reason));
+            .change(|state, now| state.pause(now, until, reason, now));
+    }
+
+    /// The answer to a request that was sent `at` says that it was too much, without a time to come back: halves the rate, where a
+    /// [`Recovery`](crate::Recovery) is configured, once for all that was under way together.
+    pub fn slow_down(&self, at: Instant) {
+        let at = self.shared.nanos(at);
+        self.shared
+            .change(|state, now| state.slow_down(now, at.min(now), now));
+    }
+
+    /// Changes a window's limit, by its place in the builder's order; of a smooth window its limit and not its burst.
+    ///
+    /// A lower limit holds for everything that is granted from now on; what is spent or granted already stays so. Calls that wait
+    /// and can never fit any more are refused. A higher one serves at once whom it has room for.
+    ///
+    /// # Errors
+    ///
+    /// [`WindowError::NoSuchWindow`]; [`WindowError::TooFast`] when the window is smooth and its burst and rate exceed `limit`.
+    pub fn set_limit(&self, window: usize, limit: u32) -> Result<(), WindowError> {
+        self.shared
+            .change(|state, now| state.set_limit(now, window, limit))
+    }
+
+    /// Learns the server's clock, which [`Window::aligned`](crate::Window::aligned) needs, from an answer's `Date` header: it shows
+    /// whole seconds.
+    ///
+    /// `sent` and `received` are when the request left and when the answer came. Several answers narrow it down to the travel time.
+    pub fn observe_date(&self, sent: Instant, received: Instant, date: SystemTime) {
+        self.observe_clock(sent, received, date, Duration::from_secs(1));
+    }
+
+    /// The same from a clock that shows whole `resolution`s: a time in the answer's body in milliseconds, or one that is known
+    /// otherwise, with zero.
+    pub fn observe_clock(
+        &self,
+        sent: Instant,
+        received: Instant,
+        server: SystemTime,
+        resolution: Duration,
+    ) {
+        let signed = |duration: Duration| i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
+        let shown = match server.duration_since(UNIX_EPOCH) {
+            Ok(after) => signed(after),
+            Err(before) => -signed(before.duration()),
+        };
+        let (sent, received) = (self.shared.nanos(sent), self.shared.nanos(received));
+        self.shared.change(|state, now| {
+            let seen: (Nanos, Nanos) = (sent, received);
+            state
+                .windows
+                .learn_clock(now, seen, shown, signed(resolution));
+            state.turn(now);
+        });
     }
 
     /// Ends a pause before its time.
@@ -175,41 +265,36 @@ impl Limiter {
     /// The limiter at this instant.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let (windows, queued, paused, counts, in_flight, max_in_flight) =
-            self.shared.change(|state, now| {
-                state.turn(now);
-                (
-                    state.windows.snapshot(now),
-                    state.queue.lengths(),
-                    state.paused(now),
-                    state.counts,
-                    state.slots.taken(),
-                    state.slots.max(),
-                )
-            });
-        Snapshot {
-            name: Arc::clone(&self.shared.name),
-            windows,
-            queued,
-            in_flight,
-            max_in_flight,
-            paused_until: paused.map(|(until, _)| self.shared.instant(until)),
-            pause: paused.map(|(_, reason)| reason),
-            asked: counts.asked,
-            granted: counts.granted,
-            rejected: counts.rejected,
-            abandoned: counts.abandoned,
-            committed: counts.committed,
-            returned: counts.returned,
-            refunded: counts.refunded,
-            settled_extra: counts.settled_extra,
-            violations: counts.violations,
-        }
+        self.shared.change(|state, now| {
+            state.turn(now);
+            let paused = state.paused(now);
+            let counts = state.counts;
+            Snapshot {
+                name: Arc::clone(&self.shared.name),
+                windows: state.windows.snapshot(now),
+                queued: state.queue.lengths(),
+                in_flight: state.slots.taken(),
+                max_in_flight: state.slots.max(),
+                paused_until: paused.map(|(until, _)| self.shared.instant(until)),
+                pause: paused.map(|(_, reason)| reason),
+                rate_factor: f64::from(state.recovering.factor()) / f64::from(WHOLE),
+                classes: state.classes,
+                asked: counts.asked,
+                granted: counts.granted,
+                rejected: counts.rejected,
+                abandoned: counts.abandoned,
+                committed: counts.committed,
+                returned: counts.returned,
+                refunded: counts.refunded,
+                settled_extra: counts.settled_extra,
+                violations: counts.violations,
+            }
+        })
     }
 
     /// A tower layer that admits requests to the service below; all of them share this limiter.
     #[must_use]
-    pub fn layer(&self) -> AdmissionLayer {
+    pub fn layer(&self) -> AdmissionLayer<crate::AskRequest, crate::Keep, L> {
         AdmissionLayer::new(self.clone())
     }
 }

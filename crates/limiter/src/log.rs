@@ -4,7 +4,9 @@
 
 use std::collections::VecDeque;
 
-use crate::Window;
+use crate::aligned::Grid;
+use crate::bucket::Drain;
+use crate::{Class, Window};
 
 /// Nanoseconds since the limiter was built.
 pub(crate) type Nanos = u64;
@@ -14,27 +16,96 @@ pub(crate) type Nanos = u64;
 const FOREIGN_PARTS: Nanos = 512;
 
 /// The numbers of a [`Window`], ready for arithmetic.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shape {
+    /// Units that fit.
     pub(crate) limit: u64,
-    /// How long a commit counts.
+    /// Of those, the ones that are left to callers outside of this process.
+    pub(crate) reserved: u64,
+    /// How much may be in use after a grant, by class.
+    pub(crate) ceilings: [u64; 4],
+    /// How long a commit counts at the most.
     pub(crate) horizon: Nanos,
     /// Commits closer than this to the first of a cell share the cell; 0 keeps every instant apart.
     pub(crate) cell: Nanos,
     /// How much later than another a request must be committed to be sure to arrive later.
     pub(crate) guard: Nanos,
+    /// The server's windows, where they are known.
+    pub(crate) grid: Option<Grid>,
+    /// How fast it drains, where it does.
+    pub(crate) drain: Option<Drain>,
 }
 
 impl Shape {
+    /// A sliding window that remembers every commit and belongs to all alike.
+    pub(crate) const fn plain(limit: u64, horizon: Nanos) -> Self {
+        Self {
+            limit,
+            reserved: 0,
+            ceilings: [limit; 4],
+            horizon,
+            cell: 0,
+            guard: 0,
+            grid: None,
+            drain: None,
+        }
+    }
+
     pub(crate) fn of(window: &Window) -> Self {
         let nanos = |duration: std::time::Duration| {
             Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
         };
         Self {
-            limit: u64::from(window.limit),
-            horizon: nanos(window.horizon()),
             cell: nanos(window.cell()),
             guard: nanos(window.guard),
+            ..Self::plain(u64::from(window.capacity()), nanos(window.horizon()))
+        }
+    }
+
+    /// From when on a commit of `at` does not count.
+    pub(crate) fn expiry(&self, at: Nanos) -> Nanos {
+        let sliding = at.saturating_add(self.horizon);
+        // Both are safe, so whichever is earlier.
+        self.grid
+            .map_or(sliding, |grid| grid.expiry(at).min(sliding))
+    }
+
+    /// How much may be in use after `units` were granted to `class`.
+    ///
+    /// More than its class may take goes when nothing of ours is in use: it would never fit otherwise.
+    pub(crate) fn ceiling(&self, class: Class, units: u64) -> u64 {
+        let [low, medium, high, critical] = self.ceilings;
+        let ceiling = match class {
+            Class::Low => low,
+            Class::Medium => medium,
+            Class::High => high,
+            Class::Critical => critical,
+        };
+        ceiling.max(self.reserved.saturating_add(units).min(self.limit))
+    }
+
+    /// How much others may have used before that takes anything from us.
+    pub(crate) const fn unclaimed(&self, foreign: u64) -> u64 {
+        self.reserved.saturating_sub(foreign)
+    }
+
+    /// How far apart what others used is kept.
+    pub(crate) fn foreign_cell(&self) -> Nanos {
+        self.cell.max(self.horizon / FOREIGN_PARTS)
+    }
+
+    /// The last instant that shares a cell with `first`; `None` where every instant has its own.
+    pub(crate) fn cell_end(&self, first: Nanos) -> Option<Nanos> {
+        match self.grid {
+            Some(grid) => grid.last_instant(first),
+            None => (self.cell > 0).then(|| first.saturating_add(self.cell)),
+        }
+    }
+
+    fn shares_cell(&self, first: Nanos, at: Nanos) -> bool {
+        match self.grid {
+            Some(grid) => grid.last_window(first) == grid.last_window(at),
+            None => at.saturating_sub(first) <= self.cell,
         }
     }
 }
@@ -47,7 +118,30 @@ pub(crate) struct Cell {
     /// All units, ours and foreign ones.
     pub(crate) units: u64,
     /// Those that we did not commit but learned of from the server.
-    foreign: u64,
+    pub(crate) foreign: u64,
+}
+
+impl Cell {
+    pub(crate) const fn new(first: Nanos, last: Nanos, units: u64, foreign: u64) -> Self {
+        Self {
+            first,
+            last,
+            units,
+            foreign,
+        }
+    }
+
+    /// Those that we committed.
+    pub(crate) const fn ours(&self) -> u64 {
+        self.units.saturating_sub(self.foreign)
+    }
+
+    /// Takes a later one in.
+    pub(crate) fn merge(&mut self, later: Self) {
+        self.last = self.last.max(later.last);
+        self.units = self.units.saturating_add(later.units);
+        self.foreign = self.foreign.saturating_add(later.foreign);
+    }
 }
 
 /// One sliding budget. At most `min(units, 512 + 2)` cells long, see [`Window`].
@@ -57,18 +151,21 @@ pub(crate) struct Log {
     cells: VecDeque<Cell>,
     /// The sum of the cells.
     committed: u64,
+    /// The part of it that others used.
+    foreign: u64,
     /// Granted, not yet committed: counts and does not expire.
     held: u64,
 }
 
 impl Log {
     /// Forgets what has left the window.
-    pub(crate) fn expire(&mut self, now: Nanos, shape: Shape) {
+    pub(crate) fn expire(&mut self, now: Nanos, shape: &Shape) {
         while let Some(cell) = self.cells.front() {
-            if cell.last.saturating_add(shape.horizon) > now {
+            if shape.expiry(cell.last) > now {
                 return;
             }
             self.committed -= cell.units;
+            self.foreign -= cell.foreign;
             self.cells.pop_front();
         }
     }
@@ -89,9 +186,9 @@ impl Log {
     }
 
     /// From when on nothing is in use; `None` while something is held.
-    pub(crate) fn idle_at(&self, shape: Shape) -> Option<Nanos> {
+    pub(crate) fn idle_at(&self, shape: &Shape) -> Option<Nanos> {
         match (self.held, self.cells.back()) {
-            (0, Some(cell)) => Some(cell.last.saturating_add(shape.horizon)),
+            (0, Some(cell)) => Some(shape.expiry(cell.last)),
             (0, None) => Some(0),
             _ => None,
         }
@@ -108,23 +205,24 @@ impl Log {
     }
 
     /// Stamps held units with the time of their dispatch. `now` never runs backwards.
-    pub(crate) fn commit(&mut self, now: Nanos, units: u64, shape: Shape) {
+    pub(crate) fn commit(&mut self, now: Nanos, units: u64, shape: &Shape) {
         self.expire(now, shape);
         self.release(units);
-        self.push(now, units, 0, shape.cell);
+        let shares = |first| shape.shares_cell(first, now);
+        self.push(Cell::new(now, now, units, 0), shares);
     }
 
     /// Adds units that our request of `at` cost beyond what was granted.
-    pub(crate) fn add(&mut self, at: Nanos, units: u64, shape: Shape) {
+    pub(crate) fn add(&mut self, at: Nanos, units: u64, shape: &Shape) {
         self.insert(at, units, 0, shape);
     }
 
     /// Adds units that others had used by `at`.
-    pub(crate) fn add_foreign(&mut self, at: Nanos, units: u64, shape: Shape) {
+    pub(crate) fn add_foreign(&mut self, at: Nanos, units: u64, shape: &Shape) {
         self.insert(at, units, units, shape);
     }
 
-    fn insert(&mut self, at: Nanos, units: u64, foreign: u64, shape: Shape) {
+    fn insert(&mut self, at: Nanos, units: u64, foreign: u64, shape: &Shape) {
         if units == 0 {
             return;
         }
@@ -134,13 +232,11 @@ impl Log {
             cell.units = cell.units.saturating_add(units);
             cell.foreign = cell.foreign.saturating_add(foreign);
             self.committed = self.committed.saturating_add(units);
+            self.foreign = self.foreign.saturating_add(foreign);
         } else {
-            self.push(
-                at,
-                units,
-                foreign,
-                shape.cell.max(shape.horizon / FOREIGN_PARTS),
-            );
+            let width = shape.foreign_cell();
+            let shares = |first: Nanos| at.saturating_sub(first) <= width;
+            self.push(Cell::new(at, at, units, foreign), shares);
         }
     }
 
@@ -167,7 +263,7 @@ impl Log {
             .iter()
             .rev()
             .take_while(|cell| cell.first > at)
-            .map(|cell| cell.units.saturating_sub(cell.foreign))
+            .map(Cell::ours)
             .sum()
     }
 
@@ -176,20 +272,28 @@ impl Log {
         self.committed
     }
 
-    fn push(&mut self, at: Nanos, units: u64, foreign: u64, cell_width: Nanos) {
-        self.committed = self.committed.saturating_add(units);
+    /// What others used of it.
+    pub(crate) const fn foreign(&self) -> u64 {
+        self.foreign
+    }
+
+    /// The newest cell.
+    pub(crate) fn newest(&self) -> Option<&Cell> {
+        self.cells.back()
+    }
+
+    /// Adds units that were granted and dispatched between `first` and `last`.
+    pub(crate) fn commit_between(&mut self, first: Nanos, last: Nanos, units: u64, shape: &Shape) {
+        let shares = |known| shape.shares_cell(known, first);
+        self.push(Cell::new(first, last, units, 0), shares);
+    }
+
+    fn push(&mut self, new: Cell, shares: impl FnOnce(Nanos) -> bool) {
+        self.committed = self.committed.saturating_add(new.units);
+        self.foreign = self.foreign.saturating_add(new.foreign);
         match self.cells.back_mut() {
-            Some(cell) if at.saturating_sub(cell.first) <= cell_width => {
-                cell.last = cell.last.max(at);
-                cell.units = cell.units.saturating_add(units);
-                cell.foreign = cell.foreign.saturating_add(foreign);
-            }
-            _ => self.cells.push_back(Cell {
-                first: at,
-                last: at,
-                units,
-                foreign,
-            }),
+            Some(cell) if shares(cell.first) => cell.merge(new),
+            _ => self.cells.push_back(new),
         }
     }
 }
@@ -198,20 +302,13 @@ impl Log {
 mod tests {
     use super::*;
 
-    const EXACT: Shape = Shape {
-        limit: 10,
-        horizon: 100,
-        cell: 0,
-        guard: 0,
-    };
-    const CELLS: Shape = Shape {
-        limit: 10_000,
-        horizon: 1_000,
+    const EXACT: &Shape = &Shape::plain(10, 100);
+    const CELLS: &Shape = &Shape {
         cell: 10,
-        guard: 0,
+        ..Shape::plain(10_000, 1_000)
     };
 
-    fn committed(shape: Shape, at: &[(Nanos, u64)]) -> Log {
+    fn committed(shape: &Shape, at: &[(Nanos, u64)]) -> Log {
         let mut log = Log::default();
         for &(now, units) in at {
             log.hold(units);
@@ -283,12 +380,7 @@ mod tests {
 
     #[test]
     fn a_server_that_reports_one_more_each_time_cannot_make_the_log_grow() {
-        let shape = Shape {
-            limit: 10,
-            horizon: 1_000_000,
-            cell: 0,
-            guard: 0,
-        };
+        let shape = &Shape::plain(10, 1_000_000);
         let mut log = Log::default();
         for at in (0..1_000_000).step_by(10) {
             log.add_foreign(at, 1, shape);

@@ -14,6 +14,13 @@ pub enum Pause {
     Manual,
 }
 
+impl Pause {
+    /// Whether a server wanted it.
+    pub(crate) const fn is_servers(self) -> bool {
+        matches!(self, Self::RetryAfter | Self::Ban)
+    }
+}
+
 impl fmt::Display for Pause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::listener::Listener;
 use crate::log::Nanos;
 use crate::shared::Shared;
+use crate::state::Grant;
 use crate::{Cost, Verdict};
 
 /// A granted cost that is not yet charged to a time.
@@ -14,84 +16,87 @@ use crate::{Cost, Verdict};
 /// It counts as used until it is dropped, which gives it back and wakes the next in the queue, or
 /// committed, just before the request goes out.
 #[must_use = "a permit that is dropped gives its cost back"]
-pub struct Permit {
-    shared: Arc<Shared>,
-    /// `None` once committed.
-    cost: Option<Cost>,
-    /// Whether it holds a slot.
-    slot: bool,
+pub struct Permit<L: Listener = ()> {
+    /// What is held; `None` once committed.
+    held: Option<Held<L>>,
 }
 
-impl Permit {
-    pub(crate) const fn new(shared: Arc<Shared>, cost: Cost, slot: bool) -> Self {
-        Self {
+struct Held<L> {
+    shared: Arc<Shared<L>>,
+    cost: Cost,
+    grant: Grant,
+}
+
+impl<L: Listener> Permit<L> {
+    pub(crate) const fn new(shared: Arc<Shared<L>>, cost: Cost, grant: Grant) -> Self {
+        let held = Some(Held {
             shared,
-            cost: Some(cost),
-            slot,
-        }
+            cost,
+            grant,
+        });
+        Self { held }
     }
 
     /// Charges the cost to this instant: call it just before the request is dispatched.
     ///
     /// From here on the charge stays, whatever becomes of the request, unless the returned
     /// [`Spent`] corrects it. The slot stays taken until that is dropped; who ignores it frees the slot at once.
-    pub fn commit(mut self) -> Spent {
-        let cost = self.cost.take().unwrap_or_default();
-        let at = self.shared.change(|state, now| {
-            state.commit(now, &cost);
-            now
+    pub fn commit(mut self) -> Spent<L> {
+        let at = self.held.as_ref().map_or(0, |held| {
+            let now = held.shared.now();
+            held.shared.change_alone(|state| {
+                let now = state.at(now);
+                state.commit(now, &held.cost);
+                now
+            })
         });
-        self.spent(cost, at)
-    }
-
-    /// Hands the charge and the slot on.
-    fn spent(&mut self, cost: Cost, at: Nanos) -> Spent {
-        Spent {
-            shared: Arc::clone(&self.shared),
-            cost,
-            at,
-            slot: std::mem::take(&mut self.slot),
-        }
+        Spent::new(self.held.take(), at)
     }
 
     /// Commits, unless a pause has begun since the grant: then the permit stays as it is, and the
     /// end of the pause is returned.
-    pub(crate) fn commit_unless_paused(&mut self) -> Result<Spent, Instant> {
-        let cost = self.cost.take().unwrap_or_default();
-        let outcome = self.shared.change(|state, now| match state.paused(now) {
-            Some((until, _)) => Err(until),
-            None => {
-                state.commit(now, &cost);
-                Ok(now)
+    pub(crate) fn commit_unless_paused(&mut self) -> Result<Spent<L>, Instant> {
+        let Some(held) = &self.held else {
+            return Ok(Spent::new(None, 0));
+        };
+        let now = held.shared.now();
+        let at = held.shared.change_alone(|state| {
+            let now = state.at(now);
+            match state.paused(now) {
+                Some((until, _)) => Err(until),
+                None => {
+                    state.commit(now, &held.cost);
+                    Ok(now)
+                }
             }
         });
-        match outcome {
-            Ok(at) => Ok(self.spent(cost, at)),
-            Err(until) => {
-                self.cost = Some(cost);
-                Err(self.shared.instant(until))
-            }
+        match at {
+            Ok(at) => Ok(Spent::new(self.held.take(), at)),
+            Err(until) => Err(held.shared.instant(until)),
         }
     }
 
     /// What is held.
     #[must_use]
     pub fn cost(&self) -> &[crate::Charge] {
-        self.cost.as_deref().unwrap_or_default()
+        self.held.as_ref().map_or(&[], |held| held.cost.as_slice())
     }
 }
 
-impl Drop for Permit {
+impl<L: Listener> Drop for Permit<L> {
     fn drop(&mut self) {
-        if let Some(cost) = self.cost.take() {
-            let slot = self.slot;
-            self.shared
-                .change(|state, now| state.give_back(now, &cost, slot));
+        if let Some(Held {
+            shared,
+            cost,
+            grant,
+        }) = self.held.take()
+        {
+            shared.change(|state, now| state.give_back(now, &cost, grant));
         }
     }
 }
 
-impl fmt::Debug for Permit {
+impl<L: Listener> fmt::Debug for Permit<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
             .field("cost", &self.cost())
@@ -102,19 +107,24 @@ impl fmt::Debug for Permit {
 /// A committed charge, and the slot of the request that is under way.
 ///
 /// Dropping it frees the slot and keeps the charge: the server may have counted the request.
-pub struct Spent {
-    shared: Arc<Shared>,
-    cost: Cost,
+pub struct Spent<L: Listener = ()> {
+    /// `None` once everything is said about it.
+    held: Option<Held<L>>,
     at: Nanos,
-    /// Whether it holds a slot.
-    slot: bool,
 }
 
-impl Spent {
+impl<L: Listener> Spent<L> {
+    const fn new(held: Option<Held<L>>, at: Nanos) -> Self {
+        Self { held, at }
+    }
+
     /// When it was committed; what [`Limiter::observe`](crate::Limiter::observe) wants to know.
     #[must_use]
     pub fn at(&self) -> Instant {
-        self.shared.instant(self.at)
+        match &self.held {
+            Some(held) => held.shared.instant(self.at),
+            None => Instant::now(),
+        }
     }
 
     /// Corrects the charge to what the request really cost, at the time of the commit.
@@ -123,67 +133,99 @@ impl Spent {
     /// the server has charged it too); less is given back. Windows that `actual` does not name cost
     /// nothing. What has left its window is not corrected any more.
     pub fn settle(&mut self, actual: &Cost) {
-        self.shared
-            .change(|state, now| state.settle(now, self.at, &mut self.cost, actual));
+        let at = self.at;
+        if let Some(held) = &mut self.held {
+            let class = held.grant.class;
+            held.shared.change(|state, now| {
+                state.settle(now, at, &mut held.cost, actual, class);
+            });
+        }
     }
 
     /// Gives the whole charge back: nothing was sent. Frees the slot.
     pub fn refund(mut self) {
-        let slot = std::mem::take(&mut self.slot);
-        self.shared.change(|state, now| {
-            state.slots.release(slot);
-            state.refund(now, self.at, &self.cost);
-        });
+        let at = self.at;
+        if let Some(held) = self.held.take() {
+            held.shared.change(|state, now| {
+                state.slots.release(held.grant.slot);
+                state.refund(now, at, &held.cost, held.grant.class);
+                state.end_probe(now, held.grant.probe, false);
+            });
+        }
     }
 
     /// Frees the slot before the charge is settled: the request is over, and only its price is not known yet.
     ///
     /// Dropping does the same.
     pub fn release_slot(&mut self) {
-        if std::mem::take(&mut self.slot) {
-            self.shared.release_slot();
+        if let Some(held) = &mut self.held
+            && std::mem::take(&mut held.grant.slot)
+        {
+            held.shared.release_slot();
         }
     }
 
     /// Does everything that `verdict` says: observes, then settles or refunds, then pauses. Frees the slot.
     pub fn apply(mut self, verdict: &Verdict) {
         // By far the most answers say nothing, and need no look at the clock.
-        if *verdict == Verdict::sent() {
+        if verdict.is_plain() {
             return;
         }
-        let slot = std::mem::take(&mut self.slot);
-        self.shared.change(|state, now| {
+        let at = self.at;
+        let Some(Held {
+            shared,
+            mut cost,
+            grant,
+        }) = self.held.take()
+        else {
+            return;
+        };
+        shared.change(|state, now| {
             for usage in &verdict.usage {
-                state.observe(now, self.at, usage.window, 0, usage.used);
+                state.observe(now, at, usage.window, 0, usage.used);
             }
             match &verdict.actual {
-                _ if !verdict.sent => state.refund(now, self.at, &self.cost),
-                Some(actual) => state.settle(now, self.at, &mut self.cost, actual),
+                _ if !verdict.sent => state.refund(now, at, &cost, grant.class),
+                Some(actual) => state.settle(now, at, &mut cost, actual, grant.class),
                 None => {}
             }
-            if let Some(pause) = verdict.pause {
-                let pause = Nanos::try_from(pause.as_nanos()).unwrap_or(Nanos::MAX);
-                state.pause(now, now.saturating_add(pause), crate::Pause::RetryAfter);
+            match verdict.pause {
+                Some(pause) => {
+                    let pause = Nanos::try_from(pause.as_nanos()).unwrap_or(Nanos::MAX);
+                    let until = now.saturating_add(pause);
+                    state.pause(now, until, crate::Pause::RetryAfter, at);
+                    // A probe that was refused has not shown that the others may go.
+                    state.end_probe(now, grant.probe, false);
+                }
+                None => state.end_probe(now, grant.probe, verdict.sent),
             }
             // Last, so that nobody is granted it whom the pause would take it from again.
-            if slot {
-                state.slots.release(slot);
+            if grant.slot {
+                state.slots.release(true);
                 state.turn(now);
             }
         });
     }
 }
 
-impl Drop for Spent {
+impl<L: Listener> Drop for Spent<L> {
     fn drop(&mut self) {
-        self.release_slot();
+        if let Some(Held { shared, grant, .. }) = self.held.take() {
+            if grant.slot {
+                shared.release_slot();
+            }
+            if grant.probe != 0 {
+                shared.change(|state, now| state.end_probe(now, grant.probe, true));
+            }
+        }
     }
 }
 
-impl fmt::Debug for Spent {
+impl<L: Listener> fmt::Debug for Spent<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cost = self.held.as_ref().map(|held| &held.cost);
         f.debug_struct("Spent")
-            .field("cost", &self.cost)
+            .field("cost", &cost)
             .field("at", &self.at())
             .finish_non_exhaustive()
     }

@@ -16,8 +16,33 @@ pub(crate) struct Waiter {
     pub(crate) deadline: Option<Nanos>,
     /// Whether it needs a slot.
     pub(crate) slot: bool,
+    /// When it came.
+    pub(crate) since: Nanos,
+    /// The window that it waited for longest when it came.
+    pub(crate) window: Option<usize>,
+    /// How important it was when it came.
+    pub(crate) born: Class,
+    /// The line in which it stands: its class, or a better one for having waited.
+    pub(crate) filed: Class,
     /// Whom to wake; empty from the wake to the next poll.
     pub(crate) waker: Option<Waker>,
+}
+
+impl Waiter {
+    /// The line in which it belongs, and when that changes by itself.
+    fn line(&self, now: Nanos, ageing: Option<Nanos>) -> (Class, Option<Nanos>) {
+        let class = self.class.get().max(self.filed);
+        let Some(step) = ageing else {
+            return (class, None);
+        };
+        let steps = now.saturating_sub(self.since) / step.max(1);
+        let aged = self.born.raised(steps).max(class);
+        if aged == Class::Critical {
+            return (aged, None);
+        }
+        let change = step.max(1).saturating_mul(steps.saturating_add(1));
+        (aged, Some(self.since.saturating_add(change)))
+    }
 }
 
 /// Who waits: a line a class, first come first served within each.
@@ -85,8 +110,8 @@ impl Queue {
             }
         }
         self.slotted += usize::from(waiter.slot);
-        let class = waiter.class.get();
-        self.line_mut(class).insert(seq, waiter);
+        let line = waiter.filed;
+        self.line_mut(line).insert(seq, waiter);
     }
 
     /// Takes a waiter out.
@@ -112,22 +137,28 @@ impl Queue {
         self.lines.iter_mut().flat_map(BTreeMap::values_mut)
     }
 
-    /// Reads every class again and moves those that have risen to their better line.
-    pub(crate) fn refile(&mut self) {
-        for class in Class::ALL {
-            let risen: SmallVec<[u64; 8]> = self
-                .line_mut(class)
-                .iter()
-                .filter(|(_, waiter)| waiter.class.get() > class)
-                .map(|(seq, _)| *seq)
-                .collect();
-            for seq in risen {
-                if let Some(waiter) = self.line_mut(class).remove(&seq) {
-                    let class = waiter.class.get();
-                    self.line_mut(class).insert(seq, waiter);
+    /// Reads every class again, and moves those that have risen, or that have waited for `ageing` in a line, to their better
+    /// line. Returns when the next will have waited so long.
+    pub(crate) fn refile(&mut self, now: Nanos, ageing: Option<Nanos>) -> Option<Nanos> {
+        let mut next = None;
+        // The best first, so that who rises is not looked at twice.
+        for line in Class::ALL.into_iter().rev() {
+            let mut risen: SmallVec<[(u64, Class); 8]> = SmallVec::new();
+            for (seq, waiter) in self.line_mut(line).iter() {
+                let (better, change) = waiter.line(now, ageing);
+                next = [next, change].into_iter().flatten().min();
+                if better > line {
+                    risen.push((*seq, better));
+                }
+            }
+            for (seq, better) in risen {
+                if let Some(mut waiter) = self.line_mut(line).remove(&seq) {
+                    waiter.filed = better;
+                    self.line_mut(better).insert(seq, waiter);
                 }
             }
         }
+        next
     }
 
     /// All waiters, the next to be served first.

@@ -4,27 +4,35 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::class::Watch;
+use crate::listener::{Event, Listener};
 use crate::log::Nanos;
+use crate::open_cell::{OpenCell, Opening};
 use crate::state::State;
+use crate::{Charge, Class};
 
 /// What all clones of a limiter, its permits and its waiters share.
-pub(crate) struct Shared {
+pub(crate) struct Shared<L> {
     pub(crate) name: Arc<str>,
     /// Time zero of [`Nanos`].
     birth: Instant,
+    /// What may be committed without the lock.
+    cell: OpenCell,
     inner: Mutex<Inner>,
     /// Tells the timer task that something is due earlier than it thinks.
     pub(crate) rearm: Notify,
+    listener: L,
 }
 
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) state: State,
     pub(crate) timer: Timer,
+    opening: Opening,
 }
 
 /// What the timer task does.
@@ -38,16 +46,20 @@ pub(crate) enum Timer {
     Asleep(Nanos),
 }
 
-impl Shared {
-    pub(crate) fn new(name: Arc<str>, state: State) -> Self {
+impl<L: Listener> Shared<L> {
+    pub(crate) fn new(name: Arc<str>, mut state: State, listener: L) -> Self {
+        state.events = L::ENABLED.then(Vec::new);
         Self {
             name,
             birth: Instant::now(),
+            cell: OpenCell::new(),
             inner: Mutex::new(Inner {
                 state,
                 timer: Timer::Absent,
+                opening: Opening::default(),
             }),
             rearm: Notify::new(),
+            listener,
         }
     }
 
@@ -63,7 +75,11 @@ impl Shared {
     pub(crate) fn change_inner<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
         let mut inner = self.lock();
         let result = change(&mut inner);
-        let wakes = std::mem::take(&mut inner.state.wakes);
+        let wakes = if inner.state.wakes.is_empty() {
+            SmallVec::new()
+        } else {
+            std::mem::take(&mut inner.state.wakes)
+        };
         let rearm = match (inner.timer, inner.state.due) {
             (Timer::Asleep(until), Some(due)) if due < until => true,
             (Timer::Asleep(_), None) => true,
@@ -72,6 +88,10 @@ impl Shared {
         if rearm {
             inner.timer = Timer::Looking;
         }
+        let events = match &mut inner.state.events {
+            Some(events) if L::ENABLED && !events.is_empty() => std::mem::take(events),
+            _ => Vec::new(),
+        };
         // Wakers run code of others, which may want this lock.
         drop(inner);
         for waker in wakes {
@@ -80,7 +100,32 @@ impl Shared {
         if rearm {
             self.rearm.notify_one();
         }
+        self.tell(&events);
         result
+    }
+
+    /// Changes only what concerns nobody else: nobody is woken, and nothing is due earlier.
+    pub(crate) fn change_alone<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.lock().state)
+    }
+
+    /// Grants and dispatches one charge at once; the time of that, or `None` when it takes more than a moment to say.
+    pub(crate) fn spend(&self, charge: Charge, class: Class) -> Option<Nanos> {
+        let repr = class as u8;
+        if let Some(now) = self.cell.take(repr, charge.units, || self.now()) {
+            return Some(now);
+        }
+        let mut inner = self.lock();
+        let Inner { state, opening, .. } = &mut *inner;
+        let cost = state.windows.check_one(charge)?;
+        let now = state.at(self.now());
+        if !state.spend_now(now, &cost, class) {
+            return None;
+        }
+        if let Some((room, first, last)) = state.open_cell(class) {
+            self.cell.open(opening, repr, room, first, last);
+        }
+        Some(now)
     }
 
     /// Gives the slot of a call that is over to the next. Looks at the clock only if there is one.
@@ -109,19 +154,33 @@ impl Shared {
             .unwrap_or_else(|| self.birth + Duration::from_secs(86_400 * 365 * 30))
     }
 
+    fn tell(&self, events: &[Event]) {
+        if L::ENABLED {
+            for event in events {
+                self.listener.on(&self.name, event);
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing in the critical sections panics; if something did, stale numbers are the lesser evil.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner { state, opening, .. } = &mut *inner;
+        if let Some(taken) = self.cell.close(opening) {
+            let class = Class::from_repr(opening.class);
+            state.absorb(class, (opening.first, opening.last), taken);
+        }
+        inner
     }
 }
 
-impl Watch for Shared {
+impl<L: Listener> Watch for Shared<L> {
     fn class_raised(&self) {
         self.change(State::turn);
     }
 }
 
-impl fmt::Debug for Shared {
+impl<L> fmt::Debug for Shared<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
             .field("name", &self.name)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::Pause;
+use crate::{Pause, Waits};
 
 /// The limiter at one instant; taken under one lock, so the numbers belong together.
 ///
@@ -29,6 +29,10 @@ pub struct Snapshot {
     pub paused_until: Option<Instant>,
     /// Why nothing is granted.
     pub pause: Option<Pause>,
+    /// What is used of the limits at present, between 0 and 1: less than 1 after a server said that it was too much.
+    pub rate_factor: f64,
+    /// The counters by [`Class::index`](crate::Class::index), of the class that a call had when it came.
+    pub classes: [ClassSnapshot; 4],
     /// Calls that asked, since the limiter was built; so are all the counters below.
     pub asked: u64,
     /// Permits granted.
@@ -75,6 +79,32 @@ pub struct WindowSnapshot {
     pub keys: usize,
     /// Grants to keys that found the table of keys full and shared the overflow budget.
     pub overflowed: u64,
+    /// Whether it follows the server's own windows now, because their clock is known.
+    pub aligned: bool,
+    /// How long calls waited that had to wait for this window longest.
+    pub waits: Waits,
+    /// How often an answer showed it above its limit.
+    pub violations: u64,
+    /// Units that were committed and given back because nothing was sent.
+    pub refunded: u64,
+    /// Units that answers showed beyond what was known, ours and others'.
+    pub settled_extra: u64,
+}
+
+/// What became of the calls of one class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClassSnapshot {
+    /// Permits granted, at once or after a wait.
+    pub granted: u64,
+    /// Calls refused.
+    pub rejected: u64,
+    /// Charges given back whole.
+    pub refunded: u64,
+    /// Windows that an answer's true cost showed above their limits.
+    pub violations: u64,
+    /// How long those waited that could not be granted at once.
+    pub waits: Waits,
 }
 
 /// The counters of a [`Snapshot`].

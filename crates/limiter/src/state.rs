@@ -10,10 +10,13 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::forecast::{Forecast, Placement};
+use crate::listener::Event;
 use crate::log::Nanos;
+use crate::open_cell::Taken;
 use crate::queue::{Queue, Waiter};
+use crate::recovery::Recovering;
 use crate::slots::Slots;
-use crate::snapshot::Counts;
+use crate::snapshot::{ClassSnapshot, Counts};
 use crate::windows::{Surprise, Windows};
 use crate::{Class, ClassCell, Cost, Pause, Rejected};
 
@@ -34,7 +37,14 @@ pub(crate) struct State {
     max_wait: Option<Nanos>,
     /// The share of a forecast wait that it may be late by.
     pub(crate) doubt: Option<u32>,
+    /// How long a waiter stands in a line before it goes to the next better one.
+    pub(crate) ageing: Option<Nanos>,
+    pub(crate) recovering: Recovering,
     pub(crate) counts: Counts,
+    /// The same for each class, as it was when a call came.
+    pub(crate) classes: [ClassSnapshot; 4],
+    /// What happened, if anybody wants to hear of it.
+    pub(crate) events: Option<Vec<Event>>,
     /// To be woken once the lock is free.
     pub(crate) wakes: SmallVec<[Waker; 4]>,
     /// When something will be due next; `Nanos::MAX` when that is when a slot gets free, `None` when nobody waits.
@@ -44,15 +54,30 @@ pub(crate) struct State {
 
 #[derive(Debug)]
 enum Answer {
-    Granted(Waiter),
+    Granted {
+        waiter: Waiter,
+        grant: Grant,
+        at: Nanos,
+    },
     Refused(Rejected),
+}
+
+/// What a permit holds beside its units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// How important the call was when it came.
+    pub(crate) class: Class,
+    /// Whether it holds a slot.
+    pub(crate) slot: bool,
+    /// Its number, if it is the first after a pause; 0 otherwise.
+    pub(crate) probe: u32,
 }
 
 /// What became of a waiter.
 #[derive(Debug)]
 pub(crate) enum Poll {
     /// It holds its cost now.
-    Granted(Cost),
+    Granted(Cost, Grant),
     /// It will not be admitted.
     Refused(Rejected),
     /// It waits on.
@@ -80,7 +105,11 @@ impl State {
             max_queue,
             max_wait: max_wait.map(|wait| Nanos::try_from(wait.as_nanos()).unwrap_or(Nanos::MAX)),
             doubt: None,
+            ageing: None,
+            recovering: Recovering::new(None),
             counts: Counts::default(),
+            classes: [ClassSnapshot::default(); 4],
+            events: None,
             wakes: SmallVec::new(),
             due: None,
             latest: 0,
@@ -95,73 +124,182 @@ impl State {
 
     /// Grants without a look at the clock, where that is possible: nobody waits, nothing is
     /// paused, and there is room without forgetting anything.
-    pub(crate) fn grant_without_clock(&mut self, cost: &Cost, slot: bool) -> bool {
+    pub(crate) fn grant_without_clock(
+        &mut self,
+        cost: &Cost,
+        class: Class,
+        slot: bool,
+    ) -> Option<Grant> {
         if self.pause.is_some()
+            || !self.recovering.is_over()
             || !self.queue.is_empty()
             || !self.slots.fits(slot)
-            || !self.windows.hold_without_clock(cost)
+            || !self.windows.hold_without_clock(cost, class)
         {
-            return false;
+            return None;
         }
         self.slots.take(slot);
-        self.counts.asked += 1;
-        self.counts.granted += 1;
-        true
+        self.count_grant(class);
+        Some(Grant {
+            class,
+            slot,
+            probe: 0,
+        })
     }
 
     /// Grants at once if nobody ahead is delayed by it; otherwise says when it will be granted.
     ///
     /// Counts nothing but the grant, so that it may be asked again with a later clock. The turn of the queue that is due is taken
     /// once it is known what becomes of the newcomer: in its place it is not delayed by who is less important.
-    pub(crate) fn grant_now(&mut self, now: Nanos, ask: &Ask) -> Result<(), Placement> {
-        self.queue.refile();
+    pub(crate) fn grant_now(&mut self, now: Nanos, ask: &Ask) -> Result<Grant, Placement> {
+        self.tick(now);
+        let class = ask.class.get();
         let in_time = ask.deadline.is_none_or(|deadline| deadline >= now);
-        let nobody_ahead = self.queue.is_empty() && self.paused(now).is_none();
-        if !(in_time && nobody_ahead && self.hold(now, &ask.cost, ask.slot)) {
-            // Before the turn of the queue: who is less important must not be served first only
-            // because it is due in the same instant. Who is ahead finds its room left free.
-            let placement = self.placement(now, &ask.cost, ask.class.get(), ask.slot);
-            if !placement.is_due(now) || !in_time {
-                return Err(placement);
+        if self.queue.is_empty() {
+            let nobody_ahead = self.paused(now).is_none();
+            if in_time
+                && nobody_ahead
+                && let Some(grant) = self.hold(now, &ask.cost, class, class, ask.slot)
+            {
+                self.count_grant(class);
+                return Ok(grant);
             }
-            if !self.hold(now, &ask.cost, ask.slot) {
-                let at = now.saturating_add(LOOK_AGAIN);
-                return Err(Placement { at, ..placement });
-            }
+        } else {
+            self.queue.refile(now, self.ageing);
         }
-        self.counts.asked += 1;
-        self.counts.granted += 1;
+        // Before the turn of the queue: who is less important must not be served first only
+        // because it is due in the same instant. Who is ahead finds its room left free.
+        let placement = self.placement(now, &ask.cost, class, ask.slot);
+        if !placement.is_due(now) || !in_time {
+            return Err(placement);
+        }
+        let Some(grant) = self.hold(now, &ask.cost, class, class, ask.slot) else {
+            let at = now.saturating_add(LOOK_AGAIN);
+            return Err(Placement { at, ..placement });
+        };
+        self.count_grant(class);
         self.turn(now);
-        Ok(())
+        Ok(grant)
     }
 
-    /// Takes units and slot, or nothing.
-    fn hold(&mut self, now: Nanos, cost: &Cost, slot: bool) -> bool {
-        let fits = self.slots.fits(slot) && self.windows.hold(now, cost);
-        if fits {
-            self.slots.take(slot);
+    /// Grants and dispatches at once, if nobody ahead is delayed by it.
+    pub(crate) fn spend_now(&mut self, now: Nanos, cost: &Cost, class: Class) -> bool {
+        if self.pause.is_some() || !self.recovering.is_over() || !self.queue.is_empty() {
+            return false;
         }
-        fits
+        let spent = self.windows.hold(now, cost, class);
+        if spent {
+            self.count_grant(class);
+            self.commit(now, cost);
+        }
+        spent
+    }
+
+    /// Whether the newest cell may be filled without the lock: how much more, and from when to when.
+    pub(crate) fn open_cell(&self, class: Class) -> Option<(u32, Nanos, Nanos)> {
+        let calm = self.pause.is_none() && self.recovering.is_over() && self.queue.is_empty();
+        if !calm || !self.windows.single() {
+            return None;
+        }
+        let (room, first, last) = self.windows.newest_cell(class)?;
+        Some((u32::try_from(room).unwrap_or(u32::MAX), first, last))
+    }
+
+    /// Takes over what was committed without the lock.
+    pub(crate) fn absorb(&mut self, class: Class, (first, last): (Nanos, Nanos), taken: Taken) {
+        if taken.calls == 0 {
+            return;
+        }
+        self.windows
+            .commit_between(first, last, u64::from(taken.units));
+        let calls = u64::from(taken.calls);
+        self.counts.asked += calls;
+        self.counts.granted += calls;
+        self.counts.committed += calls;
+        self.class(class).granted += calls;
+    }
+
+    /// Counts a grant at once.
+    pub(crate) const fn count_grant(&mut self, class: Class) {
+        self.counts.asked += 1;
+        self.counts.granted += 1;
+        self.class(class).granted += 1;
+    }
+
+    /// The counters of a class.
+    pub(crate) const fn class(&mut self, class: Class) -> &mut ClassSnapshot {
+        let [low, medium, high, critical] = &mut self.classes;
+        match class {
+            Class::Low => low,
+            Class::Medium => medium,
+            Class::High => high,
+            Class::Critical => critical,
+        }
+    }
+
+    /// Takes units and slot, or nothing, for who stands in `line`.
+    fn hold(
+        &mut self,
+        now: Nanos,
+        cost: &Cost,
+        class: Class,
+        line: Class,
+        slot: bool,
+    ) -> Option<Grant> {
+        if self.recovering.is_probing() && self.recovering.room() == 0 {
+            return None;
+        }
+        if !self.slots.fits(slot) || !self.windows.hold(now, cost, line) {
+            return None;
+        }
+        self.slots.take(slot);
+        Some(Grant {
+            class,
+            slot,
+            probe: self.recovering.send_probe(now),
+        })
     }
 
     /// Gives back what was held.
-    fn release(&mut self, now: Nanos, cost: &Cost, slot: bool) {
+    fn release(&mut self, now: Nanos, cost: &Cost, grant: Grant) {
         self.windows.release(now, cost);
-        self.slots.release(slot);
+        self.slots.release(grant.slot);
+        self.recovering.end_probe(grant.probe, false);
+    }
+
+    /// Tells whoever wants to hear of it.
+    pub(crate) fn tell(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(events) = &mut self.events {
+            events.push(event());
+        }
     }
 
     /// Counts and words the refusal of a newcomer that does not wait.
-    pub(crate) fn refuse(&mut self, now: Nanos, deadline: Nanos, placement: Placement) -> Rejected {
-        self.refuse_always();
+    pub(crate) fn refuse(
+        &mut self,
+        now: Nanos,
+        deadline: Nanos,
+        placement: Placement,
+        class: Class,
+    ) -> Rejected {
         let rejected = self.too_late(now, deadline, placement);
+        self.counts.asked += 1;
+        self.count_refusal(class, &rejected);
         self.turn(now);
         rejected
     }
 
     /// Counts the refusal of a newcomer whose cost makes no sense.
-    pub(crate) const fn refuse_always(&mut self) {
+    pub(crate) fn refuse_always(&mut self, class: Class, rejected: &Rejected) {
         self.counts.asked += 1;
+        self.count_refusal(class, rejected);
+    }
+
+    fn count_refusal(&mut self, class: Class, rejected: &Rejected) {
         self.counts.rejected += 1;
+        self.class(class).rejected += 1;
+        let retry_in = rejected.retry_in();
+        self.tell(|| Event::Refused { class, retry_in });
     }
 
     /// Lets a newcomer wait for its `placement`.
@@ -184,16 +322,18 @@ impl State {
             .and_then(|share| wait_for.checked_div(u64::from(share)));
         let latest = placement.at.saturating_add(doubt.unwrap_or(0));
         if let Some(end) = deadline.filter(|end| latest > *end || *end < now) {
-            return Err(self.refuse(now, end, placement));
+            return Err(self.refuse(now, end, placement, ask.class.get()));
         }
-        if self.queue.len() >= self.max_queue && !self.displace(now, ask.class.get()) {
-            self.refuse_always();
+        let class = ask.class.get();
+        if self.queue.len() >= self.max_queue && !self.displace(now, class) {
             let queued = self.queue.len();
-            self.turn(now);
-            return Err(Rejected::Full {
+            let rejected = Rejected::Full {
                 queued,
                 retry_in: placement.wait(now),
-            });
+            };
+            self.refuse_always(class, &rejected);
+            self.turn(now);
+            return Err(rejected);
         }
         self.counts.asked += 1;
         let waiter = Waiter {
@@ -201,6 +341,10 @@ impl State {
             class: ask.class,
             deadline,
             slot: ask.slot,
+            since: now,
+            window: placement.window.filter(|_| !placement.busy),
+            born: class,
+            filed: class,
             waker: Some(waker),
         };
         let seq = self.queue.push(waiter);
@@ -217,7 +361,7 @@ impl State {
         let Some(waiter) = self.queue.remove(seq) else {
             return false;
         };
-        let placement = self.placement(now, &waiter.cost, waiter.class.get(), waiter.slot);
+        let placement = self.placement(now, &waiter.cost, waiter.filed, waiter.slot);
         self.answer_no(
             seq,
             waiter,
@@ -233,7 +377,14 @@ impl State {
     /// replaced, to be dropped when the lock is free.
     pub(crate) fn poll(&mut self, seq: u64, waker: &Waker) -> (Poll, Option<Waker>) {
         match self.answers.remove(&seq) {
-            Some(Answer::Granted(waiter)) => (Poll::Granted(waiter.cost), waiter.waker),
+            Some(Answer::Granted { waiter, grant, at }) => {
+                let wait = Duration::from_nanos(at.saturating_sub(waiter.since));
+                self.class(grant.class).waits.record(wait);
+                if let Some(window) = waiter.window {
+                    self.windows.record_wait(window, wait);
+                }
+                (Poll::Granted(waiter.cost, grant), waiter.waker)
+            }
             Some(Answer::Refused(rejected)) => (Poll::Refused(rejected), None),
             None => {
                 let slot = self.queue.get_mut(seq).map(|waiter| &mut waiter.waker);
@@ -250,8 +401,8 @@ impl State {
     /// A waiter is gone before it fetched its answer. Returned to be dropped when the lock is free.
     pub(crate) fn abandon(&mut self, now: Nanos, seq: u64) -> Option<Waiter> {
         let waiter = match self.answers.remove(&seq) {
-            Some(Answer::Granted(waiter)) => {
-                self.give_back(now, &waiter.cost, waiter.slot);
+            Some(Answer::Granted { waiter, grant, .. }) => {
+                self.give_back(now, &waiter.cost, grant);
                 return Some(waiter);
             }
             Some(Answer::Refused(_)) => return None,
@@ -263,10 +414,10 @@ impl State {
     }
 
     /// A permit was dropped before it was committed.
-    pub(crate) fn give_back(&mut self, now: Nanos, cost: &Cost, slot: bool) {
-        self.release(now, cost, slot);
+    pub(crate) fn give_back(&mut self, now: Nanos, cost: &Cost, grant: Grant) {
+        self.release(now, cost, grant);
         self.counts.returned += 1;
-        self.counts.refunded += 1;
+        self.count_refund(grant.class);
         self.turn(now);
     }
 
@@ -277,59 +428,46 @@ impl State {
     }
 
     /// What was dispatched at `at` was not sent after all.
-    pub(crate) fn refund(&mut self, now: Nanos, at: Nanos, cost: &Cost) {
+    pub(crate) fn refund(&mut self, now: Nanos, at: Nanos, cost: &Cost, class: Class) {
         self.windows.refund(now, at, cost);
-        self.counts.refunded += 1;
+        self.count_refund(class);
         self.turn(now);
     }
 
+    const fn count_refund(&mut self, class: Class) {
+        self.counts.refunded += 1;
+        self.class(class).refunded += 1;
+    }
+
     /// What was dispatched at `at` really cost `actual`.
-    pub(crate) fn settle(&mut self, now: Nanos, at: Nanos, charged: &mut Cost, actual: &Cost) {
+    pub(crate) fn settle(
+        &mut self,
+        now: Nanos,
+        at: Nanos,
+        charged: &mut Cost,
+        actual: &Cost,
+        class: Class,
+    ) {
         let surprise = self.windows.settle(now, at, charged, actual);
         self.counts.settled_extra = self.counts.settled_extra.saturating_add(surprise.units);
-        self.counts.violations += surprise.violations;
+        self.class(class).violations += surprise.violations;
+        self.count_violations(surprise);
         self.turn(now);
     }
 
     /// The server says how much of a window was used when the request of `at` arrived.
     pub(crate) fn observe(&mut self, now: Nanos, at: Nanos, window: usize, key: u64, used: u32) {
-        let Surprise { violations, .. } = self.windows.observe(now, at, window, key, used);
+        let surprise = self.windows.observe(now, at, window, key, used);
+        self.count_violations(surprise);
+    }
+
+    fn count_violations(&mut self, Surprise { violations, .. }: Surprise) {
         self.counts.violations += violations;
-    }
-
-    /// Grants nothing before `until`. Grants that were not fetched yet go back to their places;
-    /// whoever cannot wait so long is refused.
-    pub(crate) fn pause(&mut self, now: Nanos, until: Nanos, reason: Pause) {
-        if until <= now || self.paused(now).is_some_and(|(end, _)| end >= until) {
-            return;
+        if violations > 0 {
+            self.tell(|| Event::Violated {
+                windows: violations,
+            });
         }
-        self.pause = Some((until, reason));
-        let granted: Vec<u64> = self
-            .answers
-            .iter()
-            .filter(|(_, answer)| matches!(answer, Answer::Granted(_)))
-            .map(|(seq, _)| *seq)
-            .collect();
-        for seq in granted {
-            if let Some(Answer::Granted(waiter)) = self.answers.remove(&seq) {
-                self.release(now, &waiter.cost, waiter.slot);
-                self.counts.granted -= 1;
-                self.queue.insert(seq, waiter);
-            }
-        }
-        for seq in self.queue.due_before(until) {
-            if let Some(waiter) = self.queue.remove(seq) {
-                let retry_in = Duration::from_nanos(until - now);
-                self.answer_no(seq, waiter, Rejected::Paused { retry_in });
-            }
-        }
-        self.turn(now);
-    }
-
-    /// Ends the pause.
-    pub(crate) fn resume(&mut self, now: Nanos) {
-        self.pause = None;
-        self.turn(now);
     }
 
     /// The pause that is in force.
@@ -343,16 +481,22 @@ impl State {
         for waiter in self.queue.ahead_of(class) {
             // Whose deadline has passed is refused at the next turn, and must not keep others from what they can have.
             if waiter.deadline.is_none_or(|deadline| deadline >= now) {
-                forecast.place(&waiter.cost, waiter.slot);
+                forecast.place(&waiter.cost, waiter.filed, waiter.slot);
             }
         }
-        forecast.place_last(cost, slot)
+        forecast.place_last(cost, class, slot)
     }
 
     /// The future with nobody placed yet.
     fn forecast(&self, now: Nanos) -> Forecast<'_> {
         let start = self.paused(now).map_or(now, |(until, _)| until);
-        Forecast::new(&self.windows, now, start, self.slots.free())
+        let probing = self.recovering.is_probing();
+        let free = if probing {
+            self.slots.free().min(self.recovering.room())
+        } else {
+            self.slots.free()
+        };
+        Forecast::new(&self.windows, now, start, free, probing)
     }
 
     /// Wakes everyone who waits, to look after itself.
@@ -362,7 +506,7 @@ impl State {
     }
 
     fn answer_no(&mut self, seq: u64, mut waiter: Waiter, rejected: Rejected) {
-        self.counts.rejected += 1;
+        self.count_refusal(waiter.born, &rejected);
         self.wakes.extend(waiter.waker.take());
         self.answers.insert(seq, Answer::Refused(rejected));
     }
@@ -370,6 +514,9 @@ impl State {
     fn too_late(&self, now: Nanos, deadline: Nanos, placement: Placement) -> Rejected {
         let retry_in = placement.wait(now);
         if self.paused(now).is_some_and(|(until, _)| until > deadline) {
+            return Rejected::Paused { retry_in };
+        }
+        if placement.busy && self.recovering.is_probing() {
             return Rejected::Paused { retry_in };
         }
         if placement.busy {
@@ -390,6 +537,7 @@ impl State {
     }
 }
 
+mod pausing;
 mod turn;
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::{Rate, WindowError};
+
 /// The least guard that a window gets by itself.
 const LEAST_GUARD: Duration = Duration::from_millis(250);
 
@@ -59,6 +61,34 @@ pub struct Window {
     pub guard: Duration,
     /// Whether each key has this budget for itself.
     pub keyed: bool,
+    /// How it counts.
+    pub kind: Kind,
+}
+
+/// How a window counts. Every kind takes weights, keys, refunds, corrections and the server's own counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Any window of that length, wherever it begins: what the table above says. Safe whatever the server does.
+    #[default]
+    Sliding,
+    /// The same to the nanosecond, whatever the limit: one mark a commit, so for small limits.
+    Log,
+    /// The server's own windows, one after the other on the server's clock, each with the full limit. Sliding until that clock
+    /// is known ([`Limiter::observe_date`](crate::Limiter::observe_date)).
+    Aligned,
+    /// Smooth: `burst` at once, and `rate` after that.
+    Gcra {
+        /// How fast it refills.
+        rate: Rate,
+        /// Units that fit at once.
+        burst: u32,
+    },
+    /// A counter that falls all the time and may not rise above the limit.
+    Decay {
+        /// How fast it falls.
+        rate: Rate,
+    },
 }
 
 impl Window {
@@ -71,6 +101,110 @@ impl Window {
             per,
             guard: (per / 60).max(LEAST_GUARD),
             keyed: false,
+            kind: Kind::Sliding,
+        }
+    }
+
+    /// At most `limit` units in any `per`, each commit remembered by itself whatever the limit: for small limits.
+    #[must_use]
+    pub fn log(name: impl Into<Cow<'static, str>>, limit: u32, per: Duration) -> Self {
+        Self {
+            kind: Kind::Log,
+            ..Self::sliding(name, limit, per)
+        }
+    }
+
+    /// At most `limit` units in each window of the server, which begin at whole multiples of `per` on its clock.
+    ///
+    /// Grants up to twice the limit in a short time, around a boundary, because the server does. What is sent within the guard
+    /// (and what is not known of the clock) of a boundary counts in both windows. Until the server's clock is known, and where
+    /// it is known to less than a window, it is a sliding window.
+    #[must_use]
+    pub fn aligned(name: impl Into<Cow<'static, str>>, limit: u32, per: Duration) -> Self {
+        Self {
+            kind: Kind::Aligned,
+            ..Self::sliding(name, limit, per)
+        }
+    }
+
+    /// Smooth: `burst` units at once, then `rate`, and so never more than `limit` in any `per`.
+    ///
+    /// No guard unless set: two requests may arrive closer together than they left, and what is smoothed has room for that.
+    ///
+    /// # Errors
+    ///
+    /// [`WindowError::TooFast`] when `burst + rate · per` is more than `limit`, which a bucket that starts full would reach in its
+    /// first window; [`WindowError::NoRate`].
+    pub fn gcra(
+        name: impl Into<Cow<'static, str>>,
+        limit: u32,
+        per: Duration,
+        rate: Rate,
+        burst: u32,
+    ) -> Result<Self, WindowError> {
+        let window = Self {
+            kind: Kind::Gcra { rate, burst },
+            guard: Duration::ZERO,
+            ..Self::sliding(name, limit, per)
+        };
+        window.allows(limit)?;
+        Ok(window)
+    }
+
+    /// A counter that each unit raises by one, that falls by `rate`, and that may not rise above `max`: Kraken's private limits.
+    ///
+    /// Begins to fall a guard of 250 ms after each commit, because the server begins when the request arrives.
+    ///
+    /// # Errors
+    ///
+    /// [`WindowError::NoRate`].
+    pub fn decay(
+        name: impl Into<Cow<'static, str>>,
+        max: u32,
+        rate: Rate,
+    ) -> Result<Self, WindowError> {
+        if rate.in_time(rate.per).is_none() {
+            return Err(WindowError::NoRate { rate });
+        }
+        Ok(Self {
+            kind: Kind::Decay { rate },
+            guard: LEAST_GUARD,
+            // How long a full counter takes to fall to nothing.
+            per: (rate.per.saturating_mul(max)) / rate.units.max(1),
+            ..Self::sliding(name, max, rate.per)
+        })
+    }
+
+    /// Whether `limit` units may pass in a window, for the kinds that depend on it.
+    pub(crate) fn allows(&self, limit: u32) -> Result<(), WindowError> {
+        let Kind::Gcra { rate, burst } = self.kind else {
+            return Ok(());
+        };
+        let refilled = rate.in_time(self.per).ok_or(WindowError::NoRate { rate })?;
+        if u64::from(burst).saturating_add(refilled) > u64::from(limit) {
+            return Err(WindowError::TooFast {
+                burst,
+                refilled,
+                per: self.per,
+                limit,
+            });
+        }
+        Ok(())
+    }
+
+    /// Units that fit at once: the limit, or the burst of a smooth window.
+    #[must_use]
+    pub const fn capacity(&self) -> u32 {
+        match self.kind {
+            Kind::Gcra { burst, .. } => burst,
+            _ => self.limit,
+        }
+    }
+
+    pub(crate) const fn rate(&self) -> Option<Rate> {
+        match self.kind {
+            Kind::Gcra { rate, .. } | Kind::Decay { rate } => Some(rate),
+            _ => None,
         }
     }
 
@@ -88,26 +222,36 @@ impl Window {
         self
     }
 
-    /// The time for which a committed unit counts, cells aside.
+    /// The time for which a committed unit counts at the most, cells aside.
     #[must_use]
-    pub const fn horizon(&self) -> Duration {
-        self.per.saturating_add(self.guard)
+    pub fn horizon(&self) -> Duration {
+        let length = match self.kind {
+            // A full bucket, from the brim to the ground.
+            Kind::Gcra { rate, burst } => rate.per.saturating_mul(burst) / rate.units.max(1),
+            _ => self.per,
+        };
+        length.saturating_add(self.guard)
     }
 
     /// By how much a commit may count longer than the [`horizon`](Self::horizon).
     #[must_use]
     pub fn cell(&self) -> Duration {
         let marks = if self.keyed { MARKS_PER_KEY } else { MARKS };
-        if self.limit <= marks {
+        if self.capacity() <= marks || self.kind == Kind::Log {
             Duration::ZERO
         } else {
-            self.per / marks
+            self.horizon().saturating_sub(self.guard) / marks
         }
     }
 
-    /// The share of `limit` per `per` that is granted under saturation, at the least.
+    /// The share of `limit` per `per` that is granted under saturation, at the least; of an aligned window once the server's
+    /// clock is known, 1.
     #[must_use]
     pub fn achieved(&self) -> f64 {
+        if let Kind::Gcra { rate, .. } = self.kind {
+            let smooth = f64::from(rate.units) * self.per.as_secs_f64() / rate.per.as_secs_f64();
+            return smooth / f64::from(self.limit.max(1));
+        }
         let cycle = self.horizon().saturating_add(self.cell()).as_secs_f64();
         if cycle > 0.0 {
             self.per.as_secs_f64() / cycle

@@ -2,16 +2,22 @@
 //!
 //! Pure: no async, no clock, no lock.
 
+use crate::aligned::{Grid, ServerClock};
+use crate::bucket::Drain;
+use crate::headroom::Shares;
 use crate::keys::{Keys, Place};
-use crate::log::{Log, Nanos, Shape};
+use crate::ledger::Ledger;
+use crate::log::{Nanos, Shape};
 use crate::snapshot::WindowSnapshot;
-use crate::{Charge, Cost, Rejected, Window};
+use crate::{Charge, Class, Cost, Kind, Rejected, Waits, Window, WindowError};
 
 /// All windows of a limiter.
 #[derive(Debug)]
 pub(crate) struct Windows {
     lanes: Vec<Lane>,
     any_keyed: bool,
+    shares: Shares,
+    clock: Option<ServerClock>,
 }
 
 #[derive(Debug)]
@@ -19,11 +25,21 @@ struct Lane {
     window: Window,
     shape: Shape,
     book: Book,
+    tally: Tally,
+}
+
+/// What happened in one window since it was made.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    waits: Waits,
+    violations: u64,
+    refunded: u64,
+    settled_extra: u64,
 }
 
 #[derive(Debug)]
 enum Book {
-    One(Log),
+    One(Ledger),
     Keyed(Keys),
 }
 
@@ -45,20 +61,89 @@ pub(crate) struct Surprise {
 
 impl Windows {
     pub(crate) fn new(windows: Vec<Window>, max_keys: usize) -> Self {
+        let clock = None;
+        let shares = Shares::default();
         let lanes: Vec<Lane> = windows
             .into_iter()
-            .map(|window| Lane {
-                shape: Shape::of(&window),
-                book: if window.keyed {
-                    Book::Keyed(Keys::new(max_keys))
-                } else {
-                    Book::One(Log::default())
-                },
-                window,
+            .map(|window| {
+                let shape = shape(&window, &shares, clock);
+                Lane {
+                    book: if window.keyed {
+                        Book::Keyed(Keys::new(max_keys, &shape))
+                    } else {
+                        Book::One(Ledger::new(&shape))
+                    },
+                    shape,
+                    window,
+                    tally: Tally::default(),
+                }
             })
             .collect();
         let any_keyed = lanes.iter().any(|lane| lane.window.keyed);
-        Self { lanes, any_keyed }
+        Self {
+            lanes,
+            any_keyed,
+            shares,
+            clock,
+        }
+    }
+
+    pub(crate) const fn shares(&self) -> Shares {
+        self.shares
+    }
+
+    /// Divides the windows anew from `now` on.
+    pub(crate) fn share(&mut self, now: Nanos, shares: Shares) {
+        self.shares = shares;
+        self.reshape(now);
+    }
+
+    /// The server's clock showed a time in `shown..=shown + resolution` between `sent` and `received`.
+    pub(crate) fn learn_clock(
+        &mut self,
+        now: Nanos,
+        (sent, received): (Nanos, Nanos),
+        shown: i128,
+        resolution: i128,
+    ) {
+        self.clock = Some(ServerClock::learn(
+            self.clock, sent, received, shown, resolution,
+        ));
+        self.reshape(now);
+    }
+
+    /// Changes a limit from `now` on.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such window, or its rate is too high for that.
+    pub(crate) fn set_limit(
+        &mut self,
+        now: Nanos,
+        index: usize,
+        limit: u32,
+    ) -> Result<(), WindowError> {
+        let lane = self
+            .lanes
+            .get_mut(index)
+            .ok_or(WindowError::NoSuchWindow { window: index })?;
+        lane.window.allows(limit)?;
+        lane.window.limit = limit;
+        lane.reshape(now, &self.shares, self.clock);
+        Ok(())
+    }
+
+    fn reshape(&mut self, now: Nanos) {
+        for lane in &mut self.lanes {
+            lane.reshape(now, &self.shares, self.clock);
+        }
+    }
+
+    /// Notes that a call waited for this window.
+    pub(crate) fn record_wait(&mut self, index: usize, wait: std::time::Duration) {
+        if let Some(lane) = self.lanes.get_mut(index) {
+            lane.tally.waits.record(wait);
+        }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -69,8 +154,8 @@ impl Windows {
         self.lanes.get(index).map(|lane| &lane.window)
     }
 
-    pub(crate) fn shape(&self, index: usize) -> Option<Shape> {
-        self.lanes.get(index).map(|lane| lane.shape)
+    pub(crate) fn shape(&self, index: usize) -> Option<&Shape> {
+        self.lanes.get(index).map(|lane| &lane.shape)
     }
 
     /// Brings a cost into the form that everything here expects: one charge a window and key,
@@ -80,19 +165,39 @@ impl Windows {
     ///
     /// When the cost names a window that is not there, or can never fit.
     pub(crate) fn check(&self, cost: &Cost) -> Result<Cost, Rejected> {
-        let cost = self.merge(cost)?;
-        for charge in &cost {
-            if let Some(window) = self.window(charge.window)
-                && charge.units > window.limit
-            {
-                return Err(Rejected::TooLarge {
-                    window: window.name.clone(),
-                    units: charge.units,
-                    limit: window.limit,
-                });
+        // By far the most costs are one charge on a window without keys.
+        let cost = match cost.as_slice() {
+            [charge] if charge.units > 0 && charge.key == 0 && charge.window < self.lanes.len() => {
+                Cost::from(*charge)
+            }
+            _ => self.merge(cost)?,
+        };
+        self.fits_ever(&cost)?;
+        Ok(cost)
+    }
+
+    /// The same for one charge; `None` when it makes no sense.
+    pub(crate) fn check_one(&self, charge: Charge) -> Option<Cost> {
+        self.check(&Cost::from(charge)).ok()
+    }
+
+    /// # Errors
+    ///
+    /// When the cost can never fit.
+    pub(crate) fn fits_ever(&self, cost: &Cost) -> Result<(), Rejected> {
+        for charge in cost {
+            if let Some(lane) = self.lanes.get(charge.window) {
+                let most = lane.shape.limit.saturating_sub(lane.shape.reserved);
+                if u64::from(charge.units) > most {
+                    return Err(Rejected::TooLarge {
+                        window: lane.window.name.clone(),
+                        units: charge.units,
+                        limit: u32::try_from(most).unwrap_or(u32::MAX),
+                    });
+                }
             }
         }
-        Ok(cost)
+        Ok(())
     }
 
     fn merge(&self, cost: &Cost) -> Result<Cost, Rejected> {
@@ -117,7 +222,7 @@ impl Windows {
     }
 
     /// Holds `cost` if it fits with nothing forgotten, which needs no clock. Unkeyed windows only.
-    pub(crate) fn hold_without_clock(&mut self, cost: &Cost) -> bool {
+    pub(crate) fn hold_without_clock(&mut self, cost: &Cost, class: Class) -> bool {
         if self.any_keyed {
             return false;
         }
@@ -128,7 +233,7 @@ impl Windows {
                     shape,
                     book: Book::One(log),
                     ..
-                }) => log.used().saturating_add(u64::from(charge.units)) <= shape.limit,
+                }) => fits(log, shape, class, u64::from(charge.units)),
                 _ => false,
             });
         if fits {
@@ -146,9 +251,9 @@ impl Windows {
     }
 
     /// Holds `cost` in all its windows, or changes nothing and says `false`.
-    pub(crate) fn hold(&mut self, now: Nanos, cost: &Cost) -> bool {
+    pub(crate) fn hold(&mut self, now: Nanos, cost: &Cost, class: Class) -> bool {
         for (index, charge) in cost.iter().enumerate() {
-            if !self.hold_one(now, charge) {
+            if !self.hold_one(now, charge, class) {
                 for held in cost.iter().take(index) {
                     self.release_one(now, held);
                 }
@@ -158,14 +263,14 @@ impl Windows {
         true
     }
 
-    fn hold_one(&mut self, now: Nanos, charge: &Charge) -> bool {
+    fn hold_one(&mut self, now: Nanos, charge: &Charge, class: Class) -> bool {
         let Some(Lane { shape, book, .. }) = self.lanes.get_mut(charge.window) else {
             return false;
         };
-        let (shape, units) = (*shape, u64::from(charge.units));
-        let hold = |log: &mut Log| {
+        let units = u64::from(charge.units);
+        let hold = |log: &mut Ledger| {
             log.expire(now, shape);
-            let fits = log.used().saturating_add(units) <= shape.limit;
+            let fits = fits(log, shape, class, units);
             if fits {
                 log.hold(units);
             }
@@ -209,9 +314,12 @@ impl Windows {
     /// Takes back what was committed at `at`.
     pub(crate) fn refund(&mut self, now: Nanos, at: Nanos, cost: &Cost) {
         for charge in cost {
-            self.change(now, charge.window, charge.key, |log, _| {
-                log.give_back(at, u64::from(charge.units))
+            self.change(now, charge.window, charge.key, |log, shape| {
+                log.give_back(at, u64::from(charge.units), shape)
             });
+            if let Some(lane) = self.lanes.get_mut(charge.window) {
+                lane.tally.refunded += u64::from(charge.units);
+            }
         }
     }
 
@@ -235,8 +343,9 @@ impl Windows {
             let now_units = units_of(&actual, charge);
             let back = u64::from(charge.units.saturating_sub(now_units));
             if back > 0 {
-                self.change(now, charge.window, charge.key, |log, _| {
-                    log.give_back(at, back)
+                self.change(now, charge.window, charge.key, |log, shape| {
+                    log.expire(now, shape);
+                    log.give_back(at, back, shape)
                 });
             }
         }
@@ -270,16 +379,13 @@ impl Windows {
         let mut missing = 0;
         if self
             .shape(window)
-            .is_none_or(|shape| at.saturating_add(shape.horizon) <= now)
+            .is_none_or(|shape| shape.expiry(at) <= now)
         {
             return surprise;
         }
         self.change(now, window, key, |log, shape| {
             log.expire(now, shape);
-            let later = log.committed_after(at.saturating_add(shape.guard));
-            missing = u64::from(used)
-                .saturating_add(later)
-                .saturating_sub(log.committed());
+            missing = log.missing(now, at, u64::from(used), shape);
         });
         if missing > 0 {
             let charge = Charge {
@@ -288,7 +394,7 @@ impl Windows {
                 units: 0,
             };
             self.surprise(now, at, &charge, &mut surprise, |log, shape| {
-                log.add_foreign(at, missing, shape);
+                log.add_foreign(now, at, missing, shape);
                 missing
             });
         }
@@ -302,17 +408,24 @@ impl Windows {
         at: Nanos,
         charge: &Charge,
         surprise: &mut Surprise,
-        add: impl FnOnce(&mut Log, Shape) -> u64,
+        add: impl FnOnce(&mut Ledger, &Shape) -> u64,
     ) {
+        let mut found = Surprise::default();
         self.change(now, charge.window, charge.key, |log, shape| {
-            if at.saturating_add(shape.horizon) <= now {
+            if shape.expiry(at) <= now {
                 return;
             }
-            let units = add(log, shape);
             log.expire(now, shape);
-            surprise.units = surprise.units.saturating_add(units);
-            surprise.violations += u64::from(log.used() > shape.limit);
+            found.units = add(log, shape);
+            log.expire(now, shape);
+            found.violations = u64::from(log.used(shape) > shape.limit);
         });
+        if let Some(lane) = self.lanes.get_mut(charge.window) {
+            lane.tally.settled_extra = lane.tally.settled_extra.saturating_add(found.units);
+            lane.tally.violations += found.violations;
+        }
+        surprise.units = surprise.units.saturating_add(found.units);
+        surprise.violations += found.violations;
     }
 
     /// Changes the log that is in use for `key`.
@@ -321,18 +434,51 @@ impl Windows {
         now: Nanos,
         window: usize,
         key: u64,
-        change: impl FnOnce(&mut Log, Shape),
+        change: impl FnOnce(&mut Ledger, &Shape),
     ) {
         let Some(Lane { shape, book, .. }) = self.lanes.get_mut(window) else {
             return;
         };
-        let shape = *shape;
         match book {
             Book::One(log) => change(log, shape),
             Book::Keyed(keys) => {
                 let place = keys.place(key, now, shape);
                 keys.change(place, now, shape, |log| change(log, shape));
             }
+        }
+    }
+
+    /// Which window may be filled without the lock: the only one, and without keys.
+    pub(crate) fn single(&self) -> bool {
+        self.lanes.len() == 1 && !self.any_keyed
+    }
+
+    /// How much more `class` may commit in the newest cell of the only window, and from when to when.
+    pub(crate) fn newest_cell(&self, class: Class) -> Option<(u64, Nanos, Nanos)> {
+        let [
+            Lane {
+                shape,
+                book: Book::One(log),
+                ..
+            },
+        ] = self.lanes.as_slice()
+        else {
+            return None;
+        };
+        let (first, last) = log.newest(shape)?;
+        let room = shape.ceiling(class, 0).saturating_sub(log.load(shape));
+        Some((room, first, last))
+    }
+
+    /// Adds units that were committed in the newest cell of the only window.
+    pub(crate) fn commit_between(&mut self, first: Nanos, last: Nanos, units: u64) {
+        if let Some(Lane {
+            shape,
+            book: Book::One(log),
+            ..
+        }) = self.lanes.first_mut()
+        {
+            log.commit_between(first, last, units, shape);
         }
     }
 
@@ -343,13 +489,13 @@ impl Windows {
                 shape,
                 book: Book::Keyed(keys),
                 ..
-            }) => Slot::Key(keys.place(charge.key, now, *shape)),
+            }) => Slot::Key(keys.place(charge.key, now, shape)),
             _ => Slot::Whole,
         }
     }
 
     /// The log in a slot; `None` when nothing was ever written to it.
-    pub(crate) fn log(&self, window: usize, slot: Slot) -> Option<&Log> {
+    pub(crate) fn log(&self, window: usize, slot: Slot) -> Option<&Ledger> {
         match (&self.lanes.get(window)?.book, slot) {
             (Book::One(log), Slot::Whole) => Some(log),
             (Book::Keyed(keys), Slot::Key(place)) => keys.log(place),
@@ -366,23 +512,61 @@ impl Windows {
 }
 
 impl Lane {
+    /// Takes a changed window over; what is in use stays in use.
+    fn reshape(&mut self, now: Nanos, shares: &Shares, clock: Option<ServerClock>) {
+        match &mut self.book {
+            Book::One(log) => log.expire(now, &self.shape),
+            Book::Keyed(keys) => keys.expire(now, &self.shape),
+        }
+        self.shape = shape(&self.window, shares, clock);
+        if let Book::Keyed(keys) = &mut self.book {
+            keys.reshape(&self.shape);
+        }
+    }
+
     fn snapshot(&mut self, now: Nanos) -> WindowSnapshot {
         let (used, keys, overflowed) = match &mut self.book {
             Book::One(log) => {
-                log.expire(now, self.shape);
-                (log.used(), 0, 0)
+                log.expire(now, &self.shape);
+                (log.used(&self.shape), 0, 0)
             }
-            Book::Keyed(keys) => (keys.busiest(now, self.shape), keys.len(), keys.overflowed()),
+            Book::Keyed(keys) => (
+                keys.busiest(now, &self.shape),
+                keys.len(),
+                keys.overflowed(),
+            ),
         };
         WindowSnapshot {
             name: self.window.name.clone(),
-            limit: self.window.limit,
+            limit: self.window.capacity(),
             used,
             per: self.window.per,
             keys,
             overflowed,
+            aligned: self.shape.grid.is_some(),
+            waits: self.tally.waits,
+            violations: self.tally.violations,
+            refunded: self.tally.refunded,
+            settled_extra: self.tally.settled_extra,
         }
     }
+}
+
+/// Whether `units` more of `class` fit.
+fn fits(log: &Ledger, shape: &Shape, class: Class, units: u64) -> bool {
+    log.load(shape).saturating_add(units) <= shape.ceiling(class, units)
+}
+
+/// All that follows from a window, from how it is shared and from what is known of the server's clock.
+fn shape(window: &Window, shares: &Shares, clock: Option<ServerClock>) -> Shape {
+    let mut shape = Shape::of(window);
+    shares.apply(&mut shape);
+    shape.drain = window.rate().map(|rate| Drain::new(rate, shares.factor));
+    if window.kind == Kind::Aligned {
+        let per = Nanos::try_from(window.per.as_nanos()).unwrap_or(Nanos::MAX);
+        shape.grid = clock.and_then(|clock| Grid::new(clock, per, shape.guard));
+    }
+    shape
 }
 
 fn units_of(cost: &Cost, wanted: &Charge) -> u32 {

@@ -1,5 +1,6 @@
 //! What must hold at every instant of a history, and of the history as a whole.
 
+use super::Grant;
 use super::model::{Held, Waiting, World, is_ahead, units};
 use crate::log::Nanos;
 
@@ -92,7 +93,7 @@ impl World {
 
     /// How many are under way, by the model's own count.
     pub(super) fn under_way(&self) -> usize {
-        let held = self.permits.iter().map(|held| held.slot);
+        let held = self.permits.iter().map(|held| held.grant.slot);
         held.chain(self.spent.iter().map(|spent| spent.slot))
             .filter(|slot| *slot)
             .count()
@@ -125,20 +126,21 @@ impl World {
     }
 
     /// Takes grants over, and asks of each whether it may have been given.
-    pub(super) fn granted(&mut self, now: Nanos, granted: &[Waiting]) {
+    pub(super) fn granted(&mut self, now: Nanos, granted: &[(Waiting, Grant)]) {
         assert!(
             granted.is_empty() || self.state.paused(now).is_none(),
             "granted in a pause"
         );
-        self.permits.extend(granted.iter().map(|waiter| Held {
-            cost: waiter.cost.clone(),
-            slot: waiter.slot,
-        }));
+        self.permits
+            .extend(granted.iter().map(|(waiter, grant)| Held {
+                cost: waiter.cost.clone(),
+                grant: *grant,
+            }));
         assert!(
             self.max.is_none_or(|max| self.under_way() <= max),
             "more under way than there are slots"
         );
-        for waiter in granted {
+        for (waiter, _) in granted {
             // The slot goes to the first in the queue who can use it.
             let first = self
                 .waiting

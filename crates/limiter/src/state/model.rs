@@ -3,7 +3,7 @@
 
 use std::task::Waker;
 
-use super::{Ask, Poll, State};
+use super::{Ask, Grant, Poll, State};
 use crate::log::Nanos;
 use crate::slots::Slots;
 use crate::windows::Windows;
@@ -32,7 +32,7 @@ pub(super) struct Waiting {
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) cost: Cost,
-    pub(super) slot: bool,
+    pub(super) grant: Grant,
 }
 
 #[derive(Clone, Debug)]
@@ -165,8 +165,8 @@ impl World {
             Op::Commit(which) => self.commit(now, *which),
             Op::Drop(which) => {
                 if let Some(index) = pick(*which, self.permits.len()) {
-                    let Held { cost, slot } = self.permits.swap_remove(index);
-                    self.state.give_back(now, &cost, slot);
+                    let Held { cost, grant } = self.permits.swap_remove(index);
+                    self.state.give_back(now, &cost, grant);
                 }
             }
             Op::Refund(which) => self.refund(now, *which),
@@ -189,7 +189,7 @@ impl World {
                     self.state.turn(now);
                 }
             }
-            Op::Pause(length) => self.state.pause(now, now + length, Pause::Manual),
+            Op::Pause(length) => self.state.pause(now, now + length, Pause::Manual, now),
             Op::Resume => self.state.resume(now),
         }
         self.harvest(now);
@@ -212,11 +212,15 @@ impl World {
             .iter()
             .any(|charge| units(&cost, charge.window, charge.key) > self.limit(charge.window));
         assert_eq!(checked.is_err(), too_large);
-        let Ok(cost) = checked else {
-            self.state.refuse_always();
-            return;
+        let born = Class::ALL[class];
+        let cost = match checked {
+            Ok(cost) => cost,
+            Err(rejected) => {
+                self.state.refuse_always(born, &rejected);
+                return;
+            }
         };
-        let class = ClassCell::new(Class::ALL[class]);
+        let class = ClassCell::new(born);
         let deadline = deadline.map(|after| now + after);
         let ask = Ask {
             cost: cost.clone(),
@@ -232,14 +236,16 @@ impl World {
             slot,
         };
         // A turn of the queue comes first, as when somebody else asks.
-        if deadline.is_none() && self.state.grant_without_clock(&cost, slot) {
-            self.granted(now, &[waiter]);
+        if deadline.is_none()
+            && let Some(grant) = self.state.grant_without_clock(&cost, born, slot)
+        {
+            self.granted(now, &[(waiter, grant)]);
             return;
         }
         match self.state.grant_now(now, &ask) {
-            Ok(()) => {
+            Ok(grant) => {
                 let mut granted = self.fetch(now);
-                granted.push(waiter);
+                granted.push((waiter, grant));
                 self.granted(now, &granted);
             }
             Err(placement) => {
@@ -271,18 +277,18 @@ impl World {
     }
 
     /// Fetches all answers and returns the grants.
-    fn fetch(&mut self, now: Nanos) -> Vec<Waiting> {
+    fn fetch(&mut self, now: Nanos) -> Vec<(Waiting, Grant)> {
         let mut granted = Vec::new();
         let mut waiting = Vec::new();
         for waiter in std::mem::take(&mut self.waiting) {
             match self.state.poll(waiter.seq, Waker::noop()).0 {
-                Poll::Granted(cost) => {
+                Poll::Granted(cost, grant) => {
                     assert_eq!(cost, waiter.cost);
                     assert!(
                         waiter.deadline.is_none_or(|deadline| deadline >= now),
                         "granted too late"
                     );
-                    granted.push(waiter);
+                    granted.push((waiter, grant));
                 }
                 Poll::Refused(Rejected::TooLate { .. } | Rejected::Busy { .. }) => {
                     assert!(
@@ -304,7 +310,7 @@ impl World {
 
     fn commit(&mut self, now: Nanos, which: usize) {
         if let Some(index) = pick(which, self.permits.len()) {
-            let Held { cost, slot } = self.permits.swap_remove(index);
+            let Held { cost, grant } = self.permits.swap_remove(index);
             self.state.commit(now, &cost);
             let spent = self.spent.len();
             self.entries.extend(cost.iter().map(|charge| Entry {
@@ -317,7 +323,7 @@ impl World {
             self.spent.push(Spent {
                 at: now,
                 cost,
-                slot,
+                slot: grant.slot,
             });
         }
     }
@@ -348,7 +354,7 @@ impl World {
             let Spent { at, cost, slot } = self.spent[index].clone();
             self.state.slots.release(slot);
             self.spent[index].slot = false;
-            self.state.refund(now, at, &cost);
+            self.state.refund(now, at, &cost, Class::Low);
             self.spent[index].cost = Cost::new();
             self.entries.retain(|entry| entry.spent != index);
         }
@@ -369,7 +375,7 @@ impl World {
             self.surprised |=
                 units(&actual, charge.window, charge.key) > units(&cost, charge.window, charge.key);
         }
-        self.state.settle(now, at, &mut cost, &actual);
+        self.state.settle(now, at, &mut cost, &actual, Class::Low);
         self.spent[index].cost = cost;
         self.entries.retain(|entry| entry.spent != index);
         self.entries.extend(actual.iter().map(|charge| Entry {

@@ -1,9 +1,12 @@
 //! A turn of the queue: who is served now, who has waited too long, and when to look again.
 
+use std::time::Duration;
+
 use smallvec::SmallVec;
 
 use super::{Answer, LOOK_AGAIN, State};
 use crate::forecast::Placement;
+use crate::listener::Event;
 use crate::log::Nanos;
 
 /// What is to be done now.
@@ -18,11 +21,13 @@ impl State {
     /// Reads the classes again, grants what is due, refuses what is overdue, and notes in
     /// [`due`](Self::due) when to be called next.
     pub(crate) fn turn(&mut self, now: Nanos) {
-        if self.pause.is_some_and(|(until, _)| until <= now) {
-            self.pause = None;
+        self.tick(now);
+        if self.queue.is_empty() {
+            self.due = None;
+            return;
         }
         loop {
-            self.queue.refile();
+            let ageing = self.queue.refile(now, self.ageing);
             let plan = self.plan(now);
             for (seq, placement, deadline) in plan.late {
                 if let Some(waiter) = self.queue.remove(seq) {
@@ -48,7 +53,16 @@ impl State {
                 .queue
                 .first_deadline()
                 .map(|deadline| deadline.saturating_add(1));
-            self.due = [plan.due, again, deadline].into_iter().flatten().min();
+            let changes = if self.queue.is_empty() {
+                [None; 2]
+            } else {
+                [ageing, self.recovering.next()]
+            };
+            self.due = [plan.due, again, deadline]
+                .into_iter()
+                .chain(changes)
+                .flatten()
+                .min();
             return;
         }
     }
@@ -72,11 +86,11 @@ impl State {
                 }
             }
             if let Some(deadline) = waiter.deadline.filter(|deadline| *deadline < now) {
-                let placement = forecast.peek(&waiter.cost, waiter.slot);
+                let placement = forecast.peek(&waiter.cost, waiter.filed, waiter.slot);
                 plan.late.push((seq, placement, deadline));
                 continue;
             }
-            let placement = forecast.place(&waiter.cost, waiter.slot);
+            let placement = forecast.place(&waiter.cost, waiter.filed, waiter.slot);
             if placement.is_due(now) {
                 plan.grants.push(seq);
                 continue;
@@ -85,6 +99,7 @@ impl State {
             plan.due = Some(plan.due.map_or(due, |earliest| earliest.min(due)));
             // Everyone else waits at least as long, if all stand behind this one for its window or for a slot.
             let last = match placement.window {
+                _ if placement.busy && self.recovering.is_probing() => true,
                 _ if placement.busy => self.queue.slotted() - slotted == remaining,
                 Some(window)
                     if self
@@ -111,13 +126,26 @@ impl State {
         let Some(mut waiter) = self.queue.remove(seq) else {
             return false;
         };
-        if !self.hold(now, &waiter.cost, waiter.slot) {
+        let held = self.hold(now, &waiter.cost, waiter.born, waiter.filed, waiter.slot);
+        let Some(grant) = held else {
             self.queue.insert(seq, waiter);
             return false;
-        }
+        };
         self.counts.granted += 1;
+        self.class(grant.class).granted += 1;
         self.wakes.extend(waiter.waker.take());
-        self.answers.insert(seq, Answer::Granted(waiter));
+        if self.events.is_some() {
+            let window = waiter.window.and_then(|window| self.windows.window(window));
+            let window = window.map(|window| window.name.clone());
+            self.tell(|| Event::Waited {
+                class: grant.class,
+                wait: Duration::from_nanos(now.saturating_sub(waiter.since)),
+                window,
+            });
+        }
+        let at = now;
+        self.answers
+            .insert(seq, Answer::Granted { waiter, grant, at });
         true
     }
 }
