@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use peers_stack::resilience;
+use peers_stack::{behaviour, resilience};
 use robust_proof::report::{Report, Row};
 
 #[derive(Debug, Parser)]
@@ -25,6 +25,11 @@ enum What {
         /// Time for all rounds together, in seconds.
         #[arg(long, default_value_t = 30)]
         seconds: u64,
+    },
+    /// What reaches a server in a fault.
+    Behaviour {
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -53,6 +58,7 @@ fn run(what: What) -> Result<bool> {
             let rows = resilience::run(&resilience::Options { budget })?;
             finish("bench resilience", rows, &output)
         }
+        What::Behaviour { output } => finish("bench behaviour", behaviour::run()?, &output),
     }
 }
 

@@ -11,7 +11,8 @@ mod tower_layers;
 mod tower_resilience_layers;
 
 pub use report::{Options, run};
-pub use subject::{Case, runtime};
+pub use subject::{Case, Job, runtime};
+pub(crate) use tower_layers::Again;
 
 use std::rc::Rc;
 
