@@ -65,6 +65,7 @@ pub mod retry_after;
 mod seeds;
 mod session;
 mod stats;
+pub mod throttle;
 mod timeout;
 
 pub use budget::{Budget, BudgetStats, Withdrawal};

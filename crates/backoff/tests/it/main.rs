@@ -13,4 +13,5 @@ mod idempotency;
 mod retry;
 mod server;
 mod sessions;
+mod throttle;
 mod timeout;
