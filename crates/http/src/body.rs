@@ -1,34 +1,34 @@
 //! The body of a response, under three bounds: bytes on the wire, bytes decompressed, time.
 
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 use tower_http::decompression::DecompressionBody;
 
 use crate::connection::Wire;
 use crate::error::{Error, Kind, Phase};
 use crate::gate::Slot;
-use crate::pool::{Conn, Host, Pool};
+use crate::pace::{End, Pace, Watch};
+use crate::pool::{Conn, Pool, Route};
 
 /// Where a connection goes when its answer has been read, and the place that it occupies until then.
 pub(crate) struct Lease {
     /// Declared before the slot: the socket is closed before its place is free.
     wire: Option<Box<Wire>>,
     pool: Arc<Pool>,
-    host: Arc<Host>,
+    route: Arc<Route>,
     slot: Slot,
 }
 
 impl Lease {
-    pub(crate) fn new(conn: Conn, pool: &Arc<Pool>, host: Arc<Host>, slot: Slot) -> Self {
+    pub(crate) fn new(conn: Conn, pool: &Arc<Pool>, route: &Arc<Route>, slot: Slot) -> Self {
         let wire = match conn {
             Conn::Own(wire) => Some(wire),
             Conn::Shared(_) => None,
@@ -36,7 +36,7 @@ impl Lease {
         Self {
             wire,
             pool: Arc::clone(pool),
-            host,
+            route: Arc::clone(route),
             slot,
         }
     }
@@ -44,7 +44,7 @@ impl Lease {
     /// The answer has been read: the connection goes back first, then its place.
     fn finish(mut self, cx: &mut Context<'_>) {
         if let Some(wire) = self.wire.take() {
-            self.pool.put_back(&self.host, wire, &self.slot, cx);
+            self.pool.put_back(&self.route.host, wire, &self.slot, cx);
         }
     }
 }
@@ -57,6 +57,7 @@ pub(crate) struct WireBody {
     limit: usize,
     pub(crate) first_byte: Instant,
     pub(crate) loopback: bool,
+    pub(crate) times_sent: u32,
 }
 
 impl WireBody {
@@ -66,6 +67,7 @@ impl WireBody {
         limit: usize,
         first_byte: Instant,
         loopback: bool,
+        times_sent: u32,
     ) -> Self {
         Self {
             incoming,
@@ -74,7 +76,18 @@ impl WireBody {
             limit,
             first_byte,
             loopback,
+            times_sent,
         }
+    }
+
+    /// Bytes that came so far.
+    fn received(&self) -> usize {
+        self.limit - self.left
+    }
+
+    /// Whether the end of the body is announced, by its length or by its framing.
+    pub(crate) fn has_length(&self) -> bool {
+        self.incoming.is_end_stream() || self.incoming.size_hint().exact().is_some()
     }
 
     /// Releases the connection at once when there is no body to wait for.
@@ -164,34 +177,44 @@ impl Drop for WireBody {
 ///
 /// # Errors
 ///
-/// `Timeout { phase: Body }` when the deadline passes, `BodyTooLarge` past the cap (of the bytes on the wire and of
-/// the decompressed ones), `Decompression` for a broken coding, `Closed`, `Reset` and `Protocol` for what the peer
-/// does. The server has seen the request in each of these cases. After an error the body is at its end.
+/// `Timeout { phase: Body }` when the deadline passes, `TooSlow { phase: Body }` below the minimum throughput,
+/// `BodyTooLarge` past the cap (of the bytes on the wire and of the decompressed ones), `Expansion` past the ratio of the
+/// two, `Decompression` for a broken coding, `Closed`, `Reset` and `Protocol` for what the peer does. The server has seen the request in each of these cases. After an error the body is at its end.
 pub struct Body {
     /// `None` after the end or an error: nothing is held any more.
     inner: Option<DecompressionBody<WireBody>>,
     left: usize,
-    limit: usize,
-    deadline: Option<Instant>,
+    terms: Terms,
     /// Made when the body has to be waited for.
-    alarm: Option<Pin<Box<Sleep>>>,
-    label: Arc<str>,
+    watch: Option<Watch>,
+    /// Bytes of the wire that the watch knows of.
+    watched: usize,
+    route: Arc<Route>,
 }
 
+/// What a body may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// Bytes, on the wire and again decompressed.
+    pub(crate) limit: usize,
+    /// Decompressed bytes for each byte on the wire, once there are more than [`FREE`].
+    pub(crate) ratio: usize,
+    pub(crate) pace: Pace,
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// A body of this many decompressed bytes is no bomb, whatever its ratio: short repetitive answers compress well.
+const FREE: usize = 1 << 20;
+
 impl Body {
-    pub(crate) fn new(
-        inner: DecompressionBody<WireBody>,
-        limit: usize,
-        deadline: Option<Instant>,
-        label: Arc<str>,
-    ) -> Self {
+    pub(crate) fn new(inner: DecompressionBody<WireBody>, terms: Terms, route: Arc<Route>) -> Self {
         Self {
             inner: Some(inner),
-            left: limit,
-            limit,
-            deadline,
-            alarm: None,
-            label,
+            left: terms.limit,
+            terms,
+            watch: None,
+            watched: 0,
+            route,
         }
     }
 
@@ -204,24 +227,90 @@ impl Body {
     /// # Cancel safety
     ///
     /// A dropped future drops the connection and gives its place back.
-    pub async fn collect(self) -> Result<Bytes, Error> {
-        Ok(BodyExt::collect(self).await?.to_bytes())
+    pub async fn collect(mut self) -> Result<Bytes, Error> {
+        // most bodies come in one piece, and that one is handed on as it is
+        let Some(first) = self.data().await? else {
+            return Ok(Bytes::new());
+        };
+        let Some(second) = self.data().await? else {
+            return Ok(first);
+        };
+        // an announced length is the peer's word only: it is not allocated beforehand
+        let mut all = BytesMut::with_capacity(2 * (first.len() + second.len()));
+        all.extend_from_slice(&first);
+        all.extend_from_slice(&second);
+        while let Some(data) = self.data().await? {
+            all.extend_from_slice(&data);
+        }
+        Ok(all.freeze())
     }
 
-    /// Whether the deadline has passed; registers to be woken by it.
-    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(deadline) = self.deadline else {
-            return false;
-        };
-        let alarm = self
-            .alarm
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        alarm.as_mut().poll(cx).is_ready()
+    /// The next piece of data; trailers are left out.
+    async fn data(&mut self) -> Result<Option<Bytes>, Error> {
+        while let Some(frame) = self.frame().await {
+            if let Ok(data) = frame?.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether there is no use in waiting for more; registers to be woken when that changes.
+    fn is_hopeless(&mut self, cx: &mut Context<'_>) -> Option<Error> {
+        let terms = self.terms;
+        if terms.pace.is_off() && terms.deadline.is_none() {
+            return None;
+        }
+        let received = self.received();
+        let watch = self
+            .watch
+            .get_or_insert_with(|| Watch::new(terms.pace, terms.deadline));
+        if received > self.watched {
+            // bytes that the decoder has not turned into data yet
+            watch.came(received - self.watched);
+            self.watched = received;
+        }
+        match watch.poll(cx) {
+            Poll::Ready(End::Late) => Some(Error::timeout(Phase::Body, true)),
+            Poll::Ready(End::TooSlow) => {
+                let phase = Phase::Body;
+                Some(Error::new(Kind::TooSlow { phase }, true))
+            }
+            Poll::Pending => None,
+        }
+    }
+
+    fn received(&self) -> usize {
+        self.inner
+            .as_ref()
+            .map_or(0, |inner| inner.get_ref().received())
+    }
+
+    /// Counts a piece of the decompressed body.
+    fn count(&mut self, length: usize) -> Result<(), Error> {
+        let limit = self.terms.limit;
+        let too_large = || Error::new(Kind::BodyTooLarge { limit }, true);
+        self.left = self.left.checked_sub(length).ok_or_else(too_large)?;
+        let (received, decoded) = (self.received(), limit - self.left);
+        if decoded > FREE && decoded / self.terms.ratio > received {
+            let limit = self.terms.ratio;
+            return Err(Error::new(Kind::Expansion { limit }, true));
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.came(received.saturating_sub(self.watched));
+            self.watched = received;
+        }
+        Ok(())
     }
 
     fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let times_sent = self
+            .inner
+            .as_ref()
+            .map_or(1, |inner| inner.get_ref().times_sent);
         self.inner = None;
-        Poll::Ready(Some(Err(error.at(&self.label))))
+        let error = error.after(times_sent.saturating_sub(1));
+        Poll::Ready(Some(Err(error.at(&self.route.target.label))))
     }
 }
 
@@ -241,14 +330,10 @@ impl HttpBody for Body {
             // bytes that are there are taken even if the deadline has just passed: their number is bounded
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, Bytes::len);
-                match this.left.checked_sub(length) {
-                    Some(left) => this.left = left,
-                    None => {
-                        return this
-                            .fail(Error::new(Kind::BodyTooLarge { limit: this.limit }, true));
-                    }
+                match this.count(length) {
+                    Ok(()) => Poll::Ready(Some(Ok(frame))),
+                    Err(error) => this.fail(error),
                 }
-                Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
                 let error = error.downcast::<Error>().map_or_else(
@@ -262,8 +347,10 @@ impl HttpBody for Body {
                 this.inner = None;
                 Poll::Ready(None)
             }
-            Poll::Pending if this.is_late(cx) => this.fail(Error::timeout(Phase::Body, true)),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => match this.is_hopeless(cx) {
+                Some(error) => this.fail(error),
+                None => Poll::Pending,
+            },
         }
     }
 
@@ -283,8 +370,7 @@ impl fmt::Debug for Body {
         f.debug_struct("Body")
             .field("ended", &self.inner.is_none())
             .field("left", &self.left)
-            .field("limit", &self.limit)
-            .field("deadline", &self.deadline)
+            .field("terms", &self.terms)
             .finish()
     }
 }

@@ -2,28 +2,31 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_ENCODING;
 use http::{HeaderValue, Request};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tower::service_fn;
 use tower_http::decompression::Decompression;
 use tower_service::Service;
 
-use crate::body::{Body, Lease, WireBody};
+use crate::alarm::Alarm;
+use crate::body::{Body, Lease, Terms, WireBody};
 use crate::builder::Builder;
 use crate::connect::Dialler;
-use crate::connection::{Fault, Wire};
+use crate::connection::{Fault, Heads, Wire};
 use crate::error::{Error, Kind, Phase};
 use crate::h2::Shared;
-use crate::pool::{Conn, Host, Pool};
-use crate::request::Target;
+use crate::head;
+use crate::pool::{Conn, Pool, Route};
+use crate::reach::Reach;
+use crate::request::Spare;
 use crate::response::{Fetched, Response};
 use crate::stats::Stats;
 
@@ -40,15 +43,42 @@ pub struct Client {
 struct Inner {
     pool: Arc<Pool>,
     dialler: Dialler,
-    user_agent: HeaderValue,
-    max_body: usize,
-    allow_plaintext: bool,
-    http2: bool,
+    settings: Settings,
+}
+
+/// What all requests of a client have in common.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) reach: Arc<Reach>,
+    pub(crate) heads: Heads,
+    /// From the written request to the end of the answer's head.
+    pub(crate) head_timeout: Duration,
+    /// The deadline is each call's own.
+    pub(crate) terms: Terms,
+    /// Bodies that end where their connection does.
+    pub(crate) close_delimited: bool,
+    pub(crate) retry_closed: bool,
+    pub(crate) http2: bool,
+    pub(crate) max_per_host: usize,
 }
 
 /// When a call has to be over, as an extension of the request: for users of the [`Service`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline(pub Instant);
+
+/// Who is asked before a request is sent a second time, as an extension of the request: a limiter, for example, that
+/// counts what goes over the wire. Without one a second time is always allowed.
+///
+/// See [`Builder::retry_closed`]. The function is called at most once for each request, and must not block.
+#[derive(Clone)]
+pub struct MayResend(pub Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for MayResend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MayResend").finish_non_exhaustive()
+    }
+}
 
 impl Client {
     /// Starts from the defaults.
@@ -57,22 +87,12 @@ impl Client {
         Builder::default()
     }
 
-    pub(crate) fn new(
-        pool: Arc<Pool>,
-        dialler: Dialler,
-        user_agent: HeaderValue,
-        max_body: usize,
-        allow_plaintext: bool,
-        http2: bool,
-    ) -> Self {
+    pub(crate) fn new(pool: Arc<Pool>, dialler: Dialler, settings: Settings) -> Self {
         Self {
             inner: Arc::new(Inner {
                 pool,
                 dialler,
-                user_agent,
-                max_body,
-                allow_plaintext,
-                http2,
+                settings,
             }),
         }
     }
@@ -86,7 +106,7 @@ impl Client {
     /// Sends a request and returns when the head of the response is there.
     ///
     /// The deadline bounds the wait for a place, the connection, the head **and** the body that is read later. Without
-    /// one only the connection is bounded.
+    /// one the connection and the head have their timeouts, and the body its minimum throughput.
     ///
     /// # Errors
     ///
@@ -100,9 +120,14 @@ impl Client {
         request: Request<Bytes>,
         deadline: Option<Instant>,
     ) -> Result<Response, Error> {
-        let target = Target::of(&request, self.inner.allow_plaintext)?;
-        let response = self.inner.send(&target, request, deadline).await;
-        response.map_err(|error| error.at(&target.label))
+        let inner = &*self.inner;
+        let route = inner.pool.route(request.uri(), &inner.settings.reach)?;
+        let checked = route.target.check(&request);
+        let response = match checked {
+            Ok(()) => inner.send(&route, request, deadline).await,
+            Err(error) => Err(error),
+        };
+        response.map_err(|error| error.at(&route.target.label))
     }
 
     /// Sends a request and reads the whole body of the response.
@@ -126,81 +151,110 @@ impl Client {
 impl Inner {
     async fn send(
         &self,
-        target: &Target,
+        route: &Arc<Route>,
         request: Request<Bytes>,
         deadline: Option<Instant>,
     ) -> Result<Response, Error> {
-        let request = target.prepare(request, &self.user_agent);
-        let mut decoded = Decompression::new(service_fn(|request| {
-            self.transport(target, request, deadline)
-        }))
-        .no_deflate();
-        decoded = decoded.no_br().no_zstd();
+        let decoded = Decompression::new(service_fn(|request| {
+            self.transport(route, request, deadline)
+        }));
+        let mut decoded = decoded.no_deflate().no_br().no_zstd();
         let (head, body) = decoded.call(request).await?.into_parts();
-        if head
-            .headers
-            .get(CONTENT_ENCODING)
-            .is_some_and(|coding| !is_coding(coding, &["identity"]))
-        {
+        let times_sent = body.get_ref().times_sent;
+        if head::is_undecoded(&head.headers) {
             return Err(Error::new(Kind::Decompression, true)
+                .after(times_sent - 1)
                 .detail("a content coding that was not asked for"));
         }
         let (first_byte, loopback) = (body.get_ref().first_byte, body.get_ref().loopback);
-        let body = Body::new(body, self.max_body, deadline, Arc::clone(&target.label));
+        let terms = Terms {
+            deadline,
+            ..self.settings.terms
+        };
         Ok(Response {
             status: head.status,
             headers: head.headers,
-            body,
+            body: Body::new(body, terms, Arc::clone(route)),
             first_byte,
             loopback,
+            times_sent,
         })
     }
 
     /// One request, as compressed as the server likes.
     async fn transport(
         &self,
-        target: &Target,
-        mut request: Request<Full<Bytes>>,
+        route: &Arc<Route>,
+        mut request: Request<Bytes>,
         deadline: Option<Instant>,
     ) -> Result<http::Response<WireBody>, Error> {
-        let host = self.pool.host(&target.origin)?;
-        let slot = within(deadline, Phase::Queue, self.pool.admit(&host)).await??;
+        let timer = pin!(None);
+        let mut alarm = Alarm::new(deadline, timer);
+        let slot = alarm
+            .within(Phase::Queue, self.pool.admit(&route.host))
+            .await??;
+        let (mut conn, mut reused) = self.connect(route, &mut alarm).await?;
+        let mut spare = None;
+        if reused && self.settings.retry_closed {
+            let may = request.extensions_mut().remove::<MayResend>();
+            spare = Spare::of(&request).map(|spare| (spare, may));
+        }
+        let mut request = route.target.prepare(request, &self.settings.user_agent);
+        let mut sent_before = 0;
         loop {
-            let (mut conn, reused) = self.connect(target, &host, deadline).await?;
-            match exchange(&mut conn, request, deadline).await {
+            let exchanged = self.exchange(&mut conn, request, &mut alarm).await;
+            let fault = match exchanged {
                 Ok(response) => {
                     if reused {
-                        self.pool.counters.reused();
+                        self.pool.counters.reused.add();
                     }
-                    let lease = |conn| Lease::new(conn, &self.pool, host, slot);
-                    return receive(response, conn, lease, self.max_body).await;
+                    let lease = |conn| Lease::new(conn, &self.pool, route, slot);
+                    let received = self.receive(response, conn, lease, sent_before + 1).await;
+                    return received.map_err(|error| error.after(sent_before));
                 }
+                Err(fault) => fault,
+            };
+            if let (true, Conn::Shared(gone)) = (fault.ends_connection(), &conn) {
+                route.host.unshare(gone);
+            }
+            match fault {
                 // the pooled connection had died unnoticed; the server never saw the request
-                Err(Fault::Unsent(again, _)) if reused => {
-                    self.pool.counters.resent();
-                    if let Conn::Shared(_) = conn {
-                        host.unshare();
-                    }
+                Fault::Unsent(again, _) if reused => {
+                    self.pool.counters.resent.add();
                     request = *again;
+                    (conn, reused) = self.connect(route, &mut alarm).await?;
                 }
-                Err(fault) => return Err(fault.into()),
+                Fault::Lost(error) if reused => {
+                    let (spare, may) = spare.take().ok_or_else(|| error.clone())?;
+                    if may.is_some_and(|MayResend(may)| !may()) {
+                        return Err(error);
+                    }
+                    // its socket is closed before the next is opened: the place is for one
+                    drop(conn);
+                    let dialled = self.dial(route, &mut alarm).await;
+                    // that there is no way back to the server is not worse than what happened first
+                    conn = dialled.map_err(|_| error)?;
+                    (sent_before, reused) = (1, false);
+                    self.pool.counters.sent_twice.add();
+                    let again = spare.request();
+                    request = route.target.prepare(again, &self.settings.user_agent);
+                }
+                fault => return Err(Error::from(fault).after(sent_before)),
             }
         }
     }
 
     /// A connection that is ready, and whether it has served before.
-    async fn connect(
-        &self,
-        target: &Target,
-        host: &Arc<Host>,
-        deadline: Option<Instant>,
-    ) -> Result<(Conn, bool), Error> {
+    async fn connect(&self, route: &Route, alarm: &mut Alarm<'_>) -> Result<(Conn, bool), Error> {
+        let host = &*route.host;
         if let Some(conn) = self.pool.checkout(host).await {
             return Ok((conn, true));
         }
         // all requests to an origin share one HTTP/2 connection: one of them makes it
-        let _opening = if self.http2 && target.origin.is_https() && !host.speaks_http1() {
-            let opening = within(deadline, Phase::Connect, host.opening.lock()).await?;
+        let https = route.target.origin.is_https();
+        let _opening = if self.settings.http2 && https && !host.speaks_http1() {
+            let opening = alarm.within(Phase::Connect, host.opening.lock());
+            let opening = opening.await?;
             if let Some(conn) = self.pool.checkout(host).await {
                 return Ok((conn, true));
             }
@@ -208,105 +262,87 @@ impl Inner {
         } else {
             None
         };
-        let dialled = within(
-            deadline,
-            Phase::Connect,
-            self.dialler.dial(target.dial.clone()),
-        )
-        .await??;
-        self.pool.counters.opened();
+        Ok((self.dial(route, alarm).await?, false))
+    }
+
+    /// A new connection.
+    async fn dial(&self, route: &Route, alarm: &mut Alarm<'_>) -> Result<Conn, Error> {
+        let dialling = self.dialler.dial(&route.target.dial);
+        let dialled = alarm.within(Phase::Connect, dialling).await??;
+        self.pool.counters.opened.add();
+        let lifetime = self.pool.lifetime();
+        let heads = self.settings.heads;
         if !dialled.http2 {
-            host.note_http1();
-            return Ok((Conn::Own(Wire::open(dialled).await?), false));
+            route.host.note_http1();
+            return Ok(Conn::Own(Wire::open(dialled, heads, lifetime).await?));
         }
-        let shared = Shared::open(dialled).await?;
-        self.pool.share(host, &shared);
-        Ok((Conn::Shared(shared), false))
+        let shared = Shared::open(dialled, heads, lifetime, self.settings.max_per_host).await?;
+        self.pool.share(&route.host, &shared);
+        Ok(Conn::Shared(shared))
     }
-}
 
-/// Sends the request on this connection and waits for the head of the answer.
-async fn exchange(
-    conn: &mut Conn,
-    request: Request<Full<Bytes>>,
-    deadline: Option<Instant>,
-) -> Result<http::Response<Incoming>, Fault> {
-    let late = |sent| Fault::Failed(Error::timeout(Phase::Headers, sent));
-    if is_past(deadline) {
-        return Err(late(false));
+    /// Sends the request on this connection and waits for the head of the answer.
+    async fn exchange(
+        &self,
+        conn: &mut Conn,
+        request: Request<Full<Bytes>>,
+        alarm: &mut Alarm<'_>,
+    ) -> Result<http::Response<Incoming>, Fault> {
+        let late = |sent| Fault::Failed(Error::timeout(Phase::Headers, sent));
+        if !alarm.narrow(self.settings.head_timeout) {
+            return Err(late(false));
+        }
+        match conn {
+            Conn::Own(wire) => {
+                let exchange = wire.exchange(request, self.settings.heads);
+                match alarm.race(exchange).await {
+                    Some(answer) => answer,
+                    None => Err(late(wire.written())),
+                }
+            }
+            Conn::Shared(shared) => match alarm.race(shared.exchange(request)).await {
+                Some(answer) => answer,
+                None => Err(late(true)),
+            },
+        }
     }
-    match conn {
-        Conn::Own(wire) => match until(deadline, wire.exchange(request)).await {
-            Some(answer) => answer,
-            None => Err(late(wire.written())),
-        },
-        Conn::Shared(shared) => match until(deadline, shared.exchange(request)).await {
-            Some(answer) => answer,
-            None => Err(late(true)),
-        },
+
+    /// Takes the answer apart and lets go of the connection when there is no body to wait for.
+    async fn receive(
+        &self,
+        response: http::Response<Incoming>,
+        conn: Conn,
+        lease: impl FnOnce(Conn) -> Lease,
+        times_sent: u32,
+    ) -> Result<http::Response<WireBody>, Error> {
+        let (first_byte, loopback, framed) = match &conn {
+            Conn::Own(wire) => (wire.first_byte(), wire.loopback(), false),
+            Conn::Shared(shared) => (Instant::now(), shared.loopback(), true),
+        };
+        let (mut head, incoming) = response.into_parts();
+        head::check(&mut head)?;
+        let limit = self.settings.terms.limit;
+        let mut body = WireBody::new(
+            incoming,
+            lease(conn),
+            limit,
+            first_byte,
+            loopback,
+            times_sent,
+        );
+        body.check_length()?;
+        // gzip knows its own end
+        let framed = framed || head::is_chunked(&head.headers) || head::is_gzip(&head.headers);
+        if !(framed || body.has_length() || self.settings.close_delimited) {
+            return Err(Error::new(Kind::NoLength, true));
+        }
+        poll_fn(|cx| {
+            body.release_if_ended(cx);
+            Poll::Ready(())
+        })
+        .await;
+        Ok(http::Response::from_parts(head, body))
     }
-}
-
-/// Takes the answer apart and lets go of the connection when there is no body to wait for.
-async fn receive(
-    response: http::Response<Incoming>,
-    conn: Conn,
-    lease: impl FnOnce(Conn) -> Lease,
-    limit: usize,
-) -> Result<http::Response<WireBody>, Error> {
-    let (first_byte, loopback) = match &conn {
-        Conn::Own(wire) => (wire.first_byte(), wire.loopback()),
-        Conn::Shared(shared) => (Instant::now(), shared.loopback()),
-    };
-    let (mut head, incoming) = response.into_parts();
-    // the decoder knows one spelling; RFC 9110 §8.4.1 allows any case and the old name
-    if let Some(coding) = head.headers.get_mut(CONTENT_ENCODING)
-        && is_coding(coding, &["gzip", "x-gzip"])
-    {
-        *coding = HeaderValue::from_static("gzip");
-    }
-    let mut body = WireBody::new(incoming, lease(conn), limit, first_byte, loopback);
-    body.check_length()?;
-    poll_fn(|cx| {
-        body.release_if_ended(cx);
-        Poll::Ready(())
-    })
-    .await;
-    Ok(http::Response::from_parts(head, body))
-}
-
-fn is_coding(value: &HeaderValue, names: &[&str]) -> bool {
-    value.to_str().is_ok_and(|value| {
-        names
-            .iter()
-            .any(|name| value.trim().eq_ignore_ascii_case(name))
-    })
-}
-
-fn is_past(deadline: Option<Instant>) -> bool {
-    deadline.is_some_and(|deadline| deadline <= Instant::now())
-}
-
-/// `None` when the deadline passed first.
-async fn until<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
-    match deadline {
-        Some(deadline) => timeout_at(deadline, future).await.ok(),
-        None => Some(future.await),
-    }
-}
-
-/// Waits for something that precedes the request. A deadline that has passed starts nothing.
-async fn within<T>(
-    deadline: Option<Instant>,
-    phase: Phase,
-    future: impl Future<Output = T>,
-) -> Result<T, Error> {
-    if is_past(deadline) {
-        return Err(Error::timeout(phase, false));
-    }
-    until(deadline, future)
-        .await
-        .ok_or_else(|| Error::timeout(phase, false))
 }
 
 /// The future of the client as a [`Service`].

@@ -19,6 +19,13 @@ use crate::resolve::Resolver;
 /// TCP, encrypted or not.
 pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
+/// A connection whose peer acknowledges nothing for this long is dead, though no deadline may be waiting for it.
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+
+/// When to ask an idle peer whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
 /// An open stream and what is known of its other end.
 #[derive(Debug)]
 pub(crate) struct Dialled {
@@ -32,22 +39,32 @@ pub(crate) struct Dialled {
 #[derive(Debug, Clone)]
 pub(crate) struct Dialler {
     connector: BoxCloneSyncService<Uri, Stream, Error>,
+    resolver: Resolver,
     timeout: Duration,
 }
 
 impl Dialler {
-    pub(crate) fn new(tls: ClientConfig, timeout: Duration, local_address: Option<IpAddr>) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver::new());
+    pub(crate) fn new(
+        tls: ClientConfig,
+        timeout: Duration,
+        local_address: Option<IpAddr>,
+        resolver: Resolver,
+    ) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
         tcp.set_nodelay(true);
         // of this time each address of a host gets its share, so that a dead first address leaves time for the next
         tcp.set_connect_timeout(Some(timeout));
         tcp.enforce_http(false);
         tcp.set_local_address(local_address);
+        tcp.set_keepalive(Some(KEEP_ALIVE));
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
         let connector = HttpsConnector::from((tcp, tls)).map_err(
             |error: Box<dyn std::error::Error + Send + Sync>| Error::from_connect(&*error),
         );
         Self {
             connector: BoxCloneSyncService::new(connector),
+            resolver,
             timeout,
         }
     }
@@ -57,20 +74,32 @@ impl Dialler {
     /// # Cancel safety
     ///
     /// A dropped future closes whatever was open.
-    pub(crate) async fn dial(&self, uri: Uri) -> Result<Dialled, Error> {
-        let stream = match timeout(self.timeout, self.connector.clone().oneshot(uri)).await {
-            Ok(result) => result?,
-            Err(_elapsed) => return Err(Error::unsent(Kind::ConnectTimeout)),
+    pub(crate) async fn dial(&self, uri: &Uri) -> Result<Dialled, Error> {
+        let name = uri.host().unwrap_or_default();
+        let dialling = self.connector.clone().oneshot(uri.clone());
+        let result = match timeout(self.timeout, dialling).await {
+            Ok(result) => result,
+            Err(_elapsed) => Err(Error::unsent(Kind::ConnectTimeout)),
+        };
+        let stream = match result {
+            Ok(stream) => stream,
+            Err(error) => {
+                if matches!(error.kind(), Kind::Connect | Kind::ConnectTimeout) {
+                    self.resolver.failed(name);
+                }
+                return Err(error);
+            }
         };
         let connected = stream.connected();
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
-        let loopback = extras
-            .get::<HttpInfo>()
-            .is_some_and(|info| info.remote_addr().ip().is_loopback());
+        let peer = extras.get::<HttpInfo>().map(|info| info.remote_addr().ip());
+        if let Some(peer) = peer {
+            self.resolver.worked(name, peer);
+        }
         Ok(Dialled {
             http2: connected.is_negotiated_h2(),
-            loopback,
+            loopback: peer.is_some_and(|peer| peer.is_loopback()),
             stream,
         })
     }

@@ -8,6 +8,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -15,14 +16,19 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
 use crate::connect::{Dialled, Stream};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Phase};
+use crate::pace::{Pace, Watch};
 use crate::request::origin_form;
 use crate::tap::{Meter, Tap};
 
-type Driver = http1::Connection<Tap<Stream>, Full<Bytes>>;
+/// hyper reads up to this many headers without allocating. Any other number costs an allocation for each answer.
+const HYPERS_OWN: usize = 100;
+
+type Driver = http1::Connection<TokioIo<Tap<TokioIo<Stream>>>, Full<Bytes>>;
 
 /// An open connection.
 pub(crate) struct Wire {
@@ -33,6 +39,7 @@ pub(crate) struct Wire {
     fault: Option<hyper::Error>,
     meter: Arc<Meter>,
     loopback: bool,
+    retires: Instant,
 }
 
 impl fmt::Debug for Wire {
@@ -48,17 +55,35 @@ impl fmt::Debug for Wire {
 pub(crate) enum Fault {
     /// Not a byte was written; here it is again.
     Unsent(Box<Request<Full<Bytes>>>, Error),
+    /// It was written, and the connection ended before a byte of an answer. This is what a server does that closes an
+    /// idle connection just then.
+    Lost(Error),
     /// It was handed to the connection.
     Failed(Error),
 }
 
 impl Fault {
-    pub(crate) fn from_hyper(mut error: TrySendError<Request<Full<Bytes>>>, written: bool) -> Self {
+    fn from_hyper(mut error: TrySendError<Request<Full<Bytes>>>, meter: &Meter) -> Self {
+        let written = meter.written();
         match error.take_message() {
             Some(request) if !written => {
                 Self::Unsent(Box::new(request), Error::from_hyper(error.error(), false))
             }
-            _ => Self::Failed(Error::from_hyper(error.error(), written)),
+            _ => Self::ended(Error::from_hyper(error.error(), written), meter),
+        }
+    }
+
+    /// Whether nobody else should use the connection.
+    pub(crate) fn ends_connection(&self) -> bool {
+        !matches!(self, Self::Failed(_))
+    }
+
+    fn ended(error: Error, meter: &Meter) -> Self {
+        let ended = matches!(error.kind(), Kind::Closed | Kind::Reset);
+        if ended && error.sent() && meter.bytes_read() == 0 {
+            Self::Lost(error)
+        } else {
+            Self::Failed(error)
         }
     }
 }
@@ -66,16 +91,25 @@ impl Fault {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Unsent(_, error) | Fault::Failed(error) => error,
+            Fault::Unsent(_, error) | Fault::Lost(error) | Fault::Failed(error) => error,
         }
     }
 }
 
 impl Wire {
-    pub(crate) async fn open(dialled: Dialled) -> Result<Box<Self>, Error> {
-        let (stream, meter) = Tap::new(dialled.stream);
-        let (sender, driver) = http1::Builder::new()
-            .handshake(stream)
+    pub(crate) async fn open(
+        dialled: Dialled,
+        heads: Heads,
+        lifetime: Duration,
+    ) -> Result<Box<Self>, Error> {
+        let (stream, meter) = Tap::new(TokioIo::new(dialled.stream));
+        let mut builder = http1::Builder::new();
+        builder.max_header_size(heads.bytes);
+        if heads.count != HYPERS_OWN {
+            builder.max_headers(heads.count);
+        }
+        let (sender, driver) = builder
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| Error::from_hyper(&error, false))?;
         Ok(Box::new(Self {
@@ -84,7 +118,13 @@ impl Wire {
             fault: None,
             meter,
             loopback: dialled.loopback,
+            retires: Instant::now() + lifetime,
         }))
+    }
+
+    /// When it is old enough to be closed.
+    pub(crate) fn retires(&self) -> Instant {
+        self.retires
     }
 
     /// Whether a byte of the request was handed to the socket.
@@ -129,29 +169,78 @@ impl Wire {
     pub(crate) async fn exchange(
         &mut self,
         mut request: Request<Full<Bytes>>,
+        heads: Heads,
     ) -> Result<Response<Incoming>, Fault> {
         self.meter.begin();
         *request.uri_mut() = origin_form(request.uri());
         let mut answer = pin!(self.sender.try_send_request(request));
-        let result = poll_fn(|cx| {
-            let Some(driver) = &mut self.driver else {
-                return answer.as_mut().poll(cx).map(Some);
-            };
-            if let Poll::Ready(result) = Pin::new(driver).poll(cx) {
+        let mut drip = None;
+        poll_fn(|cx| {
+            if let Some(driver) = &mut self.driver
+                && let Poll::Ready(result) = Pin::new(driver).poll(cx)
+            {
                 self.fault = result.err();
                 self.driver = None;
             }
             match answer.as_mut().poll(cx) {
-                Poll::Ready(result) => Poll::Ready(Some(result)),
-                Poll::Pending if self.driver.is_none() => Poll::Ready(None),
+                Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(Fault::from_hyper(error, &self.meter))),
+                Poll::Pending if self.driver.is_none() => {
+                    let error = Error::new(Kind::Closed, self.meter.written());
+                    Poll::Ready(Err(Fault::ended(error, &self.meter)))
+                }
+                // a part of the head is here
+                Poll::Pending if self.meter.bytes_read() > 0 => heads
+                    .incomplete(&self.meter, &mut drip, cx)
+                    .map(|kind| Err(Fault::Failed(Error::new(kind, true)))),
                 Poll::Pending => Poll::Pending,
             }
         })
-        .await;
-        let written = self.meter.written();
-        match result {
-            Some(result) => result.map_err(|error| Fault::from_hyper(error, written)),
-            None => Err(Fault::Failed(Error::new(Kind::Closed, written))),
+        .await
+    }
+}
+
+/// What the head of an answer may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heads {
+    /// Bytes, interim answers included.
+    pub(crate) bytes: usize,
+    /// Headers.
+    pub(crate) count: usize,
+    /// From its first byte on.
+    pub(crate) pace: Pace,
+}
+
+/// A head that comes in several pieces.
+struct Drip {
+    watch: Watch,
+    counted: usize,
+}
+
+impl Heads {
+    /// A head is not complete: is there still hope? Registers to be woken when the answer to that may change.
+    fn incomplete(
+        self,
+        meter: &Meter,
+        drip: &mut Option<Drip>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Kind> {
+        let read = meter.bytes_read();
+        // each single head is measured by hyper; this sees a flood of interim ones
+        if read > self.bytes {
+            return Poll::Ready(Kind::HeadersTooLarge);
         }
+        if self.pace.is_off() {
+            return Poll::Pending;
+        }
+        let drip = drip.get_or_insert_with(|| Drip {
+            watch: Watch::new(self.pace, None),
+            counted: 0,
+        });
+        drip.watch.came(read.saturating_sub(drip.counted));
+        drip.counted = read;
+        drip.watch.poll(cx).map(|_| Kind::TooSlow {
+            phase: Phase::Headers,
+        })
     }
 }

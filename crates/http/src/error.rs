@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use crate::resolve::LookupError;
 
+/// Why an address is refused.
+pub(crate) const NOT_PUBLIC: &str = "the address is not public";
+
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -37,6 +40,22 @@ pub enum Kind {
     Decompression,
     /// The peer does not speak HTTP as the RFCs write it.
     Protocol,
+    /// The head of the response is larger, or has more headers, than the caps allow; interim answers (1xx) count.
+    HeadersTooLarge,
+    /// The peer sent, but more slowly than the minimum throughput.
+    TooSlow {
+        /// What came so slowly: the headers or the body.
+        phase: Phase,
+    },
+    /// The body decompresses to too many times its size on the wire: a bomb, ended before it reaches the cap.
+    Expansion {
+        /// The largest ratio allowed.
+        limit: usize,
+    },
+    /// The body has no announced end: it would end where the connection does, and a truncated one would look complete.
+    NoLength,
+    /// This client may not go there: the host is not on its list, or the address behind it is not public. Never sent.
+    Forbidden,
     /// The request cannot be sent as it stands; nothing was tried. Never sent.
     InvalidRequest,
     /// Too many requests already wait for a connection; nothing was tried. Never sent.
@@ -74,6 +93,16 @@ impl fmt::Display for Kind {
             }
             Self::Decompression => f.write_str("the response body could not be decoded"),
             Self::Protocol => f.write_str("the peer broke the http protocol"),
+            Self::HeadersTooLarge => f.write_str("the response headers are too large"),
+            Self::TooSlow { phase } => write!(f, "too few bytes came while {phase}"),
+            Self::Expansion { limit } => {
+                write!(
+                    f,
+                    "the response body decompresses to more than {limit} times its size"
+                )
+            }
+            Self::NoLength => f.write_str("the end of the response body was not announced"),
+            Self::Forbidden => f.write_str("this client may not connect there"),
             Self::InvalidRequest => f.write_str("the request is not valid"),
             Self::PoolFull => f.write_str("too many requests wait for a connection"),
         }
@@ -98,7 +127,7 @@ impl fmt::Display for Phase {
 #[derive(Clone)]
 pub struct Error {
     kind: Kind,
-    sent: bool,
+    times_sent: u32,
     host: Option<Arc<str>>,
     detail: Option<&'static str>,
     cause: Option<Arc<Cause>>,
@@ -126,7 +155,7 @@ impl Error {
     pub fn new(kind: Kind, sent: bool) -> Self {
         Self {
             kind,
-            sent,
+            times_sent: u32::from(sent),
             host: None,
             detail: None,
             cause: None,
@@ -141,11 +170,19 @@ impl Error {
 
     /// Whether the server may have seen the request.
     ///
-    /// `false` is a promise: not a byte of the request left this process. `true` is not: the bytes were handed to the
-    /// connection, and what became of them is unknown.
+    /// `false` is a promise: not a byte of the request left this process. `true` is not: the bytes were handed to a
+    /// connection, and what became of them is unknown. It stays `true` when a second attempt on a fresh connection
+    /// failed before it was written.
     #[must_use]
     pub fn sent(&self) -> bool {
-        self.sent
+        self.times_sent > 0
+    }
+
+    /// How often the request was handed to a connection: 0, 1, or 2 after a retry on a fresh connection (see
+    /// [`Builder::retry_closed`](crate::Builder::retry_closed)). Whoever counts requests counts this many.
+    #[must_use]
+    pub fn times_sent(&self) -> u32 {
+        self.times_sent
     }
 
     /// The host (and port, when the address named one) that was asked.
@@ -164,6 +201,12 @@ impl Error {
 
     pub(crate) fn detail(mut self, detail: &'static str) -> Self {
         self.detail = Some(detail);
+        self
+    }
+
+    /// The request had been sent this often before the attempt that failed with this error.
+    pub(crate) fn after(mut self, times_sent: u32) -> Self {
+        self.times_sent += times_sent;
         self
     }
 
@@ -196,8 +239,14 @@ impl Error {
 
     /// An error while connecting: nothing was sent.
     pub(crate) fn from_connect(error: &(dyn std::error::Error + 'static)) -> Self {
-        if let Some(lookup) = find::<LookupError>(error) {
-            return Self::unsent(Kind::Dns).caused_by(Cause::Io(plain(&lookup.0)));
+        match find::<LookupError>(error) {
+            Some(LookupError::Failed(error)) => {
+                return Self::unsent(Kind::Dns).caused_by(Cause::Io(plain(error)));
+            }
+            Some(LookupError::Refused) => {
+                return Self::unsent(Kind::Forbidden).detail(NOT_PUBLIC);
+            }
+            None => {}
         }
         let Some(io) = find::<io::Error>(error) else {
             return Self::unsent(Kind::Connect);
@@ -227,7 +276,9 @@ impl Error {
                 |own| Self::from_hyper(own, sent),
             );
         }
-        let kind = if error.is_incomplete_message() || error.is_closed() {
+        let kind = if error.is_parse_too_large() {
+            Kind::HeadersTooLarge
+        } else if error.is_incomplete_message() || error.is_closed() {
             Kind::Closed
         } else {
             Kind::Protocol
@@ -253,7 +304,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
             .field("kind", &self.kind)
-            .field("sent", &self.sent)
+            .field("times_sent", &self.times_sent)
             .field("host", &self.host)
             .field("detail", &self.detail)
             .field("cause", &self.cause)
@@ -354,8 +405,10 @@ mod tests {
             let mapped = Error::from_connect(&error);
             assert_eq!((mapped.kind(), mapped.sent()), (kind, false), "{error:?}");
         }
-        let lookup = LookupError(io::ErrorKind::NotFound.into());
+        let lookup = LookupError::Failed(io::ErrorKind::NotFound.into());
         assert_eq!(Error::from_connect(&lookup).kind(), Kind::Dns);
+        let refused = Error::from_connect(&LookupError::Refused);
+        assert_eq!((refused.kind(), refused.sent()), (Kind::Forbidden, false));
     }
 
     #[test]

@@ -3,19 +3,27 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::Reason;
 use http::header::{CONNECTION, HOST};
 use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
 
 use crate::connect::Dialled;
-use crate::connection::Fault;
-use crate::error::Error;
+use crate::connection::{Fault, Heads};
+use crate::error::{Error, Kind};
 
 /// What rustls offers by ALPN, the best first.
 pub(crate) const ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
+
+/// What the peer may send on one stream before it is read: 1 MiB.
+const WINDOW: u32 = 1 << 20;
+
+/// The largest window that the protocol knows (RFC 9113 §6.9.1).
+const MOST: u32 = (1 << 31) - 1;
 
 /// A peer that answers no ping for this long is gone.
 const PING: Duration = Duration::from_secs(10);
@@ -25,14 +33,28 @@ const PING: Duration = Duration::from_secs(10);
 pub(crate) struct Shared {
     sender: SendRequest<Full<Bytes>>,
     loopback: bool,
+    retires: Instant,
 }
 
 impl Shared {
-    pub(crate) async fn open(dialled: Dialled) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        dialled: Dialled,
+        heads: Heads,
+        lifetime: Duration,
+        streams: usize,
+    ) -> Result<Self, Error> {
+        // each stream may fill its own window without taking what the others need
+        let all = u32::try_from(streams)
+            .unwrap_or(u32::MAX)
+            .saturating_mul(WINDOW)
+            .min(MOST);
         let (sender, driver) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(all)
+            .max_header_list_size(u32::try_from(heads.bytes).unwrap_or(u32::MAX))
             .handshake(dialled.stream)
             .await
             .map_err(|error| Error::from_hyper(&error, false))?;
@@ -43,7 +65,18 @@ impl Shared {
         Ok(Self {
             sender,
             loopback: dialled.loopback,
+            retires: Instant::now() + lifetime,
         })
+    }
+
+    /// When it is old enough to be left.
+    pub(crate) fn retires(&self) -> Instant {
+        self.retires
+    }
+
+    /// Whether both are handles on one connection: their lifetimes differ by nanoseconds and by chance otherwise.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.retires == other.retires
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -71,7 +104,36 @@ impl Shared {
                 Some(request) => {
                     Fault::Unsent(Box::new(request), Error::from_hyper(error.error(), false))
                 }
-                None => Fault::Failed(Error::from_hyper(error.error(), true)),
+                None => ended(error.error()),
             })
+    }
+}
+
+/// A stream without an answer: whose end was it?
+fn ended(error: &hyper::Error) -> Fault {
+    let cause =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    let Some(cause) = cause else {
+        let error = Error::from_hyper(error, true);
+        return match error.kind() {
+            Kind::Closed | Kind::Reset => Fault::Lost(error),
+            _ => Fault::Failed(error),
+        };
+    };
+    if cause.is_io() {
+        return Fault::Lost(Error::from_hyper(error, true));
+    }
+    if cause.is_remote() && cause.is_go_away() {
+        return Fault::Lost(Error::new(Kind::Closed, true).detail("the peer is going away"));
+    }
+    match cause.reason() {
+        // RFC 9113 §8.7: nothing was done with it
+        Some(Reason::REFUSED_STREAM) if cause.is_remote() => {
+            Fault::Lost(Error::new(Kind::Reset, true).detail("the peer refused the stream"))
+        }
+        _ if cause.is_remote() && cause.is_reset() => {
+            Fault::Failed(Error::new(Kind::Reset, true).detail("the peer ended the stream"))
+        }
+        _ => Fault::Failed(Error::from_hyper(error, true)),
     }
 }

@@ -46,16 +46,21 @@
 //!
 //! `http2`: HTTP/2 by ALPN on TLS connections, switched on with `Builder::http2`. Off by default.
 
+mod alarm;
 mod body;
 mod builder;
 mod client;
 mod connect;
 mod connection;
+mod dns;
 mod error;
 mod gate;
 #[cfg_attr(not(feature = "http2"), path = "h2_absent.rs")]
 mod h2;
+mod head;
+mod pace;
 mod pool;
+mod reach;
 mod request;
 mod resolve;
 mod response;
@@ -65,7 +70,8 @@ mod tls;
 
 pub use crate::body::Body;
 pub use crate::builder::{BuildError, Builder};
-pub use crate::client::{Client, Deadline, FetchFuture};
+pub use crate::client::{Client, Deadline, FetchFuture, MayResend};
 pub use crate::error::{Error, Kind, Phase};
+pub use crate::resolve::{Resolve, Resolving};
 pub use crate::response::{Fetched, Response};
 pub use crate::stats::Stats;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::Uri;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -16,7 +17,8 @@ use crate::connection::Wire;
 use crate::error::{Error, Kind};
 use crate::gate::{Gate, Slot};
 use crate::h2::Shared;
-use crate::request::Origin;
+use crate::reach::Reach;
+use crate::request::{Origin, Target, destination};
 use crate::stats::{Counters, Stats};
 
 /// More origins than this at one time are refused. The product talks to a handful; a number without a bound would let
@@ -35,12 +37,49 @@ pub(crate) enum Conn {
 /// All origins of one client.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    origins: Mutex<HashMap<Origin, Arc<Host>>>,
+    routes: Mutex<Routes>,
     gate: Gate,
     max_per_host: usize,
     idle_timeout: Duration,
+    max_age: Duration,
+    rng: Mutex<fastrand::Rng>,
     reaper: Mutex<Option<JoinHandle<()>>>,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// A target, and the state of its origin.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) target: Target,
+    pub(crate) host: Arc<Host>,
+}
+
+/// Origins, and the spellings under which they are known.
+#[derive(Debug, Default)]
+struct Routes {
+    origins: HashMap<Origin, Arc<Host>>,
+    plain: HashMap<Box<str>, Arc<Route>>,
+    encrypted: HashMap<Box<str>, Arc<Route>>,
+}
+
+impl Routes {
+    fn spelled(&mut self, https: bool) -> &mut HashMap<Box<str>, Arc<Route>> {
+        if https {
+            &mut self.encrypted
+        } else {
+            &mut self.plain
+        }
+    }
+
+    /// Forgets what nobody uses.
+    fn tidy(&mut self) {
+        let used =
+            |route: &Arc<Route>| Arc::strong_count(route) > 1 || route.host.keeps_connections();
+        self.plain.retain(|_, route| used(route));
+        self.encrypted.retain(|_, route| used(route));
+        self.origins
+            .retain(|_, host| Arc::strong_count(host) > 1 || host.keeps_connections());
+    }
 }
 
 /// One origin.
@@ -76,13 +115,22 @@ impl Idle {
         self.wires.len() + usize::from(self.shared.is_some())
     }
 
-    /// Takes out what is older than `now`.
-    fn expire(&mut self, now: Instant) -> Vec<Resting> {
-        self.shared
+    /// Takes out what has expired, and says how many of these were old rather than idle.
+    fn expire(&mut self, now: Instant) -> (Vec<Resting>, usize) {
+        let shared = self
+            .shared
             .take_if(|(shared, expires)| *expires <= now || !shared.is_open());
-        self.wires
+        let wires: Vec<_> = self
+            .wires
             .extract_if(.., |resting| resting.expires <= now)
-            .collect()
+            .collect();
+        let shared = shared.iter().map(|(shared, _)| shared.retires());
+        let old = wires
+            .iter()
+            .map(|resting| resting.wire.retires())
+            .chain(shared);
+        let old = old.filter(|retires| *retires <= now).count();
+        (wires, old)
     }
 
     fn next_expiry(&self) -> Option<Instant> {
@@ -96,14 +144,22 @@ impl Idle {
 }
 
 impl Pool {
-    pub(crate) fn new(gate: Gate, max_per_host: usize, idle_timeout: Duration) -> Arc<Self> {
+    pub(crate) fn new(
+        gate: Gate,
+        max_per_host: usize,
+        idle_timeout: Duration,
+        max_age: Duration,
+        seed: u64,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            origins: Mutex::default(),
+            routes: Mutex::default(),
             gate,
             max_per_host,
             idle_timeout,
+            max_age,
+            rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             reaper: Mutex::default(),
-            counters: Counters::default(),
+            counters: Arc::default(),
         })
     }
 
@@ -111,7 +167,8 @@ impl Pool {
         Stats {
             in_flight: self.gate.in_flight(),
             waiting: self.gate.waiting(),
-            idle: lock(&self.origins)
+            idle: lock(&self.routes)
+                .origins
                 .values()
                 .map(|host| lock(&host.idle).len())
                 .sum(),
@@ -119,34 +176,53 @@ impl Pool {
         }
     }
 
-    /// The shared state of an origin.
-    pub(crate) fn host(&self, origin: &Origin) -> Result<Arc<Host>, Error> {
-        let mut origins = lock(&self.origins);
-        if let Some(host) = origins.get(origin) {
-            return Ok(Arc::clone(host));
+    /// Where this address leads, if this client may go there, and the state of its origin.
+    pub(crate) fn route(&self, uri: &Uri, reach: &Reach) -> Result<Arc<Route>, Error> {
+        let (https, authority) = destination(uri)?;
+        let mut routes = lock(&self.routes);
+        if let Some(route) = routes.spelled(https).get(authority.as_str()) {
+            return Ok(Arc::clone(route));
         }
-        if origins.len() >= MAX_ORIGINS {
-            origins.retain(|_, host| host.is_used());
+        let target = Target::of(https, authority, reach)?;
+        let spellings = routes.plain.len() + routes.encrypted.len();
+        if routes.origins.len() >= MAX_ORIGINS || spellings >= 2 * MAX_ORIGINS {
+            routes.tidy();
         }
-        if origins.len() >= MAX_ORIGINS {
-            self.counters.refused();
-            return Err(Error::unsent(Kind::PoolFull).detail("too many hosts at one time"));
+        let host = match routes.origins.get(&target.origin) {
+            Some(host) => Arc::clone(host),
+            None if routes.origins.len() >= MAX_ORIGINS => {
+                self.counters.refused.add();
+                return Err(Error::unsent(Kind::PoolFull).detail("too many hosts at one time"));
+            }
+            None => {
+                let host = Arc::new(Host::new(self.max_per_host));
+                routes
+                    .origins
+                    .insert(target.origin.clone(), Arc::clone(&host));
+                host
+            }
+        };
+        let route = Arc::new(Route { target, host });
+        // a spelling that does not fit is taken apart again next time
+        if routes.plain.len() + routes.encrypted.len() < 2 * MAX_ORIGINS {
+            let spelling = authority.as_str().into();
+            routes.spelled(https).insert(spelling, Arc::clone(&route));
         }
-        let host = Arc::new(Host {
-            places: Arc::new(Semaphore::new(self.max_per_host)),
-            idle: Mutex::default(),
-            opening: tokio::sync::Mutex::default(),
-            http1: AtomicBool::new(false),
-        });
-        origins.insert(origin.clone(), Arc::clone(&host));
-        Ok(host)
+        Ok(route)
+    }
+
+    /// How long a new connection may be used: a tenth of it is up to chance, so that connections that were opened
+    /// together are not closed together.
+    pub(crate) fn lifetime(&self) -> Duration {
+        let part = 0.9 + 0.1 * lock(&self.rng).f64();
+        self.max_age.mul_f64(part)
     }
 
     /// Waits for a place under both caps.
     pub(crate) async fn admit(&self, host: &Host) -> Result<Slot, Error> {
         let admitted = self.gate.admit(&host.places).await;
         if admitted.is_err() {
-            self.counters.refused();
+            self.counters.refused.add();
         }
         admitted
     }
@@ -157,18 +233,29 @@ impl Pool {
     }
 
     fn take(&self, host: &Host, cx: &mut Context<'_>) -> Option<Conn> {
+        let now = Instant::now();
         loop {
-            let now = Instant::now();
             let Resting { mut wire, expires } = {
                 let mut idle = lock(&host.idle);
+                if let Some((shared, _)) = &idle.shared
+                    && shared.retires() <= now
+                {
+                    // those who use it finish; the next request opens another
+                    idle.shared = None;
+                    self.counters.retired.add();
+                }
                 if let Some((shared, expires)) =
                     idle.shared.as_mut().filter(|(shared, _)| shared.is_open())
                 {
-                    *expires = now + self.idle_timeout;
+                    *expires = (now + self.idle_timeout).min(shared.retires());
                     return Some(Conn::Shared(shared.clone()));
                 }
                 idle.wires.pop()?
             };
+            if wire.retires() <= now {
+                self.counters.retired.add();
+                continue;
+            }
             // an idle connection is not polled, so this is where a close by the peer shows
             if now < expires && wire.is_reusable(cx) {
                 return Some(Conn::Own(wire));
@@ -193,7 +280,12 @@ impl Pool {
         if !wire.is_reusable(cx) {
             return;
         }
-        let expires = Instant::now() + self.idle_timeout;
+        let now = Instant::now();
+        if wire.retires() <= now {
+            self.counters.retired.add();
+            return;
+        }
+        let expires = (now + self.idle_timeout).min(wire.retires());
         lock(&host.idle).wires.push(Resting { wire, expires });
         self.ensure_reaper(&runtime);
     }
@@ -203,7 +295,8 @@ impl Pool {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        lock(&host.idle).shared = Some((shared.clone(), Instant::now() + self.idle_timeout));
+        let expires = (Instant::now() + self.idle_timeout).min(shared.retires());
+        lock(&host.idle).shared = Some((shared.clone(), expires));
         self.ensure_reaper(&runtime);
     }
 
@@ -222,13 +315,15 @@ impl Pool {
         let mut next = None;
         {
             let mut reaper = lock(&self.reaper);
-            let mut origins = lock(&self.origins);
-            for host in origins.values() {
+            let mut routes = lock(&self.routes);
+            for host in routes.origins.values() {
                 let mut idle = lock(&host.idle);
-                expired.extend(idle.expire(now));
+                let (wires, retired) = idle.expire(now);
+                expired.extend(wires);
+                (0..retired).for_each(|_| self.counters.retired.add());
                 next = next.into_iter().chain(idle.next_expiry()).min();
             }
-            origins.retain(|_, host| host.is_used());
+            routes.tidy();
             if next.is_none() {
                 // under the lock that `ensure_reaper` takes, so that a connection put back now starts a new one
                 *reaper = None;
@@ -240,6 +335,15 @@ impl Pool {
 }
 
 impl Host {
+    fn new(places: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            idle: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            http1: AtomicBool::new(false),
+        }
+    }
+
     /// The origin chose HTTP/1.1: there is no connection to share, so nobody needs to wait for one.
     pub(crate) fn note_http1(&self) {
         self.http1.store(true, Ordering::Relaxed);
@@ -249,15 +353,15 @@ impl Host {
         self.http1.load(Ordering::Relaxed)
     }
 
-    /// The shared connection takes no more requests.
-    pub(crate) fn unshare(&self) {
-        lock(&self.idle).shared = None;
+    /// This shared connection takes no more requests.
+    pub(crate) fn unshare(&self, gone: &Shared) {
+        lock(&self.idle)
+            .shared
+            .take_if(|(shared, _)| shared.is_same(gone));
     }
 
-    /// Whether someone holds this state or a connection waits in it. Only to be asked under the lock of the table,
-    /// where nobody else can take hold of it.
-    fn is_used(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) > 1 || !lock(&self.idle).is_empty()
+    fn keeps_connections(&self) -> bool {
+        !lock(&self.idle).is_empty()
     }
 }
 

@@ -4,13 +4,29 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, NOT_PUBLIC};
+use crate::reach::Reach;
 use crate::resolve::is_localhost;
+
+/// Headers whose values are no secret. Whatever else a caller sets may be a key or a signature.
+const PLAIN: [HeaderName; 8] = [
+    ACCEPT,
+    ACCEPT_LANGUAGE,
+    CACHE_CONTROL,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+    USER_AGENT,
+];
 
 /// Connections are shared by requests of one origin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,7 +42,7 @@ impl Origin {
     }
 }
 
-/// Where a request goes.
+/// Where a request goes. The same for all requests to one authority, so it is made once.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) origin: Origin,
@@ -37,13 +53,21 @@ pub(crate) struct Target {
     host_header: HeaderValue,
 }
 
+/// Scheme and authority of an address: all that decides where it leads.
+pub(crate) fn destination(uri: &Uri) -> Result<(bool, &Authority), Error> {
+    let authority = uri
+        .authority()
+        .ok_or_else(|| invalid("the address is not absolute"))?;
+    match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTPS => Ok((true, authority)),
+        Some(scheme) if *scheme == Scheme::HTTP => Ok((false, authority)),
+        _ => Err(invalid("the scheme is neither https nor http")),
+    }
+}
+
 impl Target {
-    /// Checks the request and takes its destination.
-    pub(crate) fn of(request: &Request<Bytes>, allow_plaintext: bool) -> Result<Self, Error> {
-        let authority = request
-            .uri()
-            .authority()
-            .ok_or_else(|| invalid("the address is not absolute"))?;
+    /// Takes the destination of a request, if this client may go there.
+    pub(crate) fn of(https: bool, authority: &Authority, reach: &Reach) -> Result<Self, Error> {
         if authority.as_str().contains('@') {
             return Err(invalid("the address holds user information; use a header"));
         }
@@ -51,18 +75,11 @@ impl Target {
         if host.is_empty() {
             return Err(invalid("the address has no host"));
         }
-        let (https, default_port) = match request.uri().scheme() {
-            Some(scheme) if *scheme == Scheme::HTTPS => (true, 443),
-            Some(scheme) if *scheme == Scheme::HTTP => (false, 80),
-            _ => return Err(invalid("the scheme is neither https nor http")),
-        };
         let label: Arc<str> = authority.as_str().into();
-        if !https && !allow_plaintext && !is_loopback(host) {
-            return Err(invalid("plain http is only allowed to loopback hosts").at(&label));
-        }
-        check_message(request).map_err(|error| error.at(&label))?;
-
+        let default_port = if https { 443 } else { 80 };
         let port = port_of(authority, default_port).map_err(|error| error.at(&label))?;
+        may_go(https, host, port, reach).map_err(|error| error.at(&label))?;
+
         let host_header = if port == default_port {
             host
         } else {
@@ -88,6 +105,15 @@ impl Target {
         })
     }
 
+    /// Checks what the caller wrote, apart from the destination.
+    pub(crate) fn check(&self, request: &Request<Bytes>) -> Result<(), Error> {
+        let named = request.headers().get(HOST);
+        if named.is_some_and(|named| *named != self.host_header) {
+            return Err(invalid("the host header names another host"));
+        }
+        check_message(request)
+    }
+
     /// The request as it goes on the wire, apart from what only HTTP/1.1 needs.
     pub(crate) fn prepare(
         &self,
@@ -100,8 +126,9 @@ impl Target {
         let mut request = request.map(Full::new);
         *request.version_mut() = http::Version::HTTP_11;
         let headers = request.headers_mut();
-        // what can be decoded is this client's business; the decoder writes the header
-        headers.remove(ACCEPT_ENCODING);
+        hide(headers);
+        // what can be decoded is this client's business
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         if empty_content {
             headers
                 .entry(CONTENT_LENGTH)
@@ -115,6 +142,68 @@ impl Target {
             .or_insert_with(|| self.host_header.clone());
         request
     }
+}
+
+/// What is needed to send a request a second time. Kept for requests that may be: idempotent and without content.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Spare {
+    pub(crate) fn of(request: &Request<Bytes>) -> Option<Self> {
+        let idempotent = *request.method() == Method::GET || *request.method() == Method::HEAD;
+        // mostly the caller sets no headers, and then nothing is allocated here
+        (idempotent && request.body().is_empty()).then(|| Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            headers: request.headers().clone(),
+        })
+    }
+
+    pub(crate) fn request(self) -> Request<Bytes> {
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.uri;
+        *request.headers_mut() = self.headers;
+        request
+    }
+}
+
+/// Keeps values out of `Debug`, and out of the compression tables of HTTP/2.
+fn hide(headers: &mut HeaderMap) {
+    for (name, value) in headers.iter_mut() {
+        if !PLAIN.contains(name) {
+            value.set_sensitive(true);
+        }
+    }
+}
+
+/// Whether this client may go there, as far as the address alone tells.
+fn may_go(https: bool, host: &str, port: u16, reach: &Reach) -> Result<(), Error> {
+    if !https && !reach.plaintext && !is_loopback(host) {
+        return Err(invalid("plain http is only allowed to loopback hosts"));
+    }
+    if !reach.lists(host, port) {
+        return Err(Error::unsent(Kind::Forbidden).detail("the host is not on the list"));
+    }
+    // an address needs no resolver, so it is judged here
+    match literal(host) {
+        Some(address) if !reach.allows(address, true) => {
+            Err(Error::unsent(Kind::Forbidden).detail(NOT_PUBLIC))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn literal(host: &str) -> Option<IpAddr> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    bare.parse().ok()
 }
 
 /// The address as HTTP/1.1 writes it: path and query, without scheme and authority.
@@ -160,14 +249,7 @@ fn port_of(authority: &Authority, default: u16) -> Result<u16, Error> {
 
 /// Loopback by the text of the address: an IP literal, or a name that resolves to loopback by RFC 6761.
 fn is_loopback(host: &str) -> bool {
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
-    match bare.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => is_localhost(host),
-    }
+    literal(host).map_or_else(|| is_localhost(host), |address| address.is_loopback())
 }
 
 fn invalid(why: &'static str) -> Error {
@@ -189,7 +271,7 @@ mod tests {
             rest in "[a-z]{0,6}",
         ) {
             if let Ok(request) = Request::get(format!("{scheme}://{authority}/canary{rest}?canary=1")).body(Bytes::new()) {
-                match Target::of(&request, false) {
+                match target_of(&request, &Reach::default()) {
                     Ok(target) => {
                         let sent = target.prepare(request, &HeaderValue::from_static("agent"));
                         prop_assert!(sent.headers().contains_key(HOST));
@@ -205,8 +287,18 @@ mod tests {
         }
     }
 
+    fn target_of(request: &Request<Bytes>, reach: &Reach) -> Result<Target, Error> {
+        let (https, authority) = destination(request.uri())?;
+        let target = Target::of(https, authority, reach)?;
+        target.check(request)?;
+        Ok(target)
+    }
+
     fn target(uri: &str) -> Result<Target, Error> {
-        Target::of(&Request::get(uri).body(Bytes::new()).unwrap(), false)
+        target_of(
+            &Request::get(uri).body(Bytes::new()).unwrap(),
+            &Reach::default(),
+        )
     }
 
     #[test]
@@ -248,7 +340,11 @@ mod tests {
             let Ok(request) = Request::get(uri).body(Bytes::new()) else {
                 continue;
             };
-            let error = Target::of(&request, true).expect_err(uri);
+            let open = Reach {
+                plaintext: true,
+                ..Reach::default()
+            };
+            let error = target_of(&request, &open).expect_err(uri);
             assert_eq!(error.kind(), Kind::InvalidRequest, "{uri}");
             assert!(
                 !format!("{error} {error:?}").contains("secret"),
@@ -263,13 +359,17 @@ mod tests {
             ("content-length", "5"),
             ("transfer-encoding", "chunked"),
             ("upgrade", "websocket"),
+            ("host", "elsewhere.example"),
         ] {
             let request = Request::post("http://127.0.0.1/")
                 .header(name, value)
                 .body(Bytes::from("abc"))
                 .unwrap();
             assert_eq!(
-                Target::of(&request, false).map(|_| ()).unwrap_err().kind(),
+                target_of(&request, &Reach::default())
+                    .map(|_| ())
+                    .unwrap_err()
+                    .kind(),
                 Kind::InvalidRequest,
                 "{name}"
             );
@@ -277,7 +377,7 @@ mod tests {
         let request = Request::post("http://127.0.0.1/")
             .header("content-length", "3")
             .body(Bytes::from("abc"));
-        assert!(Target::of(&request.unwrap(), false).is_ok());
+        assert!(target_of(&request.unwrap(), &Reach::default()).is_ok());
     }
 
     #[test]
@@ -303,11 +403,64 @@ mod tests {
             ("http://127.0.0.1:8080/x", "127.0.0.1:8080"),
         ] {
             let request = Request::get(uri).body(Bytes::new()).unwrap();
-            let sent = Target::of(&request, false)
+            let sent = target_of(&request, &Reach::default())
                 .unwrap()
                 .prepare(request, &agent);
             assert_eq!(sent.headers()[HOST], host);
             assert_eq!(origin_form(sent.uri()).to_string(), "/x");
         }
+    }
+
+    #[test]
+    fn addresses_that_are_not_public_are_forbidden() {
+        for uri in [
+            "https://10.0.0.1/",
+            "https://169.254.169.254/latest/meta-data/",
+            "https://[fd00:ec2::254]/",
+            "https://[::ffff:192.168.0.1]/",
+            "https://0.0.0.0/",
+        ] {
+            let error = target(uri).expect_err(uri);
+            assert_eq!(
+                (error.kind(), error.sent()),
+                (Kind::Forbidden, false),
+                "{uri}"
+            );
+        }
+        assert!(target("https://8.8.8.8/").is_ok());
+    }
+
+    #[test]
+    fn hosts_that_are_not_listed_are_forbidden() {
+        let reach = Reach {
+            hosts: [Box::from("api.example.com")].into(),
+            ..Reach::default()
+        };
+        let at = |uri: &str| target_of(&Request::get(uri).body(Bytes::new()).unwrap(), &reach);
+        assert!(at("https://API.example.com/x").is_ok());
+        for uri in [
+            "https://example.com/",
+            "https://api.example.com.evil.net/",
+            "http://127.0.0.1/",
+        ] {
+            assert_eq!(at(uri).unwrap_err().kind(), Kind::Forbidden, "{uri}");
+        }
+    }
+
+    /// Whatever the name of a header: what is not known to be harmless is not shown.
+    #[test]
+    fn values_of_headers_are_hidden_unless_they_are_known_to_be_harmless() {
+        let request = Request::get("https://api.example.com/x")
+            .header("x-mbx-apikey", "canary")
+            .header("authorization", "canary")
+            .header("cookie", "canary")
+            .header("accept", "shown")
+            .body(Bytes::new())
+            .unwrap();
+        let target = target("https://api.example.com/").unwrap();
+        let sent = target.prepare(request, &HeaderValue::from_static("agent"));
+        let text = format!("{:?}", sent.headers());
+        assert!(!text.contains("canary") && text.contains("shown"), "{text}");
+        assert_eq!(sent.headers()["cookie"], "canary");
     }
 }

@@ -1,68 +1,201 @@
-//! From a host name to addresses.
+//! From a host name to the addresses that may be connected to.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use std::vec;
 
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
-/// The name has no address. A type of its own, so that it can be told from a refused connection.
-#[derive(Debug, thiserror::Error)]
-#[error("the name could not be resolved")]
-pub(crate) struct LookupError(#[source] pub(crate) io::Error);
+use crate::dns::{Knowledge, Names};
+use crate::reach::Reach;
+use crate::stats::Counters;
 
-/// The system's resolver, with the two special names of RFC 6761 answered without asking it.
-///
-/// `localhost` is always loopback (§6.3), whatever a hosts file or a search domain says: plain text is allowed to it
-/// because of that. `.invalid` never exists (§6.4).
-#[derive(Clone)]
-pub(crate) struct Resolver {
-    system: GaiResolver,
+/// The future of a [`Resolve`].
+pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+
+/// Asks for the addresses of a host name. What it answers is cached, so it need not cache anything itself.
+pub trait Resolve: fmt::Debug + Send + Sync + 'static {
+    /// The addresses of the name, the best first. No address is a failure like an error. A future that does not end is
+    /// given up before the connect timeout.
+    fn resolve(&self, name: &str) -> Resolving;
 }
 
-impl Resolver {
-    pub(crate) fn new() -> Self {
-        Self {
-            system: GaiResolver::new(),
-        }
+/// The system's resolver: `getaddrinfo` on a thread for blocking work.
+#[derive(Debug, Clone)]
+pub(crate) struct System(pub(crate) GaiResolver);
+
+impl Resolve for System {
+    fn resolve(&self, name: &str) -> Resolving {
+        let mut system = self.0.clone();
+        let name = name.parse::<Name>();
+        Box::pin(async move {
+            let name = name.map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+            Ok(system.call(name).await?.map(|found| found.ip()).collect())
+        })
     }
 }
 
-type Addresses = vec::IntoIter<SocketAddr>;
+/// Why a name led to no address. A type of its own, so that it can be told from a refused connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LookupError {
+    #[error("the name could not be resolved")]
+    Failed(#[source] io::Error),
+    #[error("no address of the name may be connected to")]
+    Refused,
+}
+
+/// A resolver behind a cache, and the rules for addresses behind that.
+///
+/// Two names are answered without asking (RFC 6761): `localhost` is always loopback (§6.3), whatever a hosts file or a
+/// search domain says: plain text is allowed to it because of that. `.invalid` never exists (§6.4).
+#[derive(Debug, Clone)]
+pub(crate) struct Resolver {
+    shared: Arc<Shared>,
+}
+
+/// Whose turn it is to ask for a name.
+type Turn = tokio::sync::Mutex<()>;
+
+#[derive(Debug)]
+struct Shared {
+    resolve: Arc<dyn Resolve>,
+    reach: Arc<Reach>,
+    names: Mutex<Names>,
+    /// Who asks holds the lock of its name, so that twenty new connections ask once.
+    asking: Mutex<Vec<(Box<str>, Weak<Turn>)>>,
+    patience: Duration,
+    counters: Arc<Counters>,
+}
+
+/// With an old answer at hand a resolver that is slow is waited for no longer than this.
+const STALE_PATIENCE: Duration = Duration::from_millis(500);
+
+impl Resolver {
+    pub(crate) fn new(
+        resolve: Arc<dyn Resolve>,
+        reach: Arc<Reach>,
+        names: Names,
+        connect_timeout: Duration,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                resolve,
+                reach,
+                names: Mutex::new(names),
+                asking: Mutex::default(),
+                // some of the connect timeout is left, so that the error is told from a slow connection
+                patience: connect_timeout / 4 * 3,
+                counters,
+            }),
+        }
+    }
+
+    /// A connection to an address of this name was made.
+    pub(crate) fn worked(&self, name: &str, address: IpAddr) {
+        lock(&self.shared.names).prefer(name, address);
+    }
+
+    /// No connection to any address of this name could be made.
+    pub(crate) fn failed(&self, name: &str) {
+        lock(&self.shared.names).doubt(name, Instant::now());
+    }
+}
+
+impl Shared {
+    async fn lookup(&self, name: &str) -> Result<Vec<SocketAddr>, LookupError> {
+        let by_name = is_localhost(name);
+        let found = if by_name {
+            Arc::from([
+                IpAddr::from(Ipv4Addr::LOCALHOST),
+                IpAddr::from(Ipv6Addr::LOCALHOST),
+            ])
+        } else if ends_with_label(name, "invalid") {
+            return Err(LookupError::Failed(io::ErrorKind::NotFound.into()));
+        } else {
+            self.addresses(name).await?
+        };
+        // the connector fills in the port
+        let allowed: Vec<_> = found
+            .iter()
+            .filter(|address| self.reach.allows(**address, by_name))
+            .map(|address| SocketAddr::new(*address, 0))
+            .collect();
+        if allowed.is_empty() {
+            return Err(LookupError::Refused);
+        }
+        Ok(allowed)
+    }
+
+    async fn addresses(&self, name: &str) -> Result<Arc<[IpAddr]>, LookupError> {
+        if let Knowledge::Fresh(addresses) = self.known(name) {
+            return Ok(addresses);
+        }
+        let asking = self.asking(name);
+        let _asking = asking.lock().await;
+        // whoever held the lock may have learned it
+        let (patience, stale) = match self.known(name) {
+            Knowledge::Fresh(addresses) => return Ok(addresses),
+            Knowledge::Stale(addresses) => (self.patience.min(STALE_PATIENCE), Some(addresses)),
+            Knowledge::None => (self.patience, None),
+        };
+        self.counters.lookups.add();
+        let failure = match timeout(patience, self.resolve.resolve(name)).await {
+            Ok(Ok(found)) if !found.is_empty() => {
+                let found: Arc<[IpAddr]> = found.into();
+                lock(&self.names).learn(name, Arc::clone(&found), Instant::now());
+                return Ok(found);
+            }
+            Ok(Ok(_none)) => io::ErrorKind::NotFound.into(),
+            Ok(Err(error)) => error,
+            Err(_elapsed) => io::ErrorKind::TimedOut.into(),
+        };
+        self.counters.lookups_failed.add();
+        let stale = stale.ok_or(LookupError::Failed(failure))?;
+        lock(&self.names).excuse(name, Instant::now());
+        self.counters.lookups_stale.add();
+        Ok(stale)
+    }
+
+    fn known(&self, name: &str) -> Knowledge {
+        lock(&self.names).get(name, Instant::now())
+    }
+
+    fn asking(&self, name: &str) -> Arc<Turn> {
+        let mut asking = lock(&self.asking);
+        asking.retain(|(_, held)| held.strong_count() > 0);
+        let held = asking
+            .iter()
+            .find(|(other, _)| **other == *name)
+            .and_then(|(_, held)| held.upgrade());
+        held.unwrap_or_else(|| {
+            let new = Arc::new(Turn::new(()));
+            asking.push((name.into(), Arc::downgrade(&new)));
+            new
+        })
+    }
+}
 
 impl Service<Name> for Resolver {
-    type Response = Addresses;
+    type Response = vec::IntoIter<SocketAddr>;
     type Error = LookupError;
-    type Future = Pin<Box<dyn Future<Output = Result<Addresses, LookupError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, LookupError>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LookupError>> {
-        self.system.poll_ready(cx).map_err(LookupError)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), LookupError>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        // the connector fills in the port
-        if is_localhost(name.as_str()) {
-            let loopback = vec![
-                (Ipv4Addr::LOCALHOST, 0).into(),
-                (Ipv6Addr::LOCALHOST, 0).into(),
-            ];
-            return Box::pin(async move { Ok(loopback.into_iter()) });
-        }
-        if ends_with_label(name.as_str(), "invalid") {
-            return Box::pin(async { Err(LookupError(io::ErrorKind::NotFound.into())) });
-        }
-        let lookup = self.system.call(name);
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = lookup.await.map_err(LookupError)?.collect();
-            if found.is_empty() {
-                return Err(LookupError(io::ErrorKind::NotFound.into()));
-            }
-            Ok(found.into_iter())
-        })
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move { Ok(shared.lookup(name.as_str()).await?.into_iter()) })
     }
 }
 
@@ -77,9 +210,73 @@ fn ends_with_label(name: &str, label: &str) -> bool {
     last.eq_ignore_ascii_case(label)
 }
 
+/// No code that can panic runs under these locks, so a poisoned one holds a whole value.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+
+    /// Answers by script, after a while; the last answer is repeated.
+    #[derive(Debug)]
+    struct Scripted {
+        answers: Vec<Result<Vec<IpAddr>, io::ErrorKind>>,
+        takes: Duration,
+        asked: AtomicUsize,
+    }
+
+    impl Scripted {
+        fn new(answers: Vec<Result<Vec<IpAddr>, io::ErrorKind>>, takes: Duration) -> Arc<Self> {
+            let asked = AtomicUsize::new(0);
+            Arc::new(Self {
+                answers,
+                takes,
+                asked,
+            })
+        }
+    }
+
+    impl Resolve for Scripted {
+        fn resolve(&self, _: &str) -> Resolving {
+            let turn = self.asked.fetch_add(1, Ordering::SeqCst);
+            let answer = self.answers[turn.min(self.answers.len() - 1)].clone();
+            let takes = self.takes;
+            Box::pin(async move {
+                tokio::time::sleep(takes).await;
+                answer.map_err(io::Error::from)
+            })
+        }
+    }
+
+    fn over(scripted: &Arc<Scripted>, reach: Reach) -> (Resolver, Arc<Counters>) {
+        let counters = Arc::new(Counters::default());
+        let names = Names::new(Duration::from_secs(60), Duration::from_secs(600));
+        let resolve = Arc::clone(scripted) as Arc<dyn Resolve>;
+        let timeout = Duration::from_secs(4);
+        (
+            Resolver::new(
+                resolve,
+                Arc::new(reach),
+                names,
+                timeout,
+                Arc::clone(&counters),
+            ),
+            counters,
+        )
+    }
+
+    async fn ask(resolver: &Resolver, name: &str) -> Result<Vec<IpAddr>, LookupError> {
+        let found = resolver.clone().call(name.parse().unwrap()).await?;
+        Ok(found.map(|address| address.ip()).collect())
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
 
     #[test]
     fn localhost_is_a_whole_label() {
@@ -95,17 +292,112 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn special_names_are_answered_without_the_system() {
-        let mut resolver = Resolver::new();
-        let addresses: Vec<_> = resolver
-            .call("a.localhost".parse().unwrap())
-            .await
-            .unwrap()
-            .collect();
+    #[tokio::test(start_paused = true)]
+    async fn special_names_are_answered_without_asking() {
+        let scripted = Scripted::new(vec![Ok(vec![ip("8.8.8.8")])], Duration::ZERO);
+        let (resolver, _) = over(&scripted, Reach::default());
+        let addresses = ask(&resolver, "a.localhost").await.unwrap();
+        assert!(!addresses.is_empty() && addresses.iter().all(IpAddr::is_loopback));
+        assert!(ask(&resolver, "api.invalid").await.is_err());
+        assert_eq!(scripted.asked.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn twenty_who_need_a_name_ask_once_and_nobody_asks_while_the_answer_is_fresh() {
+        let scripted = Scripted::new(vec![Ok(vec![ip("8.8.8.8")])], Duration::from_secs(1));
+        let (resolver, counters) = over(&scripted, Reach::default());
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let resolver = resolver.clone();
+            calls.spawn(async move { ask(&resolver, "a.example").await.unwrap() });
+        }
         assert!(
-            !addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback())
+            calls
+                .join_all()
+                .await
+                .iter()
+                .all(|found| *found == [ip("8.8.8.8")])
         );
-        assert!(resolver.call("api.invalid".parse().unwrap()).await.is_err());
+        tokio::time::advance(Duration::from_secs(58)).await;
+        ask(&resolver, "a.example").await.unwrap();
+        assert_eq!(scripted.asked.load(Ordering::SeqCst), 1);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        ask(&resolver, "a.example").await.unwrap();
+        assert_eq!(
+            (
+                scripted.asked.load(Ordering::SeqCst),
+                counters.read().lookups
+            ),
+            (2, 2)
+        );
+        assert!(resolver.shared.asking.lock().unwrap().len() <= 1);
+    }
+
+    /// Row 3 of the fault table, the resolver's side: failing, empty or slow, the last good answer stands in for 10 minutes.
+    #[tokio::test(start_paused = true)]
+    async fn last_good_answer_stands_in_while_the_resolver_fails() {
+        for (broken, takes) in [
+            (Err(io::ErrorKind::NotFound), Duration::ZERO),
+            (Ok(Vec::new()), Duration::ZERO),
+            (Ok(vec![ip("9.9.9.9")]), Duration::from_secs(2)),
+        ] {
+            let answers = vec![Ok(vec![ip("8.8.8.8")]), broken];
+            let scripted = Scripted::new(answers, takes);
+            let (resolver, counters) = over(&scripted, Reach::default());
+            ask(&resolver, "a.example").await.unwrap();
+            tokio::time::advance(Duration::from_secs(61)).await;
+            for _ in 0..10 {
+                let start = Instant::now();
+                assert_eq!(ask(&resolver, "a.example").await.unwrap(), [ip("8.8.8.8")]);
+                assert!(start.elapsed() <= STALE_PATIENCE);
+            }
+            assert!(
+                scripted.asked.load(Ordering::SeqCst) == 2,
+                "a broken resolver is left alone for a moment"
+            );
+            tokio::time::advance(Duration::from_secs(595)).await;
+            assert_eq!(ask(&resolver, "a.example").await.unwrap(), [ip("8.8.8.8")]);
+            assert!(counters.read().lookups_stale >= 2);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resolver_that_never_answers_is_given_up_before_the_connect_timeout() {
+        let scripted = Scripted::new(vec![Ok(vec![ip("8.8.8.8")])], Duration::from_secs(3_600));
+        let (resolver, counters) = over(&scripted, Reach::default());
+        let start = Instant::now();
+        let error = ask(&resolver, "a.example").await.unwrap_err();
+        assert!(
+            matches!(error, LookupError::Failed(_)) && start.elapsed() == Duration::from_secs(3)
+        );
+        assert_eq!(counters.read().lookups_failed, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn addresses_that_may_not_be_connected_to_are_left_out() {
+        let mixed = vec![
+            ip("127.0.0.1"),
+            ip("8.8.8.8"),
+            ip("169.254.169.254"),
+            ip("::ffff:10.0.0.1"),
+        ];
+        let scripted = Scripted::new(vec![Ok(mixed)], Duration::ZERO);
+        let (resolver, _) = over(&scripted, Reach::default());
+        assert_eq!(ask(&resolver, "a.example").await.unwrap(), [ip("8.8.8.8")]);
+
+        let private = Scripted::new(vec![Ok(vec![ip("10.0.0.1")])], Duration::ZERO);
+        let (resolver, _) = over(&private, Reach::default());
+        assert!(matches!(
+            ask(&resolver, "a.example").await,
+            Err(LookupError::Refused)
+        ));
+        let (resolver, _) = over(
+            &private,
+            Reach {
+                private: true,
+                ..Reach::default()
+            },
+        );
+        assert_eq!(ask(&resolver, "a.example").await.unwrap(), [ip("10.0.0.1")]);
     }
 }

@@ -24,6 +24,10 @@ pub struct Response {
     pub first_byte: Instant,
     /// Whether the peer's address is a loopback address: evidence that no exchange answered.
     pub loopback: bool,
+    /// How often the request was sent: 1, or 2 when a pooled connection was closed without an answer and the request
+    /// went out again on a fresh one ([`Builder::retry_closed`](crate::Builder::retry_closed)). The server may have
+    /// counted this many.
+    pub times_sent: u32,
 }
 
 impl Response {
@@ -43,6 +47,7 @@ impl Response {
             body,
             first_byte,
             loopback,
+            times_sent,
         } = self;
         let body = body.collect().await?;
         Ok(Fetched {
@@ -51,6 +56,7 @@ impl Response {
             body,
             first_byte,
             loopback,
+            times_sent,
         })
     }
 }
@@ -64,6 +70,7 @@ impl fmt::Debug for Response {
             .field("body", &self.body)
             .field("first_byte", &self.first_byte)
             .field("loopback", &self.loopback)
+            .field("times_sent", &self.times_sent)
             .finish()
     }
 }
@@ -82,10 +89,14 @@ pub struct Fetched {
     pub first_byte: Instant,
     /// Whether the peer's address is a loopback address: evidence that no exchange answered.
     pub loopback: bool,
+    /// How often the request was sent: 1, or 2 when a pooled connection was closed without an answer and the request
+    /// went out again on a fresh one ([`Builder::retry_closed`](crate::Builder::retry_closed)). The server may have
+    /// counted this many.
+    pub times_sent: u32,
 }
 
 impl Fetched {
-    /// A response of a stand-in for the client, such as an in-memory simulator.
+    /// A response of a stand-in for the client, such as an in-memory simulator; it was sent once.
     #[must_use]
     pub fn new(
         status: StatusCode,
@@ -100,6 +111,7 @@ impl Fetched {
             body,
             first_byte,
             loopback,
+            times_sent: 1,
         }
     }
 }
@@ -113,6 +125,7 @@ impl fmt::Debug for Fetched {
             .field("body", &format_args!("{} bytes", self.body.len()))
             .field("first_byte", &self.first_byte)
             .field("loopback", &self.loopback)
+            .field("times_sent", &self.times_sent)
             .finish()
     }
 }

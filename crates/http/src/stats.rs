@@ -13,8 +13,19 @@ pub struct Stats {
     /// Requests that came back unwritten from a pooled connection which had died, and were sent on another one. The
     /// server saw each of them once.
     pub resent: u64,
+    /// Requests that were written twice: a pooled connection closed without a byte of an answer, and the same request
+    /// went out on a fresh one. The server may have seen each of them twice.
+    pub sent_twice: u64,
     /// Requests refused because too many were waiting, or too many hosts were in use.
     pub refused: u64,
+    /// Connections that were closed because they were old enough.
+    pub retired: u64,
+    /// Questions to the resolver. Names that are fresh in the cache cost none.
+    pub lookups: u64,
+    /// Questions to the resolver without a usable answer.
+    pub lookups_failed: u64,
+    /// Of these, the ones for which the last good answer stood in.
+    pub lookups_stale: u64,
     /// Requests that hold a place under the caps now, until the end of their body.
     pub in_flight: usize,
     /// Requests that wait for a place now.
@@ -23,37 +34,45 @@ pub struct Stats {
     pub idle: usize,
 }
 
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    opened: AtomicU64,
-    reused: AtomicU64,
-    resent: AtomicU64,
-    refused: AtomicU64,
+    pub(crate) opened: Count,
+    pub(crate) reused: Count,
+    pub(crate) resent: Count,
+    pub(crate) sent_twice: Count,
+    pub(crate) refused: Count,
+    pub(crate) retired: Count,
+    pub(crate) lookups: Count,
+    pub(crate) lookups_failed: Count,
+    pub(crate) lookups_stale: Count,
 }
 
 impl Counters {
-    pub(crate) fn opened(&self) {
-        self.opened.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn reused(&self) {
-        self.reused.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn resent(&self) {
-        self.resent.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn refused(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub(crate) fn read(&self) -> Stats {
         Stats {
-            opened: self.opened.load(Ordering::Relaxed),
-            reused: self.reused.load(Ordering::Relaxed),
-            resent: self.resent.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
+            opened: self.opened.read(),
+            reused: self.reused.read(),
+            resent: self.resent.read(),
+            sent_twice: self.sent_twice.read(),
+            refused: self.refused.read(),
+            retired: self.retired.read(),
+            lookups: self.lookups.read(),
+            lookups_failed: self.lookups_failed.read(),
+            lookups_stale: self.lookups_stale.read(),
             ..Stats::default()
         }
     }

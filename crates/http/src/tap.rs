@@ -4,28 +4,41 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use hyper::rt::{Read, ReadBufCursor, Write};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 /// What the socket saw since the last request began.
-#[derive(Debug, Default)]
+///
+/// One user at a time, but two owners (the connection and hyper), hence the atomics; they cost nothing uncontended.
+#[derive(Debug)]
 pub(crate) struct Meter {
+    opened: Instant,
     written: AtomicBool,
-    first_byte: Mutex<Option<Instant>>,
+    /// Bytes read.
+    read: AtomicU64,
+    /// When the first of them came, in nanoseconds after `opened`.
+    first_byte: AtomicU64,
 }
 
 impl Meter {
+    fn new() -> Self {
+        Self {
+            opened: Instant::now(),
+            written: AtomicBool::new(false),
+            read: AtomicU64::new(0),
+            first_byte: AtomicU64::new(0),
+        }
+    }
+
     /// A new request begins.
     pub(crate) fn begin(&self) {
         self.written.store(false, Ordering::Relaxed);
-        *self
-            .first_byte
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+        self.read.store(0, Ordering::Relaxed);
     }
 
     /// Whether a byte of the request was handed to the socket (or to TLS above it).
@@ -33,12 +46,15 @@ impl Meter {
         self.written.load(Ordering::Relaxed)
     }
 
+    /// How many bytes were read after [`begin`](Self::begin).
+    pub(crate) fn bytes_read(&self) -> usize {
+        usize::try_from(self.read.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+    }
+
     /// When the first byte after [`begin`](Self::begin) was read.
     pub(crate) fn first_byte(&self) -> Option<Instant> {
-        *self
-            .first_byte
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let after = Duration::from_nanos(self.first_byte.load(Ordering::Relaxed));
+        (self.bytes_read() > 0).then(|| self.opened + after)
     }
 
     fn wrote(&self, result: &Poll<io::Result<usize>>) {
@@ -47,14 +63,16 @@ impl Meter {
         }
     }
 
-    fn read(&self) {
-        let mut first = self
-            .first_byte
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if first.is_none() {
-            *first = Some(Instant::now());
+    fn came(&self, bytes: usize) {
+        let before = self.read.load(Ordering::Relaxed);
+        if before == 0 && bytes > 0 {
+            let after = Instant::now().saturating_duration_since(self.opened);
+            // 584 years fit
+            let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+            self.first_byte.store(after, Ordering::Relaxed);
         }
+        self.read
+            .store(before.saturating_add(bytes as u64), Ordering::Relaxed);
     }
 }
 
@@ -67,7 +85,7 @@ pub(crate) struct Tap<T> {
 
 impl<T> Tap<T> {
     pub(crate) fn new(stream: T) -> (Self, Arc<Meter>) {
-        let meter = Arc::new(Meter::default());
+        let meter = Arc::new(Meter::new());
         (
             Self {
                 stream,
@@ -78,22 +96,21 @@ impl<T> Tap<T> {
     }
 }
 
-impl<T: Read + Unpin> Read for Tap<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for Tap<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
+        buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let before = buf.filled().len();
         let result = Pin::new(&mut this.stream).poll_read(cx, buf);
-        if matches!(result, Poll::Ready(Ok(()))) {
-            this.meter.read();
-        }
+        this.meter.came(buf.filled().len().saturating_sub(before));
         result
     }
 }
 
-impl<T: Write + Unpin> Write for Tap<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Tap<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -131,57 +148,48 @@ impl<T: Write + Unpin> Write for Tap<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
     use std::time::Duration;
 
-    use hyper::rt::ReadBuf;
-    use hyper_util::rt::TokioIo;
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-
-    async fn read(tap: &mut Tap<TokioIo<tokio::io::DuplexStream>>) {
-        let mut bytes = [0; 8];
-        poll_fn(|cx| Pin::new(&mut *tap).poll_read(cx, ReadBuf::new(&mut bytes).unfilled()))
-            .await
-            .unwrap();
-    }
 
     #[tokio::test(start_paused = true)]
     async fn meter_sees_the_first_byte_leave_and_the_first_byte_arrive() {
         let (near, mut far) = tokio::io::duplex(64);
-        let (mut tap, meter) = Tap::new(TokioIo::new(near));
+        let (mut tap, meter) = Tap::new(near);
         meter.begin();
         assert_eq!((meter.written(), meter.first_byte()), (false, None));
 
-        poll_fn(|cx| Pin::new(&mut tap).poll_write(cx, b"request"))
-            .await
-            .unwrap();
+        tap.write_all(b"request").await.unwrap();
         assert!(meter.written());
 
         let start = Instant::now();
         tokio::time::sleep(Duration::from_secs(1)).await;
         far.write_all(b"a").await.unwrap();
-        read(&mut tap).await;
+        tap.read_u8().await.unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        far.write_all(b"b").await.unwrap();
-        read(&mut tap).await;
+        far.write_all(b"bc").await.unwrap();
+        tap.read_u16().await.unwrap();
         assert_eq!(meter.first_byte().unwrap() - start, Duration::from_secs(1));
+        assert_eq!(meter.bytes_read(), 3);
 
         meter.begin();
-        assert_eq!((meter.written(), meter.first_byte()), (false, None));
+        assert_eq!(
+            (meter.written(), meter.first_byte(), meter.bytes_read()),
+            (false, None, 0)
+        );
     }
 
     #[tokio::test]
-    async fn nothing_written_is_not_written() {
-        let (near, _far) = tokio::io::duplex(64);
-        let (mut tap, meter) = Tap::new(TokioIo::new(near));
-        poll_fn(|cx| Pin::new(&mut tap).poll_flush(cx))
-            .await
-            .unwrap();
-        poll_fn(|cx| Pin::new(&mut tap).poll_write(cx, b""))
-            .await
-            .unwrap();
+    async fn nothing_written_is_not_written_and_an_end_is_no_byte() {
+        let (near, far) = tokio::io::duplex(64);
+        let (mut tap, meter) = Tap::new(near);
+        tap.flush().await.unwrap();
+        assert_eq!(tap.write(b"").await.unwrap(), 0);
         assert!(!meter.written());
+        drop(far);
+        assert_eq!(tap.read(&mut [0; 8]).await.unwrap(), 0);
+        assert_eq!((meter.bytes_read(), meter.first_byte()), (0, None));
     }
 }

@@ -121,15 +121,34 @@ async fn reset_in_the_body_is_a_reset() {
 }
 
 #[tokio::test]
-async fn body_that_ends_with_the_connection_is_read_to_its_end() {
+async fn body_that_ends_with_the_connection_is_read_only_where_that_is_allowed() {
     let server = Server::scripted([Step::Request, raw("HTTP/1.1 200 OK\r\n\r\nold style")]).await;
-    let client = client();
+    let client = Client::builder().allow_close_delimited().build().unwrap();
 
     assert_eq!(
         client.fetch(server.get(), None).await.unwrap().body,
         "old style"
     );
     assert_eq!(client.stats().idle, 0);
+    assert_eq!(
+        what(crate::server::client().fetch(server.get(), None).await),
+        (Kind::NoLength, true)
+    );
+}
+
+/// A gzip stream knows its own end, so its truncation shows.
+#[tokio::test]
+async fn compressed_body_that_ends_with_the_connection_is_read_whole_or_not_at_all() {
+    let whole = gzip(&[b'x'; 5_000]);
+    for (body, passes) in [(&whole[..], true), (&whole[..whole.len() - 3], false)] {
+        let head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n";
+        let server = Server::scripted([Step::Request, raw([head, body].concat())]).await;
+        let result = client().fetch(server.get(), None).await;
+        match result {
+            Ok(answer) => assert!(passes && answer.body.len() == 5_000),
+            Err(error) => assert!(!passes && error.kind() == Kind::Decompression, "{error:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -130,7 +130,11 @@ async fn plain_text_can_be_allowed_in_so_many_words() {
         (Kind::InvalidRequest, false)
     );
 
-    let client = Client::builder().allow_plaintext().build().unwrap();
+    let client = Client::builder()
+        .allow_plaintext()
+        .allow_private()
+        .build()
+        .unwrap();
     let answer = within("an answer", client.fetch(get(&url), None)).await;
 
     assert_eq!(answer.unwrap().body, "x");

@@ -112,7 +112,7 @@ async fn garbage_is_a_protocol_error() {
 }
 
 #[tokio::test]
-async fn endless_headers_are_a_protocol_error() {
+async fn endless_headers_are_too_large() {
     let mut head = String::from("HTTP/1.1 200 OK\r\n");
     for number in 0..100_000 {
         head.push_str(&format!("x-{number}: {number}\r\n"));
@@ -121,7 +121,7 @@ async fn endless_headers_are_a_protocol_error() {
 
     let result = within("an error", client().fetch(server.get(), None)).await;
 
-    assert_eq!(what(result), (Kind::Protocol, true));
+    assert_eq!(what(result), (Kind::HeadersTooLarge, true));
 }
 
 #[tokio::test]

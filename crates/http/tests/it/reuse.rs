@@ -71,45 +71,50 @@ async fn connection_closed_while_idle_costs_nothing() {
 async fn race_between_close_and_request_never_loses_an_unsent_request() {
     let server = Server::scripted([Step::Request, ok(b"x")]).await;
     let client = client();
-    let mut answered = 0;
+    let (mut answered, mut sent) = (0, 0);
     for round in 0..300_u32 {
         match within("a result", client.fetch(server.get(), None)).await {
             Ok(answer) => {
                 assert_eq!(answer.body, "x");
                 answered += 1;
+                sent += answer.times_sent as usize;
             }
             Err(error) => {
                 assert!(
                     matches!(error.kind(), Kind::Closed | Kind::Reset) && error.sent(),
                     "{error:?}"
                 );
+                sent += error.times_sent() as usize;
             }
         }
         for _ in 0..round % 7 {
             tokio::task::yield_now().await;
         }
     }
-    assert_eq!(
-        server.seen.requests().len(),
-        answered,
-        "each answer belongs to one request, none was sent twice"
+    let seen = server.seen.requests().len();
+    assert!(
+        answered <= seen && seen <= sent,
+        "{answered} answers, {seen} requests seen, {sent} sent"
     );
+    // no connection serves two requests here, so a fresh one is never closed before its answer
+    assert_eq!(answered, 300);
 }
 
-/// What was written may have been seen: no second try behind the caller's back.
+/// What was written may have been seen: no second try behind the caller's back, unless it is harmless and announced.
 #[tokio::test]
-async fn request_that_was_written_is_never_sent_twice() {
+async fn request_with_content_that_was_written_is_never_sent_twice() {
     let server = Server::scripted([Step::Request, ok(b"x"), Step::Request]).await;
     let client = client();
     client.fetch(server.get(), None).await.unwrap();
+    let post = http::Request::post(server.url("/"))
+        .body(bytes::Bytes::new())
+        .unwrap();
 
+    assert_eq!(what(client.fetch(post, None).await), (Kind::Closed, true));
+    let stats = client.stats();
     assert_eq!(
-        what(client.fetch(server.get(), None).await),
-        (Kind::Closed, true)
-    );
-    assert_eq!(
-        (server.seen.requests().len(), client.stats().resent),
-        (2, 0)
+        (server.seen.requests().len(), stats.resent, stats.sent_twice),
+        (2, 0, 0)
     );
 }
 

@@ -1,0 +1,215 @@
+//! Where this client goes: which hosts, and which addresses behind their names.
+//!
+//! A host name is a promise of whoever runs its DNS. An address that a public name should never have (a private network,
+//! this machine, a cloud's metadata service) is refused when the connection is made, on the address that was resolved
+//! for this very connection: a name that changes its mind in between (DNS rebinding) gains nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The rules of one client.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reach {
+    /// Lower-case `host` or `host:port`; empty means every host.
+    pub(crate) hosts: Vec<Box<str>>,
+    /// Plain http to hosts that are not loopback.
+    pub(crate) plaintext: bool,
+    /// Addresses that are not public, for every name.
+    pub(crate) private: bool,
+    /// Not even loopback by its own name.
+    pub(crate) no_loopback: bool,
+}
+
+/// What kind of address this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Public,
+    Loopback,
+    /// Private, link-local (the metadata services of clouds among them), shared, reserved, documentation, multicast.
+    Special,
+}
+
+impl Reach {
+    /// Whether this host is on the list.
+    pub(crate) fn lists(&self, host: &str, port: u16) -> bool {
+        let same = |entry: &str| {
+            let (name, only) = match entry.rsplit_once(':') {
+                // an IPv6 literal keeps its brackets, so a colon outside of them begins a port
+                Some((name, only)) if !only.contains(']') => (name, only.parse().ok()),
+                _ => (entry, None),
+            };
+            name.eq_ignore_ascii_case(host) && only.is_none_or(|only: u16| only == port)
+        };
+        self.hosts.is_empty() || self.hosts.iter().any(|entry| same(entry))
+    }
+
+    /// Whether a connection to this address may be made. `by_name` says that the request itself named loopback.
+    pub(crate) fn allows(&self, address: IpAddr, by_name: bool) -> bool {
+        match class(address) {
+            Class::Public => true,
+            Class::Loopback => !self.no_loopback && (by_name || self.private),
+            Class::Special => self.private,
+        }
+    }
+}
+
+fn class(address: IpAddr) -> Class {
+    match address {
+        IpAddr::V4(address) => class_v4(address),
+        IpAddr::V6(address) => class_v6(address),
+    }
+}
+
+/// The IANA registry of special IPv4 addresses; what is not in it is public.
+fn class_v4(address: Ipv4Addr) -> Class {
+    match address.octets() {
+        [127, ..] => Class::Loopback,
+        // this network, private, shared (RFC 6598), link-local, private
+        [0 | 10, ..] | [100, 64..=127, ..] | [169, 254, ..] | [172, 16..=31, ..] => Class::Special,
+        // protocol assignments, documentation, 6to4 relays, private, benchmarks, documentation
+        [192, 0, 0 | 2, _] | [192, 88, 99, _] | [192, 168, ..] => Class::Special,
+        [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => Class::Special,
+        // multicast, reserved, broadcast
+        [224..=255, ..] => Class::Special,
+        _ => Class::Public,
+    }
+}
+
+/// Of IPv6 only 2000::/3 is handed out to the public, and not all of that. An address that carries an IPv4 address is
+/// judged by it.
+fn class_v6(address: Ipv6Addr) -> Class {
+    if address == Ipv6Addr::LOCALHOST {
+        return Class::Loopback;
+    }
+    let segments = address.segments();
+    let carried = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        class_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match segments {
+        [0, 0, 0, 0, 0, 0xffff, high, low] => carried(high, low),
+        // NAT64: loopback or a private network behind the translator is still not public
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => match carried(high, low)
+        {
+            Class::Public => Class::Public,
+            _ => Class::Special,
+        },
+        // protocol assignments with Teredo, documentation (twice)
+        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Class::Special,
+        [0x2000..=0x3fff, ..] => Class::Public,
+        _ => Class::Special,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn addresses_that_a_public_name_never_has_are_told_from_public_ones() {
+        use Class::{Loopback, Public, Special};
+        for (text, expected) in [
+            ("8.8.8.8", Public),
+            ("104.16.0.1", Public),
+            ("172.15.0.1", Public),
+            ("172.32.0.1", Public),
+            ("100.63.255.255", Public),
+            ("192.0.1.1", Public),
+            ("127.0.0.1", Loopback),
+            ("127.255.255.254", Loopback),
+            ("0.0.0.0", Special),
+            ("10.1.2.3", Special),
+            ("100.100.100.200", Special),
+            ("169.254.169.254", Special),
+            ("172.16.0.1", Special),
+            ("172.31.255.255", Special),
+            ("192.168.0.1", Special),
+            ("192.0.0.192", Special),
+            ("192.0.2.1", Special),
+            ("198.18.0.1", Special),
+            ("198.51.100.7", Special),
+            ("203.0.113.7", Special),
+            ("224.0.0.1", Special),
+            ("255.255.255.255", Special),
+            ("2606:4700::6810:1", Public),
+            ("2a00:1450::1", Public),
+            ("::1", Loopback),
+            ("::ffff:127.0.0.1", Loopback),
+            ("::ffff:10.0.0.1", Special),
+            ("::ffff:8.8.8.8", Public),
+            ("::", Special),
+            ("::8.8.8.8", Special),
+            ("64:ff9b::8.8.8.8", Public),
+            ("64:ff9b::127.0.0.1", Special),
+            ("64:ff9b::a9fe:a9fe", Special),
+            ("64:ff9b:1::1", Special),
+            ("2002:7f00:1::", Special),
+            ("2002:808:808::1", Public),
+            ("2001::1", Special),
+            ("2001:db8::1", Special),
+            ("3fff:fff::1", Special),
+            ("fd00:ec2::254", Special),
+            ("fe80::1", Special),
+            ("fec0::1", Special),
+            ("ff02::1", Special),
+        ] {
+            assert_eq!(class(text.parse().unwrap()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_reached_by_its_own_name_only() {
+        let (public, loopback): (IpAddr, IpAddr) =
+            ("8.8.8.8".parse().unwrap(), "127.0.0.1".parse().unwrap());
+        let private: IpAddr = "10.0.0.1".parse().unwrap();
+        let reach = Reach::default();
+        assert!(reach.allows(public, false) && reach.allows(loopback, true));
+        assert!(!reach.allows(loopback, false) && !reach.allows(private, true));
+
+        let open = Reach {
+            private: true,
+            ..Reach::default()
+        };
+        assert!(open.allows(loopback, false) && open.allows(private, false));
+
+        let live = Reach {
+            no_loopback: true,
+            ..Reach::default()
+        };
+        assert!(!live.allows(loopback, true) && live.allows(public, false));
+    }
+
+    #[test]
+    fn list_of_hosts_is_exact() {
+        let reach = Reach {
+            hosts: ["api.example.com", "localhost:8080", "[::1]"]
+                .map(Box::from)
+                .into(),
+            ..Reach::default()
+        };
+        for (host, port, listed) in [
+            ("api.example.com", 443, true),
+            ("API.Example.COM", 8443, true),
+            ("localhost", 8080, true),
+            ("localhost", 8081, false),
+            ("[::1]", 80, true),
+            ("evil-api.example.com", 443, false),
+            ("api.example.com.evil.net", 443, false),
+            ("example.com", 443, false),
+            ("", 443, false),
+        ] {
+            assert_eq!(reach.lists(host, port), listed, "{host}:{port}");
+        }
+        assert!(Reach::default().lists("anything", 1));
+    }
+
+    proptest! {
+        /// Writing an IPv4 address as IPv6 never makes it more public than it is.
+        #[test]
+        fn mapped_addresses_are_no_way_around(octets in any::<[u8; 4]>()) {
+            let plain = Ipv4Addr::from(octets);
+            prop_assert_eq!(class(plain.to_ipv6_mapped().into()), class(plain.into()));
+        }
+    }
+}
