@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use robust_data_manager::market::{Exchange, Interval, InvalidName, Symbol};
+use robust_data_manager::market::{Exchange, Interval, InvalidName, Kind, Symbol};
 
 use crate::refusal::Refusal;
 use crate::since::Since;
@@ -82,13 +82,31 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rdm doctor                                  names, certificates, clocks, limits
+  rdm doctor --live --json drift.json         and one question to each endpoint, compared with what is documented
+  rdm doctor --live --sim                     the same against simulated exchanges
+  rdm doctor --live --kind ticker,book --write-schema DIR
+
+Exit code 1: an exchange cannot be reached, an endpoint does not answer, or a field that we read is missing or has
+another type. A field that is not documented is a warning. See docs/schema-drift.md.")]
 pub(crate) struct DoctorArgs {
-    /// Also asks each endpoint once and says which fields cannot be read.
+    /// Also asks each endpoint once and compares the answer with the documented fields.
     #[arg(long)]
     pub(crate) live: bool,
-    /// Prints the checks as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// Examines simulated exchanges on loopback instead of the real ones.
+    #[arg(long, conflicts_with = "base_url")]
+    pub(crate) sim: bool,
+    /// With --live: asks for these kinds of data only, separated by commas, such as ticker,book.
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = kind, requires = "live")]
+    pub(crate) kind: Vec<Kind>,
+    /// Writes what was found as JSON to this file; - or nothing: to standard output, in place of the lines.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub(crate) json: Option<PathBuf>,
+    /// With --live: writes the lists of documented fields with what is new to this folder, for review.
+    #[arg(long, value_name = "DIR", requires = "live")]
+    pub(crate) write_schema: Option<PathBuf>,
     /// The exchanges of a config file, with their settings. Default: all that are known.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -202,6 +220,11 @@ fn symbol(text: &str) -> Result<Symbol, String> {
 }
 
 fn interval(text: &str) -> Result<Interval, String> {
+    text.parse()
+        .map_err(|error: InvalidName| error.remedy.into_owned())
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
     text.parse()
         .map_err(|error: InvalidName| error.remedy.into_owned())
 }

@@ -1,20 +1,25 @@
 //! `rdm doctor`: can this machine get market data, and if not, why?
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod answers;
+mod live;
+mod report;
+
 use std::time::Duration;
 
-use robust_data_manager::market::{Exchange, Interval, Payload, Request, Symbol};
+use robust_data_manager::market::{Exchange, Kind, Payload, Request};
 use robust_data_manager::{
-    Category, Config, DataError, DataManager, Environment, ExchangeSettings, Query,
+    Category, Config, DataError, DataManager, Environment, ExchangeSettings,
 };
-use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use crate::args::DoctorArgs;
-use crate::exit::{Failure, print};
+use crate::exit::Failure;
 use crate::fetch::check_base_url;
-use crate::{file, json};
+use crate::file;
+use crate::sim::{self, Running};
+use answers::{Answer, Answers};
+use live::{Endpoint, Outcome, Renewed};
+use report::{Check, Report, State};
 
 /// Without an answer after this time, a name or an exchange counts as out of reach.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -29,98 +34,89 @@ const SKEW_WARNS: Duration = Duration::from_secs(1);
 /// Kraken tells its time in whole seconds.
 const RESOLUTION: Duration = Duration::from_secs(1);
 
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Ok,
-    Warn,
-    Fail,
-}
-
-/// One line of the examination.
-#[derive(Debug, Clone, Serialize)]
-struct Check {
-    exchange: Exchange,
-    check: &'static str,
-    state: State,
-    found: String,
-    remedy: Option<&'static str>,
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Ok => "ok",
-            State::Warn => "warn",
-            State::Fail => "FAIL",
-        };
-        let (exchange, check) = (self.exchange.as_str(), self.check);
-        write!(f, "{state:<4}  {exchange:<8} {check:<11} {}", self.found)?;
-        match self.remedy {
-            Some(remedy) => write!(f, "; {remedy}"),
-            None => Ok(()),
-        }
-    }
-}
+/// The seed of the simulated exchanges.
+const SEED: u64 = 7;
 
 /// The checks of one exchange.
 #[derive(Debug)]
 struct Patient<'a> {
     manager: &'a DataManager,
+    answers: &'a Answers,
     exchange: Exchange,
     url: String,
+    patience: Duration,
+    /// What came of the question for the time, for the endpoint's own line.
+    time: Option<(Outcome, Option<Answer>)>,
     checks: Vec<Check>,
+    endpoints: Vec<Endpoint>,
+    renewed: Renewed,
 }
 
 pub(crate) async fn run(args: DoctorArgs) -> Result<(), Failure> {
-    let config = config(&args)?;
-    let manager = DataManager::builder()
-        .config(config.clone())
-        .start()
-        .map_err(Failure::usage)?;
+    let (config, simulated) = config(&args).await?;
+    let answers = Answers::default();
+    let manager = DataManager::builder().config(config.clone());
+    let manager = manager.tap(answers.tap()).start().map_err(Failure::usage)?;
     let mut examinations = tokio::task::JoinSet::new();
     for (name, settings) in &config.exchanges {
         let exchange: Exchange = name.parse().map_err(Failure::usage)?;
         let source = manager.source(exchange.clone()).map_err(Failure::usage)?;
         let own = source.connector().base_url();
-        let url = settings.base_url.clone().unwrap_or_else(|| own.to_owned());
-        let (manager, live) = (manager.clone(), args.live);
+        let first = settings.base_url.as_ref().or(settings.base_urls.first());
+        let url = first.cloned().unwrap_or_else(|| own.to_owned());
+        let (manager, answers) = (manager.clone(), answers.clone());
+        let kinds = args.live.then(|| kinds(&args.kind));
         examinations.spawn(async move {
             let mut patient = Patient {
                 manager: &manager,
+                answers: &answers,
                 exchange,
                 url,
+                patience: if kinds.is_some() {
+                    LIVE_PATIENCE
+                } else {
+                    PATIENCE
+                },
+                time: None,
                 checks: Vec::new(),
+                endpoints: Vec::new(),
+                renewed: Renewed::default(),
             };
-            patient.examine(live).await;
-            patient.checks
+            patient.examine(kinds.as_deref()).await;
+            (patient.checks, patient.endpoints, patient.renewed)
         });
     }
-    let mut checks = examinations.join_all().await.concat();
-    manager.shutdown(GRACE).await;
-    // Each exchange's checks stand in the order in which they were made.
-    checks.sort_by(|a, b| a.exchange.cmp(&b.exchange));
-    if args.json {
-        let shown = BTreeMap::from([("checks", &checks)]);
-        print(&json::text(&shown).map_err(Failure::data)?);
-    } else {
-        for check in &checks {
-            print(&check.to_string());
+    let mut report = Report::new(args.live);
+    for (checks, endpoints, renewed) in examinations.join_all().await {
+        report.add(checks, endpoints);
+        if let Some(folder) = &args.write_schema {
+            report::write_schema(folder, &renewed)?;
         }
     }
-    let failed = checks.iter().filter(|check| check.state == State::Fail);
-    match failed.count() {
-        0 => Ok(()),
-        failed => Err(Failure::Data(format!(
-            "doctor: {failed} of {} checks failed",
-            checks.len()
-        ))),
+    manager.shutdown(GRACE).await;
+    for one in simulated {
+        one.server.shutdown().await;
     }
+    report.show(args.json.as_deref())
 }
 
-/// The exchanges of the file, or all; each asked once, without retries.
-fn config(args: &DoctorArgs) -> Result<Config, Failure> {
+/// The kinds that are asked for: those that are named, or all. The list of pairs comes before what is about pairs.
+fn kinds(named: &[Kind]) -> Vec<Kind> {
+    let mut kinds = Kind::ALL.to_vec();
+    kinds.sort_by_key(|kind| match kind {
+        Kind::Time => 0,
+        Kind::Status => 1,
+        Kind::Instruments => 2,
+        Kind::Assets => 3,
+        _ => 4,
+    });
+    kinds.retain(|kind| named.is_empty() || named.contains(kind));
+    kinds
+}
+
+/// The exchanges of the file, or all; each asked once, without retries. With `--sim` their simulators, which listen as long as
+/// they are kept.
+async fn config(args: &DoctorArgs) -> Result<(Config, Vec<Running>), Failure> {
     let mut config = match &args.config {
         Some(path) => Config::from_toml(&file::read("--config", path)?)
             .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
@@ -146,27 +142,64 @@ fn config(args: &DoctorArgs) -> Result<Config, Failure> {
         config.exchanges.entry(name).or_default().base_url = Some(url.clone());
         config.environment = Environment::Simulated;
     }
+    let simulated = if args.sim {
+        simulators(&mut config).await?
+    } else {
+        Vec::new()
+    };
+    // Nothing but the questions below is asked.
+    config.jobs.clear();
     for settings in config.exchanges.values_mut() {
         settings.retries = Some(0);
         let patience = if args.live { LIVE_PATIENCE } else { PATIENCE };
         settings.timeout = Some(patience);
         settings.max_timeout = Some(patience);
     }
-    Ok(config)
+    Ok((config, simulated))
+}
+
+/// Starts a simulator for each exchange, and lets its address be the only one.
+async fn simulators(config: &mut Config) -> Result<Vec<Running>, Failure> {
+    let names = config.exchanges.keys().map(|name| name.parse());
+    let exchanges: Vec<Exchange> = names.collect::<Result<_, _>>().map_err(Failure::usage)?;
+    let running = sim::start(&exchanges, ([127, 0, 0, 1], 0).into(), SEED).await?;
+    for one in &running {
+        let settings = config.exchanges.entry(one.exchange.as_str().to_owned());
+        let settings = settings.or_default();
+        settings.base_urls.clear();
+        settings.base_url = Some(one.server.base_url());
+    }
+    config.environment = Environment::Simulated;
+    Ok(running)
 }
 
 impl Patient<'_> {
-    async fn examine(&mut self, live: bool) {
-        if !self.name_is_found().await {
+    async fn examine(&mut self, live: Option<&[Kind]>) {
+        if !self.name_is_found().await || !self.answers().await {
+            self.not_asked(live.unwrap_or_default());
             return;
         }
-        if !self.answers().await {
-            return;
-        }
-        if live {
-            self.endpoints().await;
+        if let Some(kinds) = live {
+            let source = self.manager.source(self.exchange.clone());
+            let mut kinds = kinds.to_vec();
+            kinds.retain(|kind| {
+                let source = source.as_ref();
+                source.is_ok_and(|source| source.connector().supports(*kind))
+            });
+            self.endpoints(&kinds).await;
         }
         self.budget();
+    }
+
+    /// The endpoints of an exchange that is out of reach: one line above says why, the report names each.
+    fn not_asked(&mut self, kinds: &[Kind]) {
+        let why = self.checks.last().map(|check| check.found.clone());
+        let why = why.unwrap_or_default();
+        for kind in kinds {
+            let error = format!("not asked: {why}");
+            self.endpoints
+                .push(Endpoint::silent(&self.exchange, *kind, error));
+        }
     }
 
     fn note(&mut self, check: &'static str, state: State, found: String) {
@@ -186,6 +219,7 @@ impl Patient<'_> {
             state,
             found,
             remedy,
+            differences: Vec::new(),
         });
     }
 
@@ -223,8 +257,9 @@ impl Patient<'_> {
     /// Asks for the exchange's time: whether it can be reached, trusted, and what its clock says.
     async fn answers(&mut self) -> bool {
         let begun = Instant::now();
-        let query = Query::new(self.exchange.clone(), Request::ServerTime);
-        let sample = match self.manager.get(query.timeout(PATIENCE)).await {
+        let (outcome, answer) = self.ask(Request::ServerTime).await;
+        let outcome = self.time.insert((outcome, answer)).0.clone();
+        let sample = match outcome {
             Ok(sample) => sample,
             Err(error) => {
                 let remedy = Some(remedy(&error));
@@ -285,80 +320,6 @@ impl Patient<'_> {
                 self.told("limits", State::Warn, found, Some(remedy));
             } else {
                 self.note("limits", State::Ok, found);
-            }
-        }
-    }
-
-    /// One question to each endpoint, and whether every field could be read.
-    async fn endpoints(&mut self) {
-        let quote = if self.exchange == Exchange::KRAKEN {
-            "USD"
-        } else {
-            "USDT"
-        };
-        let Ok(symbol) = Symbol::new("BTC", quote) else {
-            return;
-        };
-        let requests = [
-            ("status", Request::Status),
-            ("instruments", Request::Instruments),
-            (
-                "ticker",
-                Request::Ticker {
-                    symbol: symbol.clone(),
-                },
-            ),
-            (
-                "book",
-                Request::OrderBook {
-                    symbol: symbol.clone(),
-                    depth: None,
-                },
-            ),
-            (
-                "candles",
-                Request::Candles {
-                    symbol: symbol.clone(),
-                    interval: Interval::M1,
-                    since: None,
-                    limit: None,
-                },
-            ),
-            (
-                "trades",
-                Request::Trades {
-                    symbol,
-                    since: None,
-                    limit: None,
-                },
-            ),
-        ];
-        for (name, request) in requests {
-            self.endpoint(name, request).await;
-        }
-    }
-
-    async fn endpoint(&mut self, name: &'static str, request: Request) {
-        let query = Query::new(self.exchange.clone(), request);
-        match self.manager.get(query).await {
-            Ok(sample) => {
-                let mut found = format!("{} records", sample.data.len());
-                let issues = sample.quality.iter().flat_map(|report| &report.issues);
-                let broken = issues.filter(|issue| issue.field.is_some() && issue.index.is_some());
-                let broken = broken.map(|issue| issue.message.to_string()).next();
-                let state = if broken.is_some() {
-                    State::Warn
-                } else {
-                    State::Ok
-                };
-                if let Some(broken) = broken {
-                    found.push_str(&format!(", {broken}"));
-                }
-                self.note(name, state, found);
-            }
-            Err(error) => {
-                let remedy = Some(remedy(&error));
-                self.told(name, State::Fail, error.to_string(), remedy);
             }
         }
     }

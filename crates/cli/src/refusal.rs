@@ -70,10 +70,16 @@ impl Refusal {
                 format!("command {} is not known{near}", quote(&command))
             }
             ErrorKind::MissingRequiredArgument => {
-                format!("{field} is missing; see rdm --help")
+                format!("{field} is missing; see {} --help", command(&self.0))
             }
             ErrorKind::ArgumentConflict => {
-                format!("{field} is given more than once; leave one away")
+                let other = fact(ContextKind::PriorArg).unwrap_or_default();
+                let other = other.split(' ').next().unwrap_or_default();
+                if other == field {
+                    format!("{field} is given more than once; leave one away")
+                } else {
+                    format!("{field} has no meaning beside {other}; leave one away")
+                }
             }
             ErrorKind::InvalidUtf8 => "an argument is no UTF-8 text; write it in UTF-8".to_owned(),
             _ => {
@@ -82,6 +88,20 @@ impl Refusal {
                 complaint.trim_start_matches("error: ").to_owned() + " (see rdm --help)"
             }
         }
+    }
+}
+
+/// The command that was meant, from the line that says how it is used: `Usage: rdm fetch [OPTIONS] …`.
+fn command(error: &clap::Error) -> String {
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string);
+    let usage = usage.unwrap_or_default();
+    let words = usage.split_whitespace().skip_while(|word| *word != "rdm");
+    let names = words.take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() {
+        "rdm".to_owned()
+    } else {
+        names.join(" ")
     }
 }
 
@@ -119,7 +139,10 @@ mod tests {
                 "rdm fetch tickr kraken BTC/USD",
                 "WHAT: \"tickr\" is not known; did you mean ticker? (known: ticker, book, candles, trades, instruments)",
             ),
-            ("rdm fetch ticker", "EXCHANGE is missing; see rdm --help"),
+            (
+                "rdm fetch ticker",
+                "EXCHANGE is missing; see rdm fetch --help",
+            ),
             (
                 "rdm fetch trades kraken BTC/USD --limit -5",
                 "--limit: \"-5\" is not valid; use a whole number from 1 to 4294967295",
@@ -151,6 +174,18 @@ mod tests {
             (
                 "rdm demo --json --json",
                 "--json is given more than once; leave one away",
+            ),
+            (
+                "rdm doctor --sim --base-url kraken=http://127.0.0.1:1",
+                "--sim has no meaning beside --base-url; leave one away",
+            ),
+            (
+                "rdm doctor --kind ticker",
+                "--live is missing; see rdm doctor --help",
+            ),
+            (
+                "rdm doctor --live --kind ticker,boook",
+                "--kind: \"boook\" is not valid; use one of ticker, tickers, bids_asks, last_prices, book, candles, trades, instruments, assets, time, status",
             ),
             (
                 "rdm sim --listen nowhere",

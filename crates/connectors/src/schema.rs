@@ -2,7 +2,7 @@
 //!
 //! An exchange changes its answers without asking. A [`Shape`] is what an answer's body is made of, without its values: paths such as
 //! `data.ticker[].buy` and the JSON types found there. A [`Known`] list is what the exchange documents for one endpoint, each path
-//! marked as [`Mark::Required`], [`Mark::Optional`] or [`Mark::Ignored`]. Their difference is a [`Drift`].
+//! marked as read or not ([`Mark`]). Their difference is a [`Drift`].
 //!
 //! ```
 //! use robust_connectors::schema;

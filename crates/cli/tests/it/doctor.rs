@@ -58,9 +58,13 @@ fn every_endpoint_is_asked_once_with_live() {
         said.out
     );
     for check in [
+        "time",
         "status",
         "instruments",
         "ticker",
+        "tickers",
+        "bids_asks",
+        "last_prices",
         "book",
         "candles",
         "trades",
@@ -68,7 +72,7 @@ fn every_endpoint_is_asked_once_with_live() {
         let line = format!("ok    binance  {check:<11} ");
         assert!(said.out.contains(&line), "{check}: {}", said.out);
     }
-    assert_eq!(sim.sim.stats().requests, 7);
+    assert_eq!(sim.sim.stats().requests, 10);
 }
 
 #[test]

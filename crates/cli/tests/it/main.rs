@@ -9,6 +9,7 @@ mod closed;
 mod demo;
 mod doctor;
 mod documents;
+mod drift;
 mod fetch;
 mod run;
 mod simulators;

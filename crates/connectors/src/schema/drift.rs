@@ -127,7 +127,12 @@ impl Drift {
                 Step::Any if there.is_none() => (found.count(JsonType::Object), 0),
                 Step::Any | Step::Item => (0, 0),
             };
-            if entry.mark == Mark::Required && of > has {
+            let lacking = match entry.mark {
+                Mark::Required => has < of,
+                Mark::Somewhere => has == 0 && of > 0,
+                Mark::Optional | Mark::Ignored => false,
+            };
+            if lacking {
                 self.missing.push(Missing {
                     path: path.clone(),
                     types: entry.types,

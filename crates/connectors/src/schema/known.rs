@@ -17,6 +17,8 @@ use super::types::Types;
 pub enum Mark {
     /// We read it, and it is in every record.
     Required,
+    /// We read it, and at least one record has it: records of several kinds share a list, as Binance's filters do.
+    Somewhere,
     /// We read it where it is there.
     Optional,
     /// We do not read it, nor anything below it.
@@ -24,13 +26,19 @@ pub enum Mark {
 }
 
 impl Mark {
-    const ALL: [Self; 3] = [Self::Required, Self::Optional, Self::Ignored];
+    const ALL: [Self; 4] = [
+        Self::Required,
+        Self::Somewhere,
+        Self::Optional,
+        Self::Ignored,
+    ];
 
     /// Its name, as the lists write it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Required => "required",
+            Self::Somewhere => "somewhere",
             Self::Optional => "optional",
             Self::Ignored => "ignored",
         }
@@ -122,7 +130,7 @@ impl Known {
 
     fn add(&mut self, mark: &str, path: &str, types: &str) -> Result<(), &'static str> {
         let mark = Mark::ALL.into_iter().find(|known| known.as_str() == mark);
-        let mark = mark.ok_or("the mark is one of required, optional and ignored")?;
+        let mark = mark.ok_or("the mark is one of required, somewhere, optional and ignored")?;
         let types = Types::parse(types).ok_or("the types are such as string or string|null")?;
         let steps = path::parse(path).ok_or("the path is such as result.*.a[0] or [].symbol")?;
         let mut at = Self::ROOT;
@@ -203,7 +211,7 @@ impl Known {
         };
         let types = entry.types.or(shape.found(seen).types());
         let shown = if path.is_empty() { "." } else { path };
-        lines.push(format!("{:<8} {shown} {types}", entry.mark));
+        lines.push(format!("{:<9} {shown} {types}", entry.mark));
         let below = |step: Step<'_>| {
             let mut path = path.to_owned();
             step.write(&mut path);
@@ -220,7 +228,7 @@ impl Known {
             if self.tree.child(at, step).is_none() {
                 let (path, types) = (below(step), shape.found(Some(new)).types());
                 // A key that is no word cannot stand in a list; whoever reviews it shall see it.
-                let mark = path::parse(&path).map_or("# new:", |_| "ignored ");
+                let mark = path::parse(&path).map_or("# new:", |_| "ignored  ");
                 lines.push(format!("{mark} {path} {types}"));
             }
         }

@@ -343,6 +343,16 @@ fn each_difference_is_named_by_its_path_and_counted() {
 }
 
 #[test]
+fn a_field_of_some_records_is_missing_when_no_record_has_it() {
+    let list = "required . array\nrequired [] object\nsomewhere [].tick string";
+    let known = Known::parse(list).unwrap();
+    let drift = |body: &str| lines(&known.compare(body.as_bytes()).unwrap());
+    assert_eq!(drift(r#"[{}, {"tick": "1"}]"#), [""; 0]);
+    assert_eq!(drift("[]"), [""; 0]);
+    assert_eq!(drift("[{}, {}]"), ["[].tick: string is missing in 2 of 2"]);
+}
+
+#[test]
 fn a_list_that_is_none_is_refused_by_its_line() {
     for (text, line, reason) in [
         ("required", 1, "MARK PATH TYPES"),
@@ -381,13 +391,13 @@ fn a_renewed_list_holds_what_was_new_and_can_be_read_again() {
     let known = Known::parse(&format!("# of a book\n{BOOK}")).unwrap();
     let body = br#"{"data":{"bids":[["1",2,3,"x"]],"new":{"a":1},"a b":true}}"#;
     let text = known.renewed(body).unwrap();
-    assert!(text.starts_with("# of a book\npath /book\nkinds book\n\nrequired . object\n"));
+    assert!(text.starts_with("# of a book\npath /book\nkinds book\n\nrequired  . object\n"));
     for line in [
-        "required data.bids[][1] string|number",
-        "ignored  data.bids[][3] string",
-        "ignored  data.new object",
+        "required  data.bids[][1] string|number",
+        "ignored   data.bids[][3] string",
+        "ignored   data.new object",
         "# new: data.\"a b\" bool",
-        "optional data.time number",
+        "optional  data.time number",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }
