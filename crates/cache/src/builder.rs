@@ -2,6 +2,7 @@
 
 use std::hash::Hash;
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,11 +15,12 @@ use crate::cache::Cache;
 use crate::flight::Flights;
 use crate::lifetime::Lifetime;
 use crate::stats::{Counters, bump};
-use crate::store::{BirthOf, Inner, LifetimeOf};
+use crate::store::{BirthOf, Inner, LifetimeOf, SizeOf, Stored};
 
 /// Settings of a cache, from [`Cache::builder`].
 pub struct Builder<K, V, E, T = ()> {
     capacity: u64,
+    bytes: Option<(u64, SizeOf<K, V>)>,
     fresh_for: Duration,
     stale_for: Duration,
     lifetime: Option<LifetimeOf<K, V>>,
@@ -30,6 +32,7 @@ impl<K, V, E, T> std::fmt::Debug for Builder<K, V, E, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder")
             .field("capacity", &self.capacity)
+            .field("max_bytes", &self.bytes.as_ref().map(|(bytes, _)| bytes))
             .field("fresh_for", &self.fresh_for)
             .field("stale_for", &self.stale_for)
             .finish_non_exhaustive()
@@ -40,6 +43,7 @@ impl<K, V, E, T> Default for Builder<K, V, E, T> {
     fn default() -> Self {
         Self {
             capacity: 10_000,
+            bytes: None,
             fresh_for: Duration::from_secs(5),
             stale_for: Duration::ZERO,
             lifetime: None,
@@ -59,6 +63,21 @@ where
     #[must_use]
     pub fn capacity(mut self, entries: u64) -> Self {
         self.capacity = entries;
+        self
+    }
+
+    /// How many bytes all entries may take together, beside their number; the least recently used go first. Default: any.
+    ///
+    /// `size` says how many bytes a value takes, about, and is called once for each value that is stored. Both bounds hold, for an
+    /// entry counts as its size or as its share of `bytes`, which is `bytes / capacity`, whichever is more. A value that alone is
+    /// larger than `bytes` is given to its readers and not kept.
+    #[must_use]
+    pub fn max_bytes(
+        mut self,
+        bytes: u64,
+        size: impl Fn(&K, &V) -> u64 + Send + Sync + 'static,
+    ) -> Self {
+        self.bytes = Some((bytes, Box::new(size)));
         self
     }
 
@@ -100,15 +119,23 @@ where
     /// Makes the cache. Nothing runs until the first load.
     pub fn build(self) -> Cache<K, V, E, T> {
         let counters = Arc::new(Counters::default());
-        let evictions = Arc::clone(&counters);
+        let removals = Arc::clone(&counters);
+        let (bytes, size) = self.bytes.unzip();
+        // moka knows one bound, so an entry weighs at least its share of the bytes: as many as the capacity fill them.
+        let share = bytes.map_or(1, |bytes| bytes.div_ceil(self.capacity.max(1)));
+        let share = u32::try_from(share).unwrap_or(u32::MAX).max(1);
         let values = moka::sync::Cache::builder()
-            .max_capacity(self.capacity)
+            .max_capacity(self.capacity.saturating_mul(u64::from(share)))
+            .weigher(move |_key: &K, stored: &Stored<V>| {
+                u32::try_from(stored.size).unwrap_or(u32::MAX).max(share)
+            })
             // moka's default policy may refuse a new key in favour of a popular one; a load that
             // was just paid for must be there for the next reader.
             .eviction_policy(EvictionPolicy::lru())
-            .eviction_listener(move |_key, _value, cause| {
+            .eviction_listener(move |_key, stored: Stored<V>, cause| {
+                removals.bytes.fetch_sub(stored.size, Relaxed);
                 if cause == RemovalCause::Size {
-                    bump(&evictions.evictions);
+                    bump(&removals.evictions);
                 }
             })
             .build();
@@ -121,6 +148,7 @@ where
                 values,
                 lifetime: self.lifetime.unwrap_or_else(|| Box::new(move |_, _| one)),
                 birth: self.birth,
+                size,
                 flights: Flights::default(),
                 tasks: Mutex::new(Some(JoinSet::new())),
                 counters,

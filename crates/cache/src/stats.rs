@@ -39,6 +39,8 @@ pub struct Stats {
     pub flights: u64,
     /// Entries stored now.
     pub len: u64,
+    /// Bytes that they take, about; 0 without [`Builder::max_bytes`](crate::Builder::max_bytes).
+    pub bytes: u64,
 }
 
 impl Stats {
@@ -69,6 +71,7 @@ pub(crate) struct Counters {
     pub(crate) panics: AtomicU64,
     pub(crate) discarded: AtomicU64,
     pub(crate) evictions: AtomicU64,
+    pub(crate) bytes: AtomicU64,
 }
 
 impl Counters {
@@ -89,6 +92,7 @@ impl Counters {
             evictions: self.evictions.load(Relaxed),
             flights,
             len,
+            bytes: self.bytes.load(Relaxed),
         }
     }
 }

@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Event::State { exchange, from, to } => println!("state   {exchange}: {from} → {to}"),
         Event::Dropped(missed) => println!("missed  {missed} events"),
         _ => {}
-    });
+    })?;
 
     let query = Query::ticker(Exchange::BINANCE, "BTC/USDT".parse()?);
     manager.schedule(DataJob::new("btc", query, Duration::from_millis(250)).at_start())?;

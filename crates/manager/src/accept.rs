@@ -102,7 +102,8 @@ where
 /// Puts the exchange's listed pairs in place of the names that were asked for.
 ///
 /// The connector's own table answers for the best known pairs. Only when a pair is not in it is the exchange asked for its
-/// instruments, once an hour at most, and only then is the pair refused.
+/// instruments, once an hour at most, and only then is the pair refused. An exchange that refuses the list for good is not asked
+/// for it at each such read, see [`Refusals`](crate::listing::Refusals).
 async fn resolve<S>(shared: &Shared, inner: S, mut query: Query) -> Result<Query, DataError>
 where
     S: Service<Query, Response = Answered, Error = DataError>,
@@ -117,6 +118,7 @@ where
         query.request = canonical(query.request);
         return Ok(query);
     }
+    let turn = venue.refusals.ask(Instant::now())?;
     // A stand-in is taken only once the list is known: the pair itself may well be listed.
     let mut listing = Query::instruments(query.exchange.clone())
         .priority(query.priority)
@@ -124,6 +126,7 @@ where
     listing.deadline = query.deadline;
     listing.id = query.id;
     let list = inner.oneshot(listing).await;
+    venue.refusals.note(turn, list.as_ref(), Instant::now());
     if let Some(known) = listed(venue, &query.request) {
         query.request = canonical(known);
         return Ok(query);

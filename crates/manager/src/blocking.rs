@@ -204,8 +204,8 @@ impl DataManager {
     /// ```
     /// # use robust_data_manager::{DataManager, Event, blocking};
     /// # let manager = blocking::DataManager::start(DataManager::builder().exchange("kraken"))?;
-    /// manager.inside(|manager| manager.on_event(|event| if let Event::Error { error, .. } = event { drop(error) }));
-    /// # Ok::<(), blocking::BlockingError>(())
+    /// manager.inside(|manager| manager.on_event(|event| if let Event::Error { error, .. } = event { drop(error) }))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn inside<R>(&self, work: impl FnOnce(&crate::DataManager) -> R) -> R {
         let _inside = self.engine.runtime.enter();

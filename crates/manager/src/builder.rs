@@ -12,11 +12,12 @@ use robust_scheduler::Scheduler;
 use robust_source::{Source, Tap, Transport};
 use tokio::task::JoinSet;
 
-use crate::config::{Config, ConfigError, Environment, ExchangeSettings};
+use crate::config::{CacheSettings, Config, ConfigError, Environment, ExchangeSettings};
 use crate::counters::Counters;
 use crate::event::Hub;
 use crate::judges::Judges;
 use crate::latest::Latest;
+use crate::listing::Refusals;
 use crate::manager::{DataManager, Parts};
 use crate::shared::{Shared, Venue};
 use crate::{cached, query, watch};
@@ -124,6 +125,12 @@ impl DataManagerBuilder {
         self
     }
 
+    /// Bounds the cache: how many values, and how many bytes.
+    pub fn cache(mut self, settings: CacheSettings) -> Self {
+        self.config.cache = settings;
+        self
+    }
+
     /// Says whether the sources are real exchanges. Default: live.
     pub fn environment(mut self, environment: Environment) -> Self {
         self.config.environment = environment;
@@ -216,7 +223,7 @@ impl DataManagerBuilder {
             latest: Latest::default(),
             closed: AtomicBool::new(false),
         });
-        let cache = cached::cache(self.config.cache.capacity);
+        let cache = cached::cache(&self.config.cache);
         let service = query::build(&shared, cache.clone());
         let scheduler = Scheduler::builder()
             .max_in_flight(self.max_in_flight)
@@ -316,6 +323,7 @@ impl DataManagerBuilder {
         Ok(Venue {
             source,
             quote_alias: settings.quote_alias.clone(),
+            refusals: Refusals::default(),
         })
     }
 

@@ -11,11 +11,12 @@ use robust_market::{Exchange, Kind, Request};
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
+use crate::config::CacheSettings;
 use crate::error::Stage;
 use crate::judge::Judged;
 use crate::load::{Load, Urgency};
 use crate::stored::Stored;
-use crate::{DataError, Query};
+use crate::{DataError, Query, weight};
 
 /// A key is the question alone: deadline, priority and freshness are each reader's own.
 pub(crate) type Key = (Exchange, Arc<Request>);
@@ -37,10 +38,13 @@ const fn fresh_for(kind: Kind) -> Duration {
     }
 }
 
-/// Makes the cache: bounded by number of values, aged by when their first byte arrived.
-pub(crate) fn cache(capacity: u64) -> ValueCache {
+/// Makes the cache: bounded by number of values and by their bytes, aged by when their first byte arrived.
+pub(crate) fn cache(settings: &CacheSettings) -> ValueCache {
     Cache::builder()
-        .capacity(capacity)
+        .capacity(settings.capacity)
+        .max_bytes(settings.max_bytes, |key: &Key, stored: &Arc<Stored>| {
+            weight::of(key, stored)
+        })
         .lifetime(|key: &Key, _: &Arc<Stored>| Lifetime {
             fresh_for: fresh_for(key.1.kind()),
             stale_for: STALE_FOR,

@@ -91,7 +91,7 @@ impl Preset {
 pub struct Config {
     /// Whether the sources are real exchanges.
     pub environment: Environment,
-    /// The most values that are kept in memory; 10,000.
+    /// The most values and bytes that are kept in memory.
     pub cache: CacheSettings,
     /// The exchanges, by name.
     pub exchanges: BTreeMap<String, ExchangeSettings>,
@@ -104,13 +104,21 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct CacheSettings {
-    /// The most values that are kept.
+    /// The most values that are kept; 10,000.
     pub capacity: u64,
+    /// The most bytes that they take together, about; 268435456 (256 MiB). A level of a book counts 32 bytes, a candle about 150, a
+    /// trade about 110, an instrument about 550, and each value 1 to 2 KiB beside its rows.
+    pub max_bytes: u64,
 }
+
+const MIB: u64 = 1024 * 1024;
 
 impl Default for CacheSettings {
     fn default() -> Self {
-        Self { capacity: 10_000 }
+        Self {
+            capacity: 10_000,
+            max_bytes: 256 * MIB,
+        }
     }
 }
 
@@ -213,6 +221,13 @@ impl Config {
                 "cache.capacity",
                 self.cache.capacity,
                 "use 1 to 10000000",
+            ));
+        }
+        if self.cache.max_bytes < MIB || self.cache.max_bytes > MIB * MIB {
+            return Err(out_of_range(
+                "cache.max_bytes",
+                self.cache.max_bytes,
+                "use 1048576 (1 MiB) to 1099511627776 (1 TiB)",
             ));
         }
         for (name, settings) in &self.exchanges {

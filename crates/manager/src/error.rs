@@ -256,6 +256,14 @@ impl DataError {
         }
     }
 
+    /// The same refusal of the exchange, which is not asked again before.
+    pub(crate) fn again_in(mut self, wait: Duration) -> Self {
+        if let Self::Api { retry_in, .. } = &mut self {
+            *retry_in = Some(wait);
+        }
+        self
+    }
+
     pub(crate) fn from_source(exchange: Exchange, error: SourceError) -> Self {
         let retry_in = error.retry_in();
         match error.cause {

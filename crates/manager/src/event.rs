@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use robust_market::{Exchange, Kind, Payload, Report, RequestId, Sample, Symbol};
 use tokio::sync::broadcast;
@@ -63,6 +63,7 @@ pub enum Event {
 pub(crate) struct Hub {
     sender: broadcast::Sender<Event>,
     told: AtomicU64,
+    callbacks: AtomicUsize,
 }
 
 impl Hub {
@@ -70,6 +71,7 @@ impl Hub {
         Self {
             sender: broadcast::Sender::new(EVENTS),
             told: AtomicU64::new(0),
+            callbacks: AtomicUsize::new(0),
         }
     }
 
@@ -83,9 +85,32 @@ impl Hub {
         self.told.load(Ordering::Relaxed)
     }
 
+    /// Takes one of the places for callbacks, for ever.
+    pub(crate) fn take_place(&self) -> Result<(), TooManyCallbacks> {
+        let limit = CALLBACKS_MAX;
+        let more = |taken: usize| (taken < limit).then_some(taken + 1);
+        let taken = self
+            .callbacks
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.map(drop).map_err(|_| TooManyCallbacks { limit })
+    }
+
     pub(crate) fn listen(&self) -> Events {
         Events(self.sender.subscribe())
     }
+}
+
+/// The most callbacks of one manager. Each has a task of its own for as long as the manager lives, and hears every event.
+pub(crate) const CALLBACKS_MAX: usize = 64;
+
+/// There are as many callbacks as a manager takes; this one is not called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "there are {limit} callbacks already, and none of them ever ends; share one among several, or listen with DataManager::events"
+)]
+pub struct TooManyCallbacks {
+    /// How many there can be.
+    pub limit: usize,
 }
 
 /// A listener's end.

@@ -41,6 +41,7 @@ mod jobs;
 mod judge;
 mod judges;
 mod latest;
+mod listing;
 mod load;
 mod manager;
 mod many;
@@ -53,6 +54,7 @@ mod shared;
 mod status;
 mod stored;
 mod watch;
+mod weight;
 
 pub use budget::{Budget, BudgetError};
 pub use builder::{DataManagerBuilder, StartError};
@@ -62,7 +64,7 @@ pub use config::{
 };
 pub use counters::Reads;
 pub use error::{Category, DataError, Stage};
-pub use event::{Event, Events};
+pub use event::{Event, Events, TooManyCallbacks};
 pub use history::Progress;
 pub use jobs::{DataJob, ScheduleError};
 pub use latest::Newest;

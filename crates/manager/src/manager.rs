@@ -16,7 +16,7 @@ use tower::ServiceExt;
 use crate::builder::DataManagerBuilder;
 use crate::cached::ValueCache;
 use crate::config::JobSettings;
-use crate::event::{Event, Events, drive};
+use crate::event::{Event, Events, TooManyCallbacks, drive};
 use crate::history::{self, Progress};
 use crate::latest::{self, Market, Newest};
 use crate::query::QueryService;
@@ -269,19 +269,35 @@ impl DataManager {
     ///
     /// Callbacks run in a task of their own: a slow one misses events and is told how many ([`Event::Dropped`]), and never slows
     /// a read. A panic in it is contained. Must be called inside a tokio runtime.
-    pub fn on_event(&self, callback: impl FnMut(Event) + Send + 'static) {
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyCallbacks`] when there are 64 already; the callback is dropped.
+    pub fn on_event(
+        &self,
+        callback: impl FnMut(Event) + Send + 'static,
+    ) -> Result<(), TooManyCallbacks> {
         if !self.is_shut_down() {
+            self.parts.shared.hub.take_place()?;
             self.tasks().spawn(drive(self.events(), callback));
         }
+        Ok(())
     }
 
     /// Calls `callback` for every fetched value; see [`on_event`](Self::on_event).
-    pub fn on_data(&self, mut callback: impl FnMut(Sample<Arc<Payload>>) + Send + 'static) {
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyCallbacks`] when there are 64 already; the callback is dropped.
+    pub fn on_data(
+        &self,
+        mut callback: impl FnMut(Sample<Arc<Payload>>) + Send + 'static,
+    ) -> Result<(), TooManyCallbacks> {
         self.on_event(move |event| {
             if let Event::Data(sample) = event {
                 callback(sample);
             }
-        });
+        })
     }
 
     /// The scheduler that runs this manager's jobs.

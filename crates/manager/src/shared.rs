@@ -13,6 +13,7 @@ use crate::counters::Counters;
 use crate::event::Hub;
 use crate::judges::Judges;
 use crate::latest::Latest;
+use crate::listing::Refusals;
 
 /// One configured exchange.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Venue {
     pub(crate) source: Source,
     /// Quote currencies that stand in for others, as configured: `USD` → `USDT`.
     pub(crate) quote_alias: BTreeMap<String, String>,
+    /// What it said when it refused its list of pairs.
+    pub(crate) refusals: Refusals,
 }
 
 impl Venue {

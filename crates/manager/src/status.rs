@@ -46,6 +46,8 @@ pub struct SourceStatus {
     pub opened: u64,
     /// The budget's windows.
     pub budget: Vec<WindowStatus>,
+    /// Requests that are under way.
+    pub in_flight: usize,
     /// Calls that wait for the budget, Low to Critical.
     pub queued: [usize; 4],
     /// How long the exchange has told us to stay away.
@@ -116,6 +118,8 @@ pub struct JobsStatus {
 pub struct CacheStatus {
     /// Values that are kept.
     pub values: u64,
+    /// Bytes that they take, about.
+    pub bytes: u64,
     /// Reads answered from memory.
     pub hits: u64,
     /// Reads that needed a fetch.
@@ -164,6 +168,7 @@ impl Status {
             },
             cache: CacheStatus {
                 values: cache.len,
+                bytes: cache.bytes,
                 hits: cache.hits,
                 misses: cache.misses,
                 loads: cache.loads,
@@ -200,6 +205,7 @@ impl SourceStatus {
                     per_ms: whole_ms(window.per),
                 })
                 .collect(),
+            in_flight: limiter.in_flight,
             queued: limiter.queued,
             paused_ms: limiter
                 .paused_until

@@ -53,6 +53,25 @@ fn negative_and_absurd_numbers_are_refused_with_field_value_and_remedy() {
 }
 
 #[test]
+fn the_cache_is_bounded_by_number_and_by_bytes() {
+    let config = Config::from_toml("[cache]\nmax_bytes = 67108864").unwrap();
+    assert_eq!(
+        (config.cache.capacity, config.cache.max_bytes),
+        (10_000, 64 * MIB)
+    );
+    for (line, named) in [
+        ("capacity = 0", "cache.capacity = 0: use 1 to"),
+        (
+            "max_bytes = 1000",
+            "cache.max_bytes = 1000: use 1048576 (1 MiB)",
+        ),
+    ] {
+        let text = error(&format!("[cache]\n{line}"));
+        assert!(text.contains(named), "{text}");
+    }
+}
+
+#[test]
 fn presets_are_the_numbers_of_the_issue_and_settings_overlay_them() {
     let secs = Duration::from_secs;
     let conservative = Preset::Conservative.source();

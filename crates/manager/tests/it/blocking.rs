@@ -79,9 +79,10 @@ fn jobs_run_between_the_calls() {
     let query = Query::ticker(Exchange::BINANCE, "BTC/USDT".parse().unwrap());
     let (heard, came) = std::sync::mpsc::channel();
     manager.inside(|manager| {
-        manager.on_data(move |sample| {
+        let told = manager.on_data(move |sample| {
             let _ = heard.send(sample.meta.kind);
         });
+        told.unwrap();
         let job = DataJob::new("b", query, Duration::from_millis(20));
         manager.schedule(job.at_start()).unwrap();
     });

@@ -63,17 +63,18 @@ async fn callbacks_hear_values_and_a_panic_in_one_is_contained() {
     let world = World::new();
     let heard = Arc::new(AtomicUsize::new(0));
     let prices = Arc::new(Mutex::new(Vec::new()));
-    world.manager.on_data({
+    let first = world.manager.on_data({
         let heard = Arc::clone(&heard);
         move |_| {
             heard.fetch_add(1, Ordering::SeqCst);
             panic!("a callback's own mistake");
         }
     });
-    world.manager.on_data({
+    let second = world.manager.on_data({
         let prices = Arc::clone(&prices);
         move |sample| prices.lock().unwrap().push(sample.data.exchange_time())
     });
+    assert_eq!((first, second), (Ok(()), Ok(())));
     for _ in 0..3 {
         world
             .manager
@@ -85,6 +86,30 @@ async fn callbacks_hear_values_and_a_panic_in_one_is_contained() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(heard.load(Ordering::SeqCst), 3);
     assert_eq!(prices.lock().unwrap().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_are_at_most_64_callbacks_and_the_next_one_is_told() {
+    let world = World::new();
+    let heard = Arc::new(AtomicUsize::new(0));
+    let listen = || {
+        let heard = Arc::clone(&heard);
+        world.manager.on_data(move |_| {
+            heard.fetch_add(1, Ordering::SeqCst);
+        })
+    };
+    for _ in 0..64 {
+        listen().unwrap();
+    }
+    let refused = listen().unwrap_err();
+    assert_eq!(refused.limit, 64);
+    assert!(
+        refused.to_string().contains("DataManager::events"),
+        "{refused}"
+    );
+    world.manager.ticker("kraken", "BTC/USD").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(heard.load(Ordering::SeqCst), 64);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! What cannot be asked is refused with field, value and remedy, and nothing is sent.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use robust_data_manager::market::{Exchange, Interval, Kind};
@@ -223,4 +225,48 @@ async fn a_least_quality_refuses_with_the_report() {
         .await
         .unwrap_err();
     assert!(matches!(error, DataError::Quality { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_that_refuses_its_list_is_not_asked_for_it_at_each_unknown_pair() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let refuses = tower::service_fn(move |request: http::Request<bytes::Bytes>| {
+        let lists = request.uri().path() == "/0/public/AssetPairs";
+        count.fetch_add(usize::from(lists), Ordering::SeqCst);
+        let body = bytes::Bytes::from_static(br#"{"error":["EGeneral:Permission denied"]}"#);
+        async move { Ok::<_, std::convert::Infallible>(http::Response::new(body)) }
+    });
+    let transport = robust_source::in_memory(refuses, |never| match never {});
+    let world = World::with(|builder| builder.transport(Exchange::KRAKEN, transport));
+    let asked = || asked.load(Ordering::SeqCst);
+    let world = &world;
+    let read = |base: &str| {
+        let pair = format!("{base}/USD");
+        async move {
+            world
+                .manager
+                .ticker("kraken", pair.as_str())
+                .await
+                .unwrap_err()
+        }
+    };
+    for base in ["FOO", "BAR", "BAZ"] {
+        let error = read(base).await;
+        assert!(
+            matches!(error, DataError::Api { .. }) && !error.is_retryable(),
+            "{error}"
+        );
+    }
+    assert_eq!(asked(), 1);
+    let wait = read("FOO").await.retry_in().unwrap();
+    assert!(
+        wait <= Duration::from_secs(10) && wait > Duration::from_secs(8),
+        "{wait:?}"
+    );
+    tokio::time::sleep(wait).await;
+    futures_util::future::join_all(["FOO", "BAR"].map(read)).await;
+    assert_eq!(asked(), 2);
+    let wait = read("FOO").await.retry_in().unwrap();
+    assert!(wait > Duration::from_secs(15), "twice as long: {wait:?}");
 }

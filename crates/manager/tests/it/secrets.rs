@@ -63,7 +63,7 @@ fn seen(text: &str, sent: &[String]) -> Option<String> {
 /// A file that holds one of them, for nobody else to read.
 fn kept(name: &str, text: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let path = path.join(format!("canary-{name}"));
+    let path = path.join(format!("planted-{name}"));
     let _ = std::fs::remove_file(&path);
     std::fs::write(&path, format!("{text}\n")).unwrap();
     #[cfg(unix)]

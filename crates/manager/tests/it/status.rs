@@ -100,3 +100,48 @@ async fn a_client_without_our_limiter_is_over_the_limit_of_the_same_simulators()
         assert!(sim.stats().over_limit > 0, "{target}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_status_counts_the_requests_that_are_under_way() {
+    let world = World::new();
+    let binance = || world.manager.status().sources[&Exchange::BINANCE].in_flight;
+    world.binance().set_fault(fault("latency:2s"));
+    let reads = ["BTC", "ETH", "SOL"].map(|base| {
+        let manager = world.manager.clone();
+        let pair = format!("{base}/USDT");
+        tokio::spawn(async move { manager.ticker("binance", pair.as_str()).await })
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(binance(), 3);
+    assert_eq!(
+        world.manager.status().sources[&Exchange::KRAKEN].in_flight,
+        0
+    );
+    for read in reads {
+        read.await.unwrap().unwrap();
+    }
+    assert_eq!(binance(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cache_keeps_to_its_bytes_and_counts_them() {
+    let mut settings = robust_data_manager::CacheSettings::default();
+    settings.max_bytes = 1024 * 1024;
+    let world = World::with(|builder| builder.cache(settings));
+    let cache = || world.manager.status().cache;
+    // 5,000 levels of 32 bytes on each side are a third of it.
+    for depth in [5_000, 4_999, 4_998, 4_997, 4_996] {
+        let read = world.manager.order_book("binance", "BTC/USDT").depth(depth);
+        let book = read.await.unwrap();
+        let levels = book.bids.len() + book.asks.len();
+        assert!(
+            cache().bytes >= levels as u64 * 32,
+            "{levels}: {:?}",
+            cache()
+        );
+        assert!(cache().bytes <= 1024 * 1024, "{:?}", cache());
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    let cache = cache();
+    assert!(cache.values < 5 && cache.evictions > 0, "{cache:?}");
+}
