@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use robust_data_manager::market::{Exchange, SystemClock};
 use robust_sim::{Server, Sim};
 use serde_json::{Value, json};
@@ -41,7 +40,7 @@ fn answer(exchange: &Exchange, target: &str) -> Value {
     let sim = Sim::builder(exchange.clone()).seed(7).unlimited();
     let sim = sim.clock(Arc::new(SystemClock)).build().unwrap();
     let request = http::Request::get(target).header("user-agent", "test");
-    let reply = sim.handle(&request.body(Bytes::new()).unwrap(), sim.now());
+    let reply = sim.handle(&request.body(Default::default()).unwrap(), sim.now());
     serde_json::from_slice(&reply.body).unwrap()
 }
 
