@@ -5,6 +5,7 @@ use std::{
     marker::PhantomData,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use pin_project_lite::pin_project;
@@ -12,25 +13,39 @@ use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Breaker, Classify, Open, Ticket, check::refuse};
+use crate::{BackpressureLayer, Breaker, Classify, Listener, Open, Outcome, Ticket, check::refuse};
 
 /// Admits calls and records their outcomes; from [`Breaker::admit_layer`].
-#[derive(Debug, Clone)]
-pub struct AdmitLayer<C> {
-    breaker: Breaker,
+#[derive(Debug)]
+pub struct AdmitLayer<C, L: Listener = ()> {
+    breaker: Breaker<L>,
     classify: C,
 }
 
-impl<C> AdmitLayer<C> {
-    pub(crate) fn new(breaker: Breaker, classify: C) -> Self {
-        Self { breaker, classify }
+impl<C: Clone, L: Listener> Clone for AdmitLayer<C, L> {
+    fn clone(&self) -> Self {
+        Self::new(self.breaker.clone(), self.classify.clone())
     }
 }
 
-impl<S, C: Clone> Layer<S> for AdmitLayer<C> {
-    type Service = Admit<S, C>;
+impl<C, L: Listener> AdmitLayer<C, L> {
+    pub(crate) fn new(breaker: Breaker<L>, classify: C) -> Self {
+        Self { breaker, classify }
+    }
 
-    fn layer(&self, inner: S) -> Admit<S, C> {
+    /// The same, but not ready while the circuit is open, instead of refusing: for those who choose
+    /// another service when one is not ready (`load_shed`, `balance`, `steer`). It reserves the permit
+    /// of a probe in `poll_ready`; see [`Backpressure`](crate::Backpressure) for what that costs.
+    #[must_use]
+    pub fn backpressure(self) -> BackpressureLayer<C, L> {
+        BackpressureLayer::new(self.breaker, self.classify)
+    }
+}
+
+impl<S, C: Clone, L: Listener> Layer<S> for AdmitLayer<C, L> {
+    type Service = Admit<S, C, L>;
+
+    fn layer(&self, inner: S) -> Admit<S, C, L> {
         Admit {
             inner,
             readied: false,
@@ -48,15 +63,15 @@ impl<S, C: Clone> Layer<S> for AdmitLayer<C> {
 ///
 /// The classifier is cloned for every call; keep it small or in an `Arc`.
 #[derive(Debug)]
-pub struct Admit<S, C> {
+pub struct Admit<S, C, L: Listener = ()> {
     inner: S,
     /// `inner` is ready for a call.
     readied: bool,
-    breaker: Breaker,
+    breaker: Breaker<L>,
     classify: C,
 }
 
-impl<S: Clone, C: Clone> Clone for Admit<S, C> {
+impl<S: Clone, C: Clone, L: Listener> Clone for Admit<S, C, L> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
@@ -68,49 +83,48 @@ impl<S: Clone, C: Clone> Clone for Admit<S, C> {
     }
 }
 
-impl<S, C, Req> Service<Req> for Admit<S, C>
+impl<S, C, Req, L> Service<Req> for Admit<S, C, L>
 where
+    L: Listener,
     S: Service<Req> + Clone,
     S::Error: From<Open>,
     C: Classify<S::Response, S::Error> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = AdmitFuture<S, C, Req>;
+    type Future = AdmitFuture<S, C, Req, L>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        if self.breaker.check().is_ok() {
+        if self.breaker.peek().is_ok() {
             ready!(self.inner.poll_ready(cx))?;
             self.readied = true;
         }
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Req) -> AdmitFuture<S, C, Req> {
-        let state = if std::mem::replace(&mut self.readied, false) {
+    fn call(&mut self, request: Req) -> AdmitFuture<S, C, Req, L> {
+        if std::mem::replace(&mut self.readied, false) {
             match self.breaker.admit() {
-                Ok(ticket) => State::Called {
-                    watch: CallWatch::start(ticket, self.classify.clone()),
-                    future: self.inner.call(request),
-                },
+                Ok(ticket) => {
+                    AdmitFuture::called(ticket, self.classify.clone(), self.inner.call(request))
+                }
                 Err(open) => {
                     // Whatever the inner service reserved for this call must not stay with us.
                     self.inner = self.inner.clone();
-                    State::Refused { open: Some(open) }
+                    AdmitFuture::refused(open)
                 }
             }
         } else {
             match self.breaker.check() {
-                Ok(()) => State::Readying {
-                    inner: self.inner.clone(),
-                    request: Some(request),
-                    breaker: self.breaker.clone(),
-                    classify: self.classify.clone(),
-                },
-                Err(open) => State::Refused { open: Some(open) },
+                Ok(()) => AdmitFuture::readying(
+                    self.inner.clone(),
+                    request,
+                    self.breaker.clone(),
+                    self.classify.clone(),
+                ),
+                Err(open) => AdmitFuture::refused(open),
             }
-        };
-        AdmitFuture { state }
+        }
     }
 }
 
@@ -121,31 +135,67 @@ pin_project! {
     ///
     /// Dropped before the inner service is called, it has taken nothing. Dropped later, it returns
     /// a half-open permit and records what [`Classify::on_drop`] says, by default nothing.
-    pub struct AdmitFuture<S, C, Req>
+    pub struct AdmitFuture<S, C, Req, L = ()>
     where
         S: Service<Req>,
         C: Classify<S::Response, S::Error>,
+        L: Listener,
     {
         #[pin]
-        state: State<S, C, Req>,
+        state: State<S, C, Req, L>,
+    }
+}
+
+impl<S, C, Req, L> AdmitFuture<S, C, Req, L>
+where
+    S: Service<Req>,
+    C: Classify<S::Response, S::Error>,
+    L: Listener,
+{
+    /// The call is under way, and recorded when it ends.
+    pub(crate) fn called(ticket: Ticket<L>, classify: C, future: S::Future) -> Self {
+        let watch = CallWatch::start(ticket, classify);
+        Self {
+            state: State::Called { future, watch },
+        }
+    }
+
+    pub(crate) fn refused(open: Open) -> Self {
+        Self {
+            state: State::Refused { open: Some(open) },
+        }
+    }
+
+    /// The inner service must become ready first; then the breaker decides.
+    pub(crate) fn readying(inner: S, request: Req, breaker: Breaker<L>, classify: C) -> Self {
+        Self {
+            state: State::Readying {
+                inner,
+                request: Some(request),
+                breaker,
+                classify,
+            },
+        }
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, C, Req>
+    enum State<S, C, Req, L>
     where
         S: Service<Req>,
         C: Classify<S::Response, S::Error>,
+        L: Listener,
     {
         Refused { open: Option<Open> },
-        Readying { inner: S, request: Option<Req>, breaker: Breaker, classify: C },
-        Called { #[pin] future: S::Future, watch: CallWatch<C, S::Response, S::Error> },
+        Readying { inner: S, request: Option<Req>, breaker: Breaker<L>, classify: C },
+        Called { #[pin] future: S::Future, watch: CallWatch<C, S::Response, S::Error, L> },
     }
 }
 
-impl<S, C, Req> Future for AdmitFuture<S, C, Req>
+impl<S, C, Req, L> Future for AdmitFuture<S, C, Req, L>
 where
+    L: Listener,
     S: Service<Req>,
     S::Error: From<Open>,
     C: Classify<S::Response, S::Error> + Clone,
@@ -186,8 +236,9 @@ where
     }
 }
 
-impl<S, C, Req> fmt::Debug for AdmitFuture<S, C, Req>
+impl<S, C, Req, L> fmt::Debug for AdmitFuture<S, C, Req, L>
 where
+    L: Listener,
     S: Service<Req>,
     C: Classify<S::Response, S::Error>,
 {
@@ -197,46 +248,65 @@ where
 }
 
 /// Watches over one call that is under way, and reports it exactly once, however it ends.
-struct CallWatch<C, Res, E>
+struct CallWatch<C, Res, E, L>
 where
     C: Classify<Res, E>,
+    L: Listener,
 {
-    ticket: Option<Ticket>,
+    ticket: Option<Ticket<L>>,
     classify: C,
-    dispatched: Instant,
+    /// Only if the classifier asks for it.
+    dispatched: Option<Instant>,
     outcome: PhantomData<fn(Res, E)>,
 }
 
-impl<C, Res, E> CallWatch<C, Res, E>
+impl<C, Res, E, L> CallWatch<C, Res, E, L>
 where
     C: Classify<Res, E>,
+    L: Listener,
 {
-    fn start(ticket: Ticket, classify: C) -> Self {
+    fn start(ticket: Ticket<L>, classify: C) -> Self {
+        let dispatched = C::MEASURES.then(|| ticket.started().unwrap_or_else(Instant::now));
         Self {
             ticket: Some(ticket),
             classify,
-            dispatched: Instant::now(),
+            dispatched,
             outcome: PhantomData,
+        }
+    }
+
+    /// The time, if it was asked for, and how long the call has taken.
+    fn elapsed(&self) -> (Option<Instant>, Duration) {
+        match self.dispatched {
+            Some(dispatched) => {
+                let now = Instant::now();
+                (Some(now), now.saturating_duration_since(dispatched))
+            }
+            None => (None, Duration::ZERO),
         }
     }
 
     fn finish(&mut self, result: &Result<Res, E>) {
         if let Some(ticket) = self.ticket.take() {
-            let outcome = self
-                .classify
-                .outcome(result.as_ref(), self.dispatched.elapsed());
-            ticket.record(outcome);
+            let (now, elapsed) = self.elapsed();
+            ticket.record_at(self.classify.outcome(result.as_ref(), elapsed), now);
         }
     }
 }
 
-impl<C, Res, E> Drop for CallWatch<C, Res, E>
+impl<C, Res, E, L> Drop for CallWatch<C, Res, E, L>
 where
     C: Classify<Res, E>,
+    L: Listener,
 {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            ticket.record(self.classify.on_drop(self.dispatched.elapsed()));
+            let (now, elapsed) = self.elapsed();
+            match self.classify.on_drop(elapsed) {
+                // The ticket knows whether it was slow.
+                Outcome::Ignore => drop(ticket),
+                outcome => ticket.record_at(outcome, now),
+            }
         }
     }
 }

@@ -2,18 +2,22 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use crate::{
-    AdmitLayer, Builder, CheckLayer, Open, Outcome, Snapshot, State, Transition,
-    circuit::{Circuit, Pass, Refusal},
+    AdmitLayer, Builder, CheckLayer, Event, EventKind, Listener, Open, Outcome, Snapshot, State,
+    Ticket, Transition,
+    atomic::{AtomicU64, Ordering},
+    circuit::{Circuit, News, Pass, Permits, Refusal, Successes},
     config::Settings,
+    word::{Mode, View, Word},
 };
 
 /// Stops calls to a service that keeps failing.
@@ -36,45 +40,77 @@ use crate::{
 /// let refused = breaker.admit().expect_err("one failure was enough");
 /// assert!(refused.retry_in > Duration::from_secs(299));
 /// ```
-#[derive(Clone)]
-pub struct Breaker {
-    shared: Arc<Shared>,
+pub struct Breaker<L = ()> {
+    shared: Arc<Shared<L>>,
 }
 
-struct Shared {
-    name: Arc<str>,
-    circuit: Mutex<Circuit>,
-    /// What [`Circuit`] says about the good case, to be read without its lock.
-    shortcut: AtomicU64,
-    transitions: watch::Sender<Transition>,
-}
-
-/// The circuit in one word: `generation << 2 | healthy << 1 | closed`, healthy meaning that there
-/// is no failure to forget. Written only under the circuit's lock, right after a change.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Shortcut(u64);
-
-impl Shortcut {
-    const CLOSED: u64 = 1;
-    const HEALTHY: u64 = 2;
-
-    fn of(circuit: &Circuit) -> Self {
-        let closed = circuit.state() == State::Closed;
-        let healthy = closed && circuit.streak() == 0;
-        Self(circuit.generation() << 2 | u64::from(healthy) << 1 | u64::from(closed))
+impl<L> Clone for Breaker<L> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
     }
+}
 
-    /// The pass that a closed circuit gives to anyone.
-    fn pass(self) -> Option<Pass> {
-        (self.0 & Self::CLOSED != 0).then_some(Pass {
-            generation: self.0 >> 2,
-            probe: None,
+struct Shared<L> {
+    /// What a call needs to know while nothing is wrong.
+    word: Word,
+    slow_after: Option<Duration>,
+    successes: Box<[Arc<Successes>]>,
+    /// While open: until when, in nanoseconds since `origin`.
+    until: AtomicU64,
+    /// While permits are out: when the next is overdue, likewise.
+    due: AtomicU64,
+    origin: Instant,
+    circuit: Mutex<Locked>,
+    name: Arc<str>,
+    transitions: watch::Sender<Transition>,
+    /// Wakes those who wait for a permit.
+    moved: Arc<Notify>,
+    listener: L,
+}
+
+struct Locked {
+    circuit: Circuit,
+    /// How many successes the word was told to count; what it lacks has been counted.
+    granted: u32,
+}
+
+impl<L> Shared<L> {
+    fn nanos(&self, at: Option<Instant>) -> u64 {
+        at.map_or(u64::MAX, |at| {
+            let nanos = at.saturating_duration_since(self.origin).as_nanos();
+            u64::try_from(nanos).unwrap_or(u64::MAX)
         })
     }
 
-    /// Closed without failures to forget: no success changes anything, whenever it was admitted.
-    fn healthy(self) -> bool {
-        self.0 & Self::HEALTHY != 0
+    fn moment(&self, nanos: &AtomicU64) -> Option<Instant> {
+        self.origin
+            .checked_add(Duration::from_nanos(nanos.load(Ordering::Acquire)))
+    }
+
+    /// The refusal that can be given without the lock.
+    fn refusal(&self, view: View, now: Instant) -> Option<Refusal> {
+        let (at, until) = match view.mode {
+            Mode::Open => {
+                let until = self.moment(&self.until)?;
+                (until, Some(until))
+            }
+            Mode::Guarded if view.left == 0 => {
+                let due = self.moment(&self.due)?;
+                if due <= now {
+                    return None;
+                }
+                (Permits::ask_again(Some(due), now), None)
+            }
+            _ => return None,
+        };
+        // The moment is written before the word: with the same word around it, it belongs to it.
+        (now < at && self.word.load() == view).then(|| Refusal {
+            retry_in: at.saturating_duration_since(now),
+            until,
+            generation: view.generation,
+        })
     }
 }
 
@@ -83,15 +119,29 @@ impl Breaker {
     pub fn builder(name: impl Into<Arc<str>>) -> Builder {
         Builder::new(name.into())
     }
+}
 
-    pub(crate) fn new(name: Arc<str>, settings: Settings) -> Self {
-        let circuit = Circuit::new(settings, Instant::now());
+impl<L: Listener> Breaker<L> {
+    pub(crate) fn new(name: Arc<str>, settings: Settings, listener: L) -> Self {
+        let now = Instant::now();
+        let circuit = Circuit::new(settings, now);
+        let view = circuit.view();
         Self {
             shared: Arc::new(Shared {
+                word: Word::new(view),
+                slow_after: circuit.slow_after(),
+                successes: circuit.successes(),
+                until: AtomicU64::new(0),
+                due: AtomicU64::new(0),
+                origin: now,
                 name,
-                shortcut: AtomicU64::new(Shortcut::of(&circuit).0),
                 transitions: watch::Sender::new(circuit.last_transition()),
-                circuit: Mutex::new(circuit),
+                moved: Arc::new(Notify::new()),
+                circuit: Mutex::new(Locked {
+                    circuit,
+                    granted: view.left,
+                }),
+                listener,
             }),
         }
     }
@@ -106,37 +156,62 @@ impl Breaker {
     ///
     /// # Errors
     ///
-    /// [`Open`] while the circuit is open, or half-open with all probes out.
+    /// [`Open`] while the circuit is open, or while all permits are out.
     pub fn check(&self) -> Result<(), Open> {
-        if self.shortcut().pass().is_some() {
-            return Ok(());
+        self.peek().map_err(|refusal| self.refused(refusal))
+    }
+
+    /// [`check`](Self::check) that tells nobody.
+    pub(crate) fn peek(&self) -> Result<(), Refusal> {
+        let view = self.shared.word.load();
+        match view.mode {
+            Mode::Closed | Mode::Disabled => Ok(()),
+            Mode::Open | Mode::Guarded => match self.shared.refusal(view, Instant::now()) {
+                Some(refusal) => Err(refusal),
+                None => self.with(|circuit, now| circuit.check(now)),
+            },
         }
-        let checked = self.with(|circuit, now| circuit.check(now));
-        checked.map_err(|refusal| self.refused(refusal))
     }
 
     /// Lets one call through. Report its outcome with [`Ticket::record`].
     ///
     /// # Errors
     ///
-    /// [`Open`] while the circuit is open, or half-open with all probes out.
-    pub fn admit(&self) -> Result<Ticket, Open> {
-        let pass = match self.shortcut().pass() {
-            Some(pass) => pass,
-            None => self
-                .with(|circuit, now| circuit.admit(now))
-                .map_err(|refusal| self.refused(refusal))?,
+    /// [`Open`] while the circuit is open, or while all permits are out.
+    pub fn admit(&self) -> Result<Ticket<L>, Open> {
+        self.enter().map_err(|refusal| self.refused(refusal))
+    }
+
+    /// [`admit`](Self::admit) that tells nobody of a refusal.
+    pub(crate) fn enter(&self) -> Result<Ticket<L>, Refusal> {
+        let shared = &*self.shared;
+        let view = shared.word.load();
+        let pass = match view.mode {
+            Mode::Closed | Mode::Disabled => Pass {
+                generation: view.generation,
+                permit: None,
+                started: shared.slow_after.map(|_| Instant::now()),
+            },
+            Mode::Open | Mode::Guarded => match shared.refusal(view, Instant::now()) {
+                Some(refusal) => return Err(refusal),
+                None => self.with(|circuit, now| circuit.admit(now))?,
+            },
         };
-        Ok(Ticket {
-            breaker: self.clone(),
-            pass: Some(pass),
-        })
+        self.tell(|| EventKind::Admitted {
+            permit: pass.permit.is_some(),
+            generation: pass.generation,
+        });
+        Ok(Ticket::new(self.clone(), pass))
     }
 
     /// Where it stands. An open circuit whose time is over stays open until the next call.
     #[must_use]
     pub fn state(&self) -> State {
-        self.snapshot().state
+        self.with(|circuit, now| {
+            // Lets time act first.
+            let _ = circuit.check(now);
+            circuit.state()
+        })
     }
 
     /// All that is known about it now.
@@ -151,6 +226,10 @@ impl Breaker {
                 consecutive_failures: circuit.streak(),
                 probes_out: circuit.probes_out(),
                 opened_times: circuit.opened_times(),
+                would_have_opened: circuit.would_have_opened(),
+                open_level: circuit.open_level(now),
+                ramp_limit: circuit.ramp_limit(),
+                rates: circuit.rates(now),
                 retry_in,
                 last_cause: circuit.last_transition().cause,
             }
@@ -158,7 +237,7 @@ impl Breaker {
     }
 
     /// Follows the changes of state. A slow reader sees the latest change, not every one; the
-    /// generation tells how many it missed.
+    /// generation tells how many it missed. A [`Listener`] hears of every one.
     ///
     /// As with any [`watch`] channel, do not call the breaker while holding a
     /// [`borrow`](watch::Receiver::borrow): a change of state would wait for it to end.
@@ -167,82 +246,187 @@ impl Breaker {
         self.shared.transitions.subscribe()
     }
 
-    /// Opens the circuit until this moment, also if it is open already. Calls under way are not
-    /// stopped, and their results no longer count.
-    pub fn force_open(&self, until: Instant) {
-        self.with(|circuit, now| circuit.force_open(now, until));
+    /// Opens the circuit until this moment, or with `None` until it is closed by hand; also if it is
+    /// open already. Calls under way are not stopped, and their results no longer count. The
+    /// reason appears in [`Cause::ForcedOpen`](crate::Cause::ForcedOpen).
+    pub fn force_open(&self, reason: &'static str, until: impl Into<Option<Instant>>) {
+        let until = until.into();
+        self.with(|circuit, now| circuit.force_open(now, reason, until));
     }
 
-    /// Closes the circuit and forgets the failures. Results of calls under way no longer count.
+    /// Closes the circuit, without a ramp, and forgets the failures. Results of calls under way no
+    /// longer count. Ends [`disable`](Self::disable) and [`metrics_only`](Self::metrics_only) too.
     pub fn force_close(&self) {
         self.with(Circuit::force_close);
     }
 
-    /// Closes the circuit and sets its counters back.
+    /// Closes the circuit and sets its counters and the length of its open time back.
     pub fn reset(&self) {
         self.with(Circuit::reset);
+    }
+
+    /// Switches it off until it is closed or opened by hand: every call goes through, nothing is
+    /// counted.
+    pub fn disable(&self) {
+        self.with(Circuit::disable);
+    }
+
+    /// Only measures until it is closed or opened by hand: every call goes through and is counted.
+    /// Where it would have opened, [`Snapshot::would_have_opened`] grows and the counting begins
+    /// anew. Try new rules on real traffic with it.
+    pub fn metrics_only(&self) {
+        self.with(Circuit::metrics_only);
     }
 
     /// A layer that refuses calls early, before they queue for anything. It takes no permit and
     /// records nothing; pair it with [`admit_layer`](Self::admit_layer) further inside.
     #[must_use]
-    pub fn check_layer(&self) -> CheckLayer {
+    pub fn check_layer(&self) -> CheckLayer<L> {
         CheckLayer::new(self.clone())
     }
 
     /// A layer that admits calls and records what `classify` makes of their results. Belongs next
     /// to the call, inside of every queue.
     #[must_use]
-    pub fn admit_layer<C>(&self, classify: C) -> AdmitLayer<C> {
+    pub fn admit_layer<C>(&self, classify: C) -> AdmitLayer<C, L> {
         AdmitLayer::new(self.clone(), classify)
     }
 
-    fn shortcut(&self) -> Shortcut {
-        Shortcut(self.shared.shortcut.load(Ordering::Acquire))
+    /// Whether anyone but the registry has a handle, a layer or a ticket of it.
+    pub(crate) fn is_held(&self) -> bool {
+        Arc::strong_count(&self.shared) > 1
     }
 
-    fn record(&self, pass: Pass, outcome: Outcome) {
-        let without_effect = match outcome {
-            Outcome::Success => self.shortcut().healthy(),
-            Outcome::Ignore => pass.probe.is_none(),
-            Outcome::Failure { .. } | Outcome::Trip { .. } => false,
-        };
-        if !without_effect {
-            self.with(|circuit, now| circuit.record(now, pass, outcome));
+    /// Whether calls are being refused, as far as can be seen without the lock.
+    pub(crate) fn is_refusing(&self, now: Instant) -> bool {
+        let view = self.shared.word.load();
+        match view.mode {
+            Mode::Closed | Mode::Disabled => false,
+            Mode::Open => self
+                .shared
+                .moment(&self.shared.until)
+                .is_none_or(|until| until > now),
+            Mode::Guarded => view.left == 0,
         }
+    }
+
+    /// Wakes when a change may let a call through that was refused.
+    pub(crate) fn moved(&self) -> Arc<Notify> {
+        Arc::clone(&self.shared.moved)
+    }
+
+    /// Whether the pass still counts, as far as can be seen without the lock.
+    pub(crate) fn is_current(&self, pass: Pass) -> bool {
+        self.shared.word.load().generation == pass.generation
+    }
+
+    pub(crate) fn record(&self, pass: Pass, outcome: Outcome, now: Option<Instant>) {
+        self.settle(pass, outcome, now);
+        self.tell(|| EventKind::Ended {
+            outcome: Some(outcome),
+            generation: pass.generation,
+        });
+    }
+
+    fn settle(&self, pass: Pass, outcome: Outcome, now: Option<Instant>) {
+        let shared = &*self.shared;
+        match outcome {
+            Outcome::Success if pass.permit.is_none() => {
+                if shared.slow_after.is_some() || !shared.successes.is_empty() {
+                    let now = now.unwrap_or_else(Instant::now);
+                    if self.is_slow(pass, now) {
+                        return self.with(|circuit, now| circuit.record(now, pass, outcome));
+                    }
+                    let view = shared.word.load();
+                    if view.mode != Mode::Closed || view.generation != pass.generation {
+                        return;
+                    }
+                    for successes in &shared.successes {
+                        successes.add(pass.generation, now);
+                    }
+                }
+                shared.word.success(pass.generation);
+            }
+            Outcome::Ignore if pass.permit.is_none() => {}
+            // It speaks of a time that is over, or nobody counts.
+            _ if !self.is_current(pass) || shared.word.load().mode == Mode::Disabled => {}
+            _ => self.with(|circuit, now| circuit.record(now, pass, outcome)),
+        }
+    }
+
+    pub(crate) fn cancel(&self, pass: Pass) {
+        let to_tell =
+            pass.permit.is_some() || pass.started.is_some() && self.is_slow(pass, Instant::now());
+        if to_tell && self.is_current(pass) {
+            self.with(|circuit, now| circuit.cancel(now, pass));
+        }
+        self.tell(|| EventKind::Ended {
+            outcome: None,
+            generation: pass.generation,
+        });
+    }
+
+    fn is_slow(&self, pass: Pass, now: Instant) -> bool {
+        let measured = self.shared.slow_after.zip(pass.started);
+        measured.is_some_and(|(limit, started)| now.saturating_duration_since(started) >= limit)
     }
 
     /// Runs `act` under the lock, at a time read under the lock, and announces what it changed.
     fn with<T>(&self, act: impl FnOnce(&mut Circuit, Instant) -> T) -> T {
         let shared = &*self.shared;
         // Nothing in the circuit can panic half-way: a poisoned lock is usable.
-        let mut circuit = shared
+        let mut locked = shared
             .circuit
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let before = circuit.generation();
-        let result = act(&mut circuit, Instant::now());
-        shared
-            .shortcut
-            .store(Shortcut::of(&circuit).0, Ordering::Release);
-        let transition = circuit.last_transition();
-        drop(circuit);
+        let seen = shared.word.load();
+        if seen.mode == Mode::Closed {
+            let counted = locked.granted.saturating_sub(seen.left);
+            locked.circuit.fold(counted);
+        }
+        let result = act(&mut locked.circuit, Instant::now());
+        let next = locked.circuit.view();
+        match locked.circuit.state() {
+            State::Open { until } => shared
+                .until
+                .store(shared.nanos(Some(until)), Ordering::Release),
+            _ => shared
+                .due
+                .store(shared.nanos(locked.circuit.due()), Ordering::Release),
+        }
+        shared.word.publish(seen, next);
+        locked.granted = next.left;
+        let news = locked.circuit.news();
+        drop(locked);
 
-        if transition.generation != before {
-            // Outside of the lock, because it wakes readers. Two threads may arrive in either
-            // order; the later change wins.
-            shared.transitions.send_if_modified(|latest| {
-                let newer = transition.generation > latest.generation;
-                if newer {
-                    *latest = transition;
+        // Outside of the lock, because it wakes readers and calls strangers.
+        if next != seen {
+            shared.moved.notify_waiters();
+        }
+        for news in news {
+            match news {
+                News::Changed(transition) => {
+                    // Two threads may arrive in either order; the later change wins.
+                    shared.transitions.send_if_modified(|latest| {
+                        let newer = transition.generation > latest.generation;
+                        if newer {
+                            *latest = transition;
+                        }
+                        newer
+                    });
+                    self.tell(|| EventKind::Changed(transition));
                 }
-                newer
-            });
+                News::WouldOpen(cause) => self.tell(|| EventKind::WouldOpen(cause)),
+            }
         }
         result
     }
 
-    fn refused(&self, refusal: Refusal) -> Open {
+    pub(crate) fn refused(&self, refusal: Refusal) -> Open {
+        self.tell(|| EventKind::Refused {
+            retry_in: refusal.retry_in,
+            generation: refusal.generation,
+        });
         Open {
             name: Arc::clone(&self.shared.name),
             retry_in: refusal.retry_in,
@@ -250,50 +434,19 @@ impl Breaker {
             generation: refusal.generation,
         }
     }
+
+    fn tell(&self, kind: impl FnOnce() -> EventKind) {
+        if L::ENABLED {
+            self.shared.listener.on(&Event {
+                name: &self.shared.name,
+                kind: kind(),
+            });
+        }
+    }
 }
 
-impl fmt::Debug for Breaker {
+impl<L: Listener> fmt::Debug for Breaker<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Breaker").field(&self.snapshot()).finish()
-    }
-}
-
-/// Permission for one call. Dropped without [`record`](Self::record) it gives a half-open permit
-/// back and says nothing about the service.
-#[must_use = "a ticket that is dropped counts as a call without outcome"]
-pub struct Ticket {
-    breaker: Breaker,
-    pass: Option<Pass>,
-}
-
-impl Ticket {
-    /// Whether the call is a probe of a half-open circuit.
-    #[must_use]
-    pub fn is_probe(&self) -> bool {
-        self.pass.is_some_and(|pass| pass.probe.is_some())
-    }
-
-    /// Reports how the call ended. Without effect if the state has changed since the admission.
-    pub fn record(mut self, outcome: Outcome) {
-        if let Some(pass) = self.pass.take() {
-            self.breaker.record(pass, outcome);
-        }
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if let Some(pass) = self.pass.take() {
-            self.breaker.record(pass, Outcome::Ignore);
-        }
-    }
-}
-
-impl fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket")
-            .field("name", &self.breaker.name())
-            .field("probe", &self.is_probe())
-            .finish_non_exhaustive()
     }
 }

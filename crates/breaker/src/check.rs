@@ -10,24 +10,30 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Breaker, Open};
+use crate::{Breaker, Listener, Open};
 
 /// Refuses calls while the circuit is open; from [`Breaker::check_layer`].
-#[derive(Debug, Clone)]
-pub struct CheckLayer {
-    breaker: Breaker,
+#[derive(Debug)]
+pub struct CheckLayer<L: Listener = ()> {
+    breaker: Breaker<L>,
 }
 
-impl CheckLayer {
-    pub(crate) fn new(breaker: Breaker) -> Self {
+impl<L: Listener> Clone for CheckLayer<L> {
+    fn clone(&self) -> Self {
+        Self::new(self.breaker.clone())
+    }
+}
+
+impl<L: Listener> CheckLayer<L> {
+    pub(crate) fn new(breaker: Breaker<L>) -> Self {
         Self { breaker }
     }
 }
 
-impl<S> Layer<S> for CheckLayer {
-    type Service = Check<S>;
+impl<S, L: Listener> Layer<S> for CheckLayer<L> {
+    type Service = Check<S, L>;
 
-    fn layer(&self, inner: S) -> Check<S> {
+    fn layer(&self, inner: S) -> Check<S, L> {
         Check {
             inner,
             readied: false,
@@ -42,14 +48,14 @@ impl<S> Layer<S> for CheckLayer {
 /// hangs during an outage must not turn a refusal into a wait. The decision falls in `call`, so a
 /// service readied while open and called after closing is let through.
 #[derive(Debug)]
-pub struct Check<S> {
+pub struct Check<S, L: Listener = ()> {
     inner: S,
     /// `inner` is ready for a call.
     readied: bool,
-    breaker: Breaker,
+    breaker: Breaker<L>,
 }
 
-impl<S: Clone> Clone for Check<S> {
+impl<S: Clone, L: Listener> Clone for Check<S, L> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
@@ -60,24 +66,25 @@ impl<S: Clone> Clone for Check<S> {
     }
 }
 
-impl<S, Req> Service<Req> for Check<S>
+impl<S, Req, L> Service<Req> for Check<S, L>
 where
+    L: Listener,
     S: Service<Req> + Clone,
     S::Error: From<Open>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = CheckFuture<S, Req>;
+    type Future = CheckFuture<S, Req, L>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        if self.breaker.check().is_ok() {
+        if self.breaker.peek().is_ok() {
             ready!(self.inner.poll_ready(cx))?;
             self.readied = true;
         }
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Req) -> CheckFuture<S, Req> {
+    fn call(&mut self, request: Req) -> CheckFuture<S, Req, L> {
         let readied = std::mem::replace(&mut self.readied, false);
         let state = match self.breaker.check() {
             Ok(()) if readied => State::Called {
@@ -106,29 +113,32 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Dropping it drops the inner call; the breaker is not touched.
-    pub struct CheckFuture<S, Req>
+    pub struct CheckFuture<S, Req, L = ()>
     where
         S: Service<Req>,
+        L: Listener,
     {
         #[pin]
-        state: State<S, Req>,
+        state: State<S, Req, L>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, Req>
+    enum State<S, Req, L>
     where
         S: Service<Req>,
+        L: Listener,
     {
         Refused { open: Option<Open> },
-        Readying { inner: S, request: Option<Req>, breaker: Breaker },
+        Readying { inner: S, request: Option<Req>, breaker: Breaker<L> },
         Called { #[pin] future: S::Future },
     }
 }
 
-impl<S, Req> Future for CheckFuture<S, Req>
+impl<S, Req, L> Future for CheckFuture<S, Req, L>
 where
+    L: Listener,
     S: Service<Req>,
     S::Error: From<Open>,
 {
@@ -166,7 +176,7 @@ pub(crate) fn refuse<T, E: From<Open>>(open: Option<Open>) -> Poll<Result<T, E>>
     open.map_or(Poll::Pending, |open| Poll::Ready(Err(open.into())))
 }
 
-impl<S: Service<Req>, Req> fmt::Debug for CheckFuture<S, Req> {
+impl<S: Service<Req>, Req, L: Listener> fmt::Debug for CheckFuture<S, Req, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CheckFuture").finish_non_exhaustive()
     }

@@ -1,5 +1,11 @@
 //! The breaker's decisions, without clock, lock or async.
 
+mod buckets;
+mod open_time;
+mod permits;
+mod ramp;
+mod rules;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -7,56 +13,79 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{Cause, Outcome, Rule, State, Transition, config::Settings};
+pub(crate) use buckets::Successes;
+pub(crate) use permits::Permits;
 
-/// While all probes are out nobody knows when the circuit will close. Asking again in a second
-/// neither hammers the breaker nor sleeps through the recovery.
-const PROBES_OUT_RETRY: Duration = Duration::from_secs(1);
+use crate::{Cause, Outcome, State, Transition, config::Settings, word::Mode};
+use open_time::OpenTime;
+use ramp::Ramp;
+use rules::{Rules, Said, Streak};
 
 /// Stands in for moments that the clock cannot express: thirty years.
-const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+pub(crate) const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
 
 /// The state machine: `admit(now)` gives a [`Pass`], `record(now, pass, outcome)` takes it back.
 #[derive(Debug)]
 pub(crate) struct Circuit {
     settings: Settings,
+    rules: Rules,
+    open_time: OpenTime,
     phase: Phase,
     generation: u64,
-    /// Failures since the last success.
-    streak: u32,
+    /// The generation whose calls the rules hold.
+    counted_in: u64,
+    streak: Streak,
+    /// The latest moment that the server named since the last success.
+    not_before: Option<Instant>,
+    next_permit: u64,
     opened_times: u64,
+    would_have_opened: u64,
     last: Transition,
+    /// What happened since it was last asked.
+    news: Vec<News>,
+}
+
+/// What the outside is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    Changed(Transition),
+    WouldOpen(Cause),
 }
 
 #[derive(Debug)]
 enum Phase {
-    Closed {
-        /// The latest moment that the server named during this streak of failures.
-        not_before: Option<Instant>,
-    },
-    Open {
-        until: Instant,
-    },
-    HalfOpen {
-        out: Vec<Probe>,
-        succeeded: u32,
-        next_id: u64,
-    },
+    Closed { since: Instant, ramp: Option<Ramp> },
+    Open { until: Instant },
+    HalfOpen(Probing),
+    Disabled,
+    MetricsOnly,
 }
 
-#[derive(Debug)]
-struct Probe {
-    id: u64,
-    /// It counts as failed from this moment on.
-    due: Instant,
+/// The results of the probes, in hundredths of a probe.
+#[derive(Debug, Default)]
+struct Probing {
+    permits: Permits,
+    reported: u32,
+    good: u64,
+    bad: u64,
 }
 
 /// Permission for one call, valid in one generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pass {
     pub(crate) generation: u64,
-    /// Set when the call is a probe and holds a half-open permit.
-    pub(crate) probe: Option<u64>,
+    /// Set when the call holds a permit: as a probe, or during the ramp.
+    pub(crate) permit: Option<u64>,
+    /// When it began, where slow calls are counted.
+    pub(crate) started: Option<Instant>,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    said: Said,
+    retry_after: Option<Duration>,
+    trip: Option<Duration>,
 }
 
 /// Why there is no pass now.
@@ -70,11 +99,20 @@ pub(crate) struct Refusal {
 impl Circuit {
     pub(crate) fn new(settings: Settings, now: Instant) -> Self {
         Self {
+            rules: Rules::new(&settings.rules, now),
+            open_time: OpenTime::new(&settings),
             settings,
-            phase: Phase::Closed { not_before: None },
+            phase: Phase::Closed {
+                since: now,
+                ramp: None,
+            },
             generation: 0,
-            streak: 0,
+            counted_in: 0,
+            streak: Streak::default(),
+            not_before: None,
+            next_permit: 0,
             opened_times: 0,
+            would_have_opened: 0,
             last: Transition {
                 from: State::Closed,
                 to: State::Closed,
@@ -82,49 +120,53 @@ impl Circuit {
                 cause: Cause::Built,
                 at: now,
             },
+            news: Vec::new(),
         }
     }
 
-    /// Asks for permission to call at `now`; takes a half-open permit if there is one to take.
+    /// Asks for permission to call at `now`; takes a permit if one is needed.
     pub(crate) fn admit(&mut self, now: Instant) -> Result<Pass, Refusal> {
         self.check(now)?;
         if let Phase::Open { .. } = self.phase {
-            let half_open = Phase::HalfOpen {
-                out: Vec::new(),
-                succeeded: 0,
-                next_id: 0,
-            };
-            self.enter(half_open, Cause::OpenTimeOver, now);
+            self.enter(
+                Phase::HalfOpen(Probing::default()),
+                Cause::OpenTimeOver,
+                now,
+            );
         }
         let due = later(now, self.settings.half_open_deadline);
-        let probe = if let Phase::HalfOpen { out, next_id, .. } = &mut self.phase {
-            let id = *next_id;
-            *next_id += 1;
-            out.push(Probe { id, due });
-            Some(id)
-        } else {
-            None
+        let id = self.next_permit;
+        let permits = match &mut self.phase {
+            Phase::HalfOpen(probing) => Some(&mut probing.permits),
+            Phase::Closed {
+                ramp: Some(ramp), ..
+            } => Some(&mut ramp.permits),
+            _ => None,
         };
+        let permit = permits.map(|permits| {
+            permits.give(id, due);
+            id
+        });
+        self.next_permit += u64::from(permit.is_some());
         Ok(Pass {
             generation: self.generation,
-            probe,
+            permit,
+            started: self.rules.slow_after().map(|_| now),
         })
     }
 
     /// Whether [`admit`](Self::admit) would give a pass at `now`.
     pub(crate) fn check(&mut self, now: Instant) -> Result<(), Refusal> {
         self.settle(now);
-        let (until, at) = match &self.phase {
-            Phase::Closed { .. } => return Ok(()),
-            Phase::Open { until } if *until <= now => return Ok(()),
-            Phase::Open { until } => (Some(*until), *until),
-            Phase::HalfOpen { out, succeeded, .. } => {
-                if count(out).saturating_add(*succeeded) < self.settings.half_open_permits {
-                    return Ok(());
-                }
-                let soon = later(now, PROBES_OUT_RETRY);
-                (None, earliest(out).map_or(soon, |due| due.min(soon)))
-            }
+        let until = match &self.phase {
+            Phase::Open { until } => Some(*until).filter(|until| *until > now),
+            _ => None,
+        };
+        let view = self.view();
+        let at = match (view.mode, until) {
+            (Mode::Open, Some(until)) => until,
+            (Mode::Guarded, _) if view.left == 0 => Permits::ask_again(self.due(), now),
+            _ => return Ok(()),
         };
         Err(Refusal {
             retry_in: at.saturating_duration_since(now),
@@ -136,94 +178,203 @@ impl Circuit {
     /// Takes the outcome of an admitted call. One that was admitted in another generation is
     /// ignored: it speaks of a time that is over.
     pub(crate) fn record(&mut self, now: Instant, pass: Pass, outcome: Outcome) {
+        let (failed, retry_after, trip) = match outcome {
+            Outcome::Success | Outcome::Slow => (Some(0), None, None),
+            Outcome::Failure { retry_after } => (Some(100), retry_after, None),
+            Outcome::PartialFailure {
+                weight,
+                retry_after,
+            } => (Some(weight.hundredths()), retry_after, None),
+            Outcome::Trip { open_for } => (Some(100), None, Some(open_for)),
+            Outcome::Ignore => (None, None, None),
+        };
+        let slow = match outcome {
+            Outcome::Ignore => false,
+            Outcome::Slow => self.rules.slow_after().is_some(),
+            _ => self.is_slow(now, pass),
+        };
+        let said = Said { failed, slow };
+        self.end(
+            now,
+            pass,
+            Ended {
+                said,
+                retry_after,
+                trip,
+            },
+        );
+    }
+
+    /// Takes back a pass whose call was dropped without an outcome. A timeout around the breaker
+    /// looks like this, so it may have been slow.
+    pub(crate) fn cancel(&mut self, now: Instant, pass: Pass) {
+        let said = Said {
+            failed: None,
+            slow: self.is_slow(now, pass),
+        };
+        self.end(
+            now,
+            pass,
+            Ended {
+                said,
+                retry_after: None,
+                trip: None,
+            },
+        );
+    }
+
+    /// Enters good calls of this generation that were counted elsewhere.
+    pub(crate) fn fold(&mut self, successes: u32) {
+        if successes > 0 {
+            self.streak = Streak::default();
+            self.not_before = None;
+            self.rules.fold(successes);
+        }
+    }
+
+    fn is_slow(&self, now: Instant, pass: Pass) -> bool {
+        let measured = self.rules.slow_after().zip(pass.started);
+        measured.is_some_and(|(limit, started)| now.saturating_duration_since(started) >= limit)
+    }
+
+    fn end(&mut self, now: Instant, pass: Pass, ended: Ended) {
         self.settle(now);
         if pass.generation != self.generation {
             return;
         }
-        match pass.probe {
-            None => self.record_call(now, outcome),
-            Some(id) => self.record_probe(now, id, outcome),
-        }
-    }
-
-    fn record_call(&mut self, now: Instant, outcome: Outcome) {
-        let Phase::Closed { not_before } = &mut self.phase else {
-            return;
-        };
-        match outcome {
-            Outcome::Success => {
-                self.streak = 0;
-                *not_before = None;
-            }
-            Outcome::Failure { retry_after } => {
-                let named = retry_after.map(|wait| later(now, wait));
-                *not_before = (*not_before).max(named);
-                let not_before = *not_before;
-                self.streak = self.streak.saturating_add(1);
-                let Rule::ConsecutiveFailures(limit) = self.settings.rule;
-                if self.streak >= limit {
-                    let until = later(now, self.settings.open_for);
-                    let until = not_before.map_or(until, |named| named.max(until));
-                    self.open(until, Cause::ConsecutiveFailures(self.streak), now);
+        match &mut self.phase {
+            Phase::HalfOpen(probing) => {
+                let was_out = pass.permit.is_some_and(|id| probing.permits.take_back(id));
+                if was_out {
+                    self.probe_ended(now, ended);
                 }
             }
-            Outcome::Trip { open_for } => {
-                let until = later(now, open_for);
-                let until = not_before.map_or(until, |named| named.max(until));
-                self.streak = self.streak.saturating_add(1);
-                self.open(until, Cause::Tripped, now);
-            }
-            Outcome::Ignore => {}
-        }
-    }
-
-    fn record_probe(&mut self, now: Instant, id: u64, outcome: Outcome) {
-        let Phase::HalfOpen { out, succeeded, .. } = &mut self.phase else {
-            return;
-        };
-        let Some(place) = out.iter().position(|probe| probe.id == id) else {
-            return;
-        };
-        // Whatever it says, its permit is free again.
-        out.swap_remove(place);
-        match outcome {
-            Outcome::Success => {
-                *succeeded += 1;
-                if *succeeded >= self.settings.half_open_permits {
-                    self.close(Cause::ProbesSucceeded, now);
+            Phase::Closed { ramp, .. } => {
+                if let (Some(ramp), Some(id)) = (ramp, pass.permit) {
+                    ramp.permits.take_back(id);
                 }
+                self.call_ended(now, ended);
             }
-            Outcome::Failure { retry_after } => {
-                let wait = self.settings.open_for.max(retry_after.unwrap_or_default());
-                self.streak = self.streak.saturating_add(1);
-                self.open(later(now, wait), Cause::ProbeFailed, now);
-            }
-            Outcome::Trip { open_for } => {
-                self.streak = self.streak.saturating_add(1);
-                self.open(later(now, open_for), Cause::Tripped, now);
-            }
-            Outcome::Ignore => {}
+            Phase::MetricsOnly => self.call_ended(now, ended),
+            Phase::Open { .. } | Phase::Disabled => {}
         }
     }
 
-    /// Applies what the passing of time alone has decided: a silent probe has failed.
-    fn settle(&mut self, now: Instant) {
-        let Phase::HalfOpen { out, .. } = &self.phase else {
+    fn call_ended(&mut self, now: Instant, ended: Ended) {
+        let said = ended.said;
+        match said.failed {
+            None if !said.slow => return,
+            None => {}
+            Some(0) => {
+                self.streak = Streak::default();
+                self.not_before = None;
+            }
+            Some(hundredths) => self.failed(now, hundredths, ended.retry_after),
+        }
+        self.rules.push(self.generation, now, said);
+        let good = said.failed == Some(0) && !said.slow;
+        if let Phase::Closed { ramp, .. } = &mut self.phase {
+            let over = ramp.as_mut().is_some_and(|steps| steps.ended(good));
+            if over {
+                *ramp = None;
+            }
+        }
+        if good {
+            return;
+        }
+        let judged = || self.rules.judge(self.generation, now, self.streak, said);
+        let Some(cause) = ended.trip.map(|_| Cause::Tripped).or_else(judged) else {
             return;
         };
-        if let Some(due) = earliest(out).filter(|due| *due <= now) {
-            self.streak = self.streak.saturating_add(1);
-            self.open(
-                later(due, self.settings.open_for),
-                Cause::ProbeTimedOut,
-                due,
+        if let Phase::MetricsOnly = self.phase {
+            self.would_have_opened += 1;
+            self.news.push(News::WouldOpen(cause));
+            self.forget();
+        } else {
+            self.open(now, ended.trip, cause);
+        }
+    }
+
+    fn probe_ended(&mut self, now: Instant, ended: Ended) {
+        let hundredths = match ended.said {
+            Said { slow: true, .. } => 100,
+            Said {
+                failed: Some(hundredths),
+                ..
+            } => hundredths,
+            // It says nothing; its permit is free again.
+            Said { failed: None, .. } => return,
+        };
+        if hundredths > 0 {
+            self.failed(now, hundredths, ended.retry_after);
+        }
+        if ended.trip.is_some() {
+            self.open_time.grow();
+            return self.open(now, ended.trip, Cause::Tripped);
+        }
+        self.probe_reported(now, hundredths, Cause::ProbeFailed);
+    }
+
+    /// Enters the result of a probe and decides as soon as the result of all is certain.
+    fn probe_reported(&mut self, at: Instant, hundredths: u8, cause: Cause) {
+        let Phase::HalfOpen(probing) = &mut self.phase else {
+            return;
+        };
+        probing.reported += 1;
+        probing.bad += u64::from(hundredths);
+        probing.good += u64::from(100_u8.saturating_sub(hundredths));
+        let permits = u64::from(self.settings.half_open_permits);
+        // A share from 0 to 1.
+        let ratio = (self.settings.half_open_ratio * 10_000.0).round() as u64;
+        let wanted = (ratio * permits).div_ceil(100).max(1);
+        if probing.good >= wanted {
+            let ramp = self.settings.ramp.map(Ramp::new);
+            self.enter(
+                Phase::Closed { since: at, ramp },
+                Cause::ProbesSucceeded,
+                at,
             );
+        } else if (permits * 100).saturating_sub(probing.bad) < wanted {
+            self.open_time.grow();
+            self.open(at, None, cause);
         }
     }
 
-    pub(crate) fn force_open(&mut self, now: Instant, until: Instant) {
+    fn failed(&mut self, now: Instant, hundredths: u8, retry_after: Option<Duration>) {
+        self.streak.add(hundredths);
+        let named = retry_after.map(|wait| later(now, wait));
+        self.not_before = self.not_before.max(named);
+    }
+
+    /// Applies what the passing of time alone has decided: a silent probe has failed, and a silent
+    /// call of the ramp holds no place.
+    fn settle(&mut self, now: Instant) {
+        if let Phase::Closed {
+            ramp: Some(ramp), ..
+        } = &mut self.phase
+        {
+            while ramp.permits.expire(now).is_some() {}
+        }
+        while let Phase::HalfOpen(probing) = &mut self.phase {
+            let Some(due) = probing.permits.expire(now) else {
+                return;
+            };
+            self.streak.add(100);
+            self.probe_reported(due, 100, Cause::ProbeTimedOut);
+        }
+    }
+
+    /// Opens until this moment, or until it is closed by hand.
+    pub(crate) fn force_open(
+        &mut self,
+        now: Instant,
+        reason: &'static str,
+        until: Option<Instant>,
+    ) {
         self.settle(now);
-        self.open(until, Cause::ForcedOpen, now);
+        self.opened_times += 1;
+        let until = until.unwrap_or_else(|| later(now, FAR));
+        self.enter(Phase::Open { until }, Cause::ForcedOpen(reason), now);
     }
 
     pub(crate) fn force_close(&mut self, now: Instant) {
@@ -233,24 +384,56 @@ impl Circuit {
 
     pub(crate) fn reset(&mut self, now: Instant) {
         self.close(Cause::Reset, now);
-        self.opened_times = 0;
+        (self.opened_times, self.would_have_opened) = (0, 0);
+        self.open_time.reset();
     }
 
-    fn open(&mut self, until: Instant, cause: Cause, now: Instant) {
-        self.opened_times += 1;
-        self.enter(Phase::Open { until }, cause, now);
+    pub(crate) fn disable(&mut self, now: Instant) {
+        self.settle(now);
+        self.enter(Phase::Disabled, Cause::Disabled, now);
+    }
+
+    pub(crate) fn metrics_only(&mut self, now: Instant) {
+        self.settle(now);
+        self.enter(Phase::MetricsOnly, Cause::MetricsOnly, now);
     }
 
     fn close(&mut self, cause: Cause, now: Instant) {
-        self.streak = 0;
-        self.enter(Phase::Closed { not_before: None }, cause, now);
+        let closed = Phase::Closed {
+            since: now,
+            ramp: None,
+        };
+        self.enter(closed, cause, now);
+    }
+
+    /// Opens for its own time, or for the time of a trip; in any case not before the server's word.
+    fn open(&mut self, now: Instant, trip: Option<Duration>, cause: Cause) {
+        self.opened_times += 1;
+        self.shrink(now);
+        let wait = trip.unwrap_or_else(|| self.open_time.draw());
+        let until = later(now, wait);
+        let until = self.not_before.map_or(until, |named| named.max(until));
+        self.enter(Phase::Open { until }, cause, now);
+    }
+
+    /// Takes the healthy time that ends now into account, once.
+    fn shrink(&mut self, now: Instant) {
+        if let Phase::Closed { since, .. } = &mut self.phase {
+            self.open_time.shrink(std::mem::replace(since, now), now);
+        }
     }
 
     /// Every change of state goes through here and begins a generation.
     fn enter(&mut self, phase: Phase, cause: Cause, at: Instant) {
+        self.shrink(at);
         let from = self.state();
         self.phase = phase;
         self.generation += 1;
+        self.not_before = None;
+        if let Phase::Closed { .. } | Phase::MetricsOnly = self.phase {
+            self.forget();
+            self.counted_in = self.generation;
+        }
         self.last = Transition {
             from,
             to: self.state(),
@@ -258,49 +441,17 @@ impl Circuit {
             cause,
             at,
         };
+        self.news.push(News::Changed(self.last));
     }
 
-    pub(crate) fn state(&self) -> State {
-        match &self.phase {
-            Phase::Closed { .. } => State::Closed,
-            Phase::Open { until } => State::Open { until: *until },
-            Phase::HalfOpen { .. } => State::HalfOpen,
-        }
-    }
-
-    pub(crate) fn probes_out(&self) -> u32 {
-        match &self.phase {
-            Phase::HalfOpen { out, .. } => count(out),
-            _ => 0,
-        }
-    }
-
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    pub(crate) fn streak(&self) -> u32 {
-        self.streak
-    }
-
-    pub(crate) fn opened_times(&self) -> u64 {
-        self.opened_times
-    }
-
-    pub(crate) fn last_transition(&self) -> Transition {
-        self.last
+    fn forget(&mut self) {
+        self.rules.clear();
+        self.streak = Streak::default();
+        self.not_before = None;
     }
 }
 
-fn count(out: &[Probe]) -> u32 {
-    u32::try_from(out.len()).unwrap_or(u32::MAX)
-}
-
-fn earliest(out: &[Probe]) -> Option<Instant> {
-    out.iter().map(|probe| probe.due).min()
-}
-
-fn later(now: Instant, wait: Duration) -> Instant {
+pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
     now.checked_add(wait)
         .or_else(|| now.checked_add(FAR))
         .unwrap_or(now)

@@ -45,23 +45,45 @@
 //! ```
 
 mod admit;
+mod backpressure;
 mod breaker;
 mod check;
 mod circuit;
 mod classify;
 mod config;
 mod error;
+mod keyed;
 mod lift;
+mod listener;
+mod registry;
+mod ring;
+mod rule;
 mod state;
+mod tally;
+mod ticket;
+mod weight;
+mod word;
+
+/// The atomics under word and tally; the loom tests put their own here.
+mod atomic {
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+}
 
 pub use admit::{Admit, AdmitFuture, AdmitLayer};
-pub use breaker::{Breaker, Ticket};
+pub use backpressure::{Backpressure, BackpressureLayer};
+pub use breaker::Breaker;
 pub use check::{Check, CheckFuture, CheckLayer};
-pub use classify::{Classify, ErrorsAreFailures, Outcome, classify_fn};
-pub use config::{Builder, Rule};
+pub use classify::{ByResult, Classify, ErrorsAreFailures, Outcome, classify_fn, classify_result};
+pub use config::{BuildError, Builder};
 pub use error::{Error, Open};
+pub use keyed::{Keyed, KeyedLayer};
 pub use lift::{Lift, LiftFuture, LiftLayer};
-pub use state::{Cause, Snapshot, State, Transition};
+pub use listener::{Event, EventKind, Listener};
+pub use registry::{Registry, RegistryBuilder, RegistryCounts};
+pub use rule::{Rule, Window};
+pub use state::{Cause, Rate, Snapshot, State, Transition};
+pub use ticket::Ticket;
+pub use weight::Weight;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

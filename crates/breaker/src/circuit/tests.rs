@@ -3,17 +3,21 @@
 mod properties;
 
 use super::*;
+use crate::Rule;
 
 const SECOND: Duration = Duration::from_secs(1);
 const FAILURE: Outcome = Outcome::Failure { retry_after: None };
 
 fn settings(failures: u32, permits: u32) -> Settings {
     Settings {
-        rule: Rule::ConsecutiveFailures(failures),
+        rules: vec![Rule::ConsecutiveFailures(failures)],
         open_for: 60 * SECOND,
         half_open_permits: permits,
         half_open_deadline: 30 * SECOND,
+        ..Settings::default()
     }
+    .mended()
+    .0
 }
 
 fn failure_until(seconds: u64) -> Outcome {
@@ -174,7 +178,7 @@ fn refuses_until_the_very_end_and_names_it_exactly() {
         );
         assert_eq!(bench.circuit.check(bench.now), Err(refusal));
     }
-    assert!(bench.wait(1).pass().probe.is_some());
+    assert!(bench.wait(1).pass().permit.is_some());
 }
 
 #[test]
@@ -268,7 +272,7 @@ fn a_silent_probe_fails_at_its_deadline() {
     assert_eq!(bench.cause(), Cause::ProbeTimedOut);
 
     let fresh = bench.wait(50).pass();
-    assert!(fresh.probe.is_some());
+    assert!(fresh.permit.is_some());
     bench.record(silent, Outcome::Success);
     assert_eq!(
         bench.circuit.state(),
@@ -291,7 +295,7 @@ fn a_probe_that_reports_at_its_deadline_is_too_late() {
 fn a_long_forgotten_silent_probe_does_not_block_the_next() {
     let mut bench = Bench::open(1);
     bench.wait(60).pass();
-    assert!(bench.wait(3_600).pass().probe.is_some());
+    assert!(bench.wait(3_600).pass().permit.is_some());
 }
 
 #[test]
@@ -357,12 +361,16 @@ fn an_old_success_does_not_clear_new_failures() {
 fn force_and_reset_begin_generations() {
     let mut bench = Bench::new(2, 1);
     let old = bench.pass();
-    bench.circuit.force_open(bench.now, bench.now + 10 * SECOND);
+    bench
+        .circuit
+        .force_open(bench.now, "test", Some(bench.now + 10 * SECOND));
     assert_eq!(
         (bench.open_seconds(), bench.cause()),
-        (10, Cause::ForcedOpen)
+        (10, Cause::ForcedOpen("test"))
     );
-    bench.circuit.force_open(bench.now, bench.now + 20 * SECOND);
+    bench
+        .circuit
+        .force_open(bench.now, "test", Some(bench.now + 20 * SECOND));
     assert_eq!(bench.open_seconds(), 20);
     bench.circuit.force_close(bench.now);
     assert_eq!(

@@ -90,7 +90,7 @@ async fn an_own_error_takes_the_refusal_without_nesting() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_for_want_of_permits_says_so() {
     let breaker = breaker();
-    breaker.force_open(tokio::time::Instant::now());
+    breaker.force_open("test", tokio::time::Instant::now());
     let _probe = breaker.admit().unwrap();
     let open = breaker.admit().unwrap_err();
     assert_eq!(

@@ -48,7 +48,7 @@ async fn of_a_hundred_concurrent_calls_exactly_the_permitted_go_through() {
 async fn of_a_hundred_threads_exactly_the_permitted_go_through() {
     for permits in [1, 4] {
         let breaker = breaker(permits);
-        breaker.force_open(Instant::now());
+        breaker.force_open("test", Instant::now());
         let barrier = Barrier::new(100);
         let tickets: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..100)

@@ -69,7 +69,7 @@ async fn a_ban_opens_at_once_whatever_was_counted() {
 async fn an_operator_opens_closes_and_resets() {
     let breaker = breaker(1);
     let until = Instant::now() + 600 * SECOND;
-    breaker.force_open(until);
+    breaker.force_open("test", until);
     assert_eq!(breaker.state(), State::Open { until });
     assert_eq!(breaker.admit().unwrap_err().retry_in, 600 * SECOND);
 

@@ -36,7 +36,7 @@ async fn while_open_readiness_does_not_wait_for_an_inner_service_that_hangs() {
 #[tokio::test(start_paused = true)]
 async fn a_service_readied_while_open_and_called_after_closing_is_let_through() {
     let breaker = breaker(1);
-    breaker.force_open(Instant::now() + 60 * SECOND);
+    breaker.force_open("test", Instant::now() + 60 * SECOND);
     let backend = Backend::new(SECOND, SECOND);
     let counts = backend.counts();
     let mut check = breaker.check_layer().layer(backend.clone());
@@ -97,7 +97,7 @@ async fn a_circuit_that_opens_during_the_wait_for_readiness_refuses() {
         .call(Order::Succeed);
     let (check, admit) = (tokio::spawn(check), tokio::spawn(admit));
     tokio::time::sleep(SECOND).await;
-    breaker.force_open(Instant::now() + 60 * SECOND);
+    breaker.force_open("test", Instant::now() + 60 * SECOND);
     assert!(refusal(&check.await.unwrap().unwrap_err()).is_some());
     assert!(refusal(&admit.await.unwrap().unwrap_err()).is_some());
     assert_eq!(counts.called.load(SeqCst), 0);
@@ -136,7 +136,7 @@ async fn a_refused_call_releases_what_the_inner_service_reserved() {
     for service in [&mut check as &mut dyn Probe, &mut admit] {
         breaker.force_close();
         service.become_ready().await;
-        breaker.force_open(Instant::now() + 60 * SECOND);
+        breaker.force_open("test", Instant::now() + 60 * SECOND);
         assert!(refusal(&service.go().await.unwrap_err()).is_some());
         timeout(SECOND, other.ready())
             .await

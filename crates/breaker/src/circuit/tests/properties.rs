@@ -73,7 +73,7 @@ proptest! {
                 Step::Record(..) => {}
                 Step::ForceOpen(seconds) => {
                     let until = bench.now + Duration::from_secs(seconds);
-                    bench.circuit.force_open(bench.now, until);
+                    bench.circuit.force_open(bench.now, "test", Some(until));
                 }
                 Step::ForceClose => bench.circuit.force_close(bench.now),
                 Step::Reset => bench.circuit.reset(bench.now),
