@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use peers_stack::{behaviour, resilience};
+use peers_stack::{behaviour, http, resilience};
 use robust_proof::report::{Report, Row};
 
 #[derive(Debug, Parser)]
@@ -24,6 +24,14 @@ enum What {
         output: Output,
         /// Time for all rounds together, in seconds.
         #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
+    /// Requests in a second, over the loopback address.
+    Http {
+        #[command(flatten)]
+        output: Output,
+        /// Time for everything, in seconds.
+        #[arg(long, default_value_t = 80)]
         seconds: u64,
     },
     /// What reaches a server in a fault.
@@ -58,6 +66,11 @@ fn run(what: What) -> Result<bool> {
             let rows = resilience::run(&resilience::Options { budget })?;
             finish("bench resilience", rows, &output)
         }
+        What::Http { output, seconds } => finish(
+            "bench http",
+            http::run(Duration::from_secs(seconds))?,
+            &output,
+        ),
         What::Behaviour { output } => finish("bench behaviour", behaviour::run()?, &output),
     }
 }
