@@ -8,6 +8,9 @@
 //! | Can this request be sent again, and until when? | your [`Replay`] |
 //! | All of it, in a tower stack | [`Policy`] for [`tower::retry::RetryLayer`] |
 //! | How long may one attempt take? | [`TimeoutLayer`], and [`within`] and [`until`] for any future |
+//! | When did the server say to come back? | [`retry_after`], in every form that is met |
+//! | Would a second request be faster? | [`hedge`], paid from the same [`Budget`] |
+//! | Would the server turn it away anyhow? | [`throttle`] |
 //! | Only the delays, in your own loop | [`Sessions`] and [`Session`], tower's `MakeBackoff` and `Backoff` |
 //!
 //! # Example
