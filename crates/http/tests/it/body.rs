@@ -16,13 +16,13 @@ fn small() -> Client {
     Client::builder().max_body(LIMIT).build().unwrap()
 }
 
-fn gzip(data: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(data: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(data).unwrap();
     encoder.finish().unwrap()
 }
 
-fn encoded(coding: &str, body: &[u8]) -> Step {
+pub(crate) fn encoded(coding: &str, body: &[u8]) -> Step {
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\n\r\n",
         body.len()
@@ -30,7 +30,7 @@ fn encoded(coding: &str, body: &[u8]) -> Step {
     raw([head.as_bytes(), body].concat())
 }
 
-fn chunked(body: &[u8]) -> Vec<u8> {
+pub(crate) fn chunked(body: &[u8]) -> Vec<u8> {
     let mut bytes = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     for chunk in body.chunks(1_000) {
         bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());

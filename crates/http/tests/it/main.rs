@@ -12,6 +12,8 @@ mod caps;
 mod connect;
 mod deadline;
 mod exchange;
+mod faults;
+mod fuzz;
 #[cfg(feature = "http2")]
 mod http2;
 mod privacy;

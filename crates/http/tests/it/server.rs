@@ -49,6 +49,11 @@ impl Seen {
         self.accepted.load(Ordering::SeqCst)
     }
 
+    /// Connections that are open now.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
     /// The heads of all requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
@@ -111,7 +116,18 @@ impl Server {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve_at("127.0.0.1:0".parse().unwrap(), handler).await
+    }
+
+    /// The same on an address of the test's choice.
+    pub(crate) async fn serve_at<F>(
+        address: SocketAddr,
+        handler: impl Fn(usize, TcpStream, Arc<Seen>) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
         let task = tokio::spawn({
@@ -158,7 +174,7 @@ impl Drop for Server {
     }
 }
 
-async fn play(script: Vec<Step>, mut stream: TcpStream, seen: Arc<Seen>) {
+pub(crate) async fn play(script: Vec<Step>, mut stream: TcpStream, seen: Arc<Seen>) {
     let mut at = 0;
     while let Some(step) = script.get(at) {
         at += 1;
