@@ -38,6 +38,8 @@ pub type Cost = SmallVec<[Charge; 4]>;
 
 impl From<Charge> for Cost {
     fn from(charge: Charge) -> Self {
-        Self::from_iter([charge])
+        let mut cost = Self::new();
+        cost.push(charge);
+        cost
     }
 }

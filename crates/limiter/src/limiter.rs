@@ -88,10 +88,20 @@ impl<L: Listener> Limiter<L> {
         class: impl Into<ClassCell>,
         deadline: Option<Instant>,
     ) -> Acquire<L> {
+        self.acquire_owned(cost.clone(), class.into(), deadline)
+    }
+
+    /// The same without a copy of the cost.
+    pub(crate) fn acquire_owned(
+        &self,
+        cost: Cost,
+        class: ClassCell,
+        deadline: Option<Instant>,
+    ) -> Acquire<L> {
         let deadline = deadline.map(|deadline| self.shared.nanos(deadline));
         let ask = Ask {
-            cost: cost.clone(),
-            class: class.into(),
+            cost,
+            class,
             deadline,
             slot: self.slot,
         };
@@ -109,7 +119,7 @@ impl<L: Listener> Limiter<L> {
         cost: &Cost,
         class: impl Into<ClassCell>,
     ) -> Result<Permit<L>, Rejected> {
-        let class = class.into();
+        let (cost, class) = (cost.clone(), class.into());
         let (cost, grant) = self.shared.change_inner(|inner| {
             let born = class.get();
             let cost = inner
@@ -162,7 +172,7 @@ impl<L: Listener> Limiter<L> {
     pub fn estimate(&self, cost: &Cost, class: impl Into<ClassCell>) -> Duration {
         let class = class.into().get();
         self.shared
-            .change(|state, now| match state.windows.check(cost) {
+            .change(|state, now| match state.windows.check(cost.clone()) {
                 Ok(cost) => {
                     state.turn(now);
                     state.placement(now, &cost, class, self.slot).wait(now)

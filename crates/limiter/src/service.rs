@@ -65,10 +65,11 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         let bid = self.demand.bid(&request);
-        let acquire = self.limiter.acquire(&bid.cost, bid.class, bid.deadline);
+        let deadline = bid.deadline;
+        let acquire = self.limiter.acquire_owned(bid.cost, bid.class, deadline);
         ResponseFuture::new(
             acquire,
-            bid.deadline,
+            deadline,
             self.inner.clone(),
             request,
             self.feedback.clone(),

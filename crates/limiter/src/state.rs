@@ -541,6 +541,8 @@ mod pausing;
 mod turn;
 
 #[cfg(test)]
+mod checker;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod model;

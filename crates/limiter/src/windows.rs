@@ -164,21 +164,20 @@ impl Windows {
     /// # Errors
     ///
     /// When the cost names a window that is not there, or can never fit.
-    pub(crate) fn check(&self, cost: &Cost) -> Result<Cost, Rejected> {
+    pub(crate) fn check(&self, cost: Cost) -> Result<Cost, Rejected> {
         // By far the most costs are one charge on a window without keys.
-        let cost = match cost.as_slice() {
-            [charge] if charge.units > 0 && charge.key == 0 && charge.window < self.lanes.len() => {
-                Cost::from(*charge)
-            }
-            _ => self.merge(cost)?,
-        };
+        let plain = matches!(
+            cost.as_slice(),
+            [charge] if charge.units > 0 && charge.key == 0 && charge.window < self.lanes.len()
+        );
+        let cost = if plain { cost } else { self.merge(&cost)? };
         self.fits_ever(&cost)?;
         Ok(cost)
     }
 
     /// The same for one charge; `None` when it makes no sense.
     pub(crate) fn check_one(&self, charge: Charge) -> Option<Cost> {
-        self.check(&Cost::from(charge)).ok()
+        self.check(Cost::from(charge)).ok()
     }
 
     /// # Errors

@@ -1,0 +1,454 @@
+//! Every kind of window beside a checker that knows only when what was sent: at each grant it adds up, from end to end, what the
+//! server could have counted by then.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Ask, Grant, Poll, State};
+use crate::headroom::Shares;
+use crate::log::Nanos;
+use crate::recovery::Recovering;
+use crate::windows::Windows;
+use crate::{Charge, Class, ClassCell, Cost, Kind, Pause, Rate, Recovery, Window};
+
+/// One unit counted: when, in which window and for whom.
+#[derive(Clone, Debug)]
+struct Sent {
+    at: Nanos,
+    window: usize,
+    key: u64,
+    units: u64,
+    spent: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Step(u64),
+    Ask(Vec<(usize, u64, u32)>, usize),
+    Commit(usize),
+    Drop(usize),
+    Refund(usize),
+    Settle(usize, u32),
+    SetLimit(usize, u32),
+    Pause(u64, bool),
+    SlowDown,
+    Abandon(usize),
+}
+
+#[derive(Debug)]
+struct Checker {
+    state: State,
+    windows: Vec<Window>,
+    limits: Vec<u64>,
+    now: Nanos,
+    /// The server's clock less ours.
+    offset: Nanos,
+    waiting: Vec<(u64, Cost)>,
+    permits: Vec<(Cost, Grant)>,
+    spent: Vec<(Nanos, Cost)>,
+    sent: Vec<Sent>,
+}
+
+fn nanos(duration: Duration) -> Nanos {
+    Nanos::try_from(duration.as_nanos()).unwrap()
+}
+
+impl Checker {
+    fn apply(&mut self, op: &Op) {
+        let now = self.state.at(self.now);
+        match op {
+            Op::Step(by) => {
+                self.now += by;
+                let now = self.state.at(self.now);
+                self.state.turn(now);
+            }
+            Op::Ask(charges, class) => self.ask(now, charges, *class),
+            Op::Commit(which) => {
+                if !self.permits.is_empty() {
+                    let index = which % self.permits.len();
+                    self.commit(now, index);
+                }
+            }
+            Op::Drop(which) => {
+                if !self.permits.is_empty() {
+                    let (cost, grant) = self.permits.swap_remove(which % self.permits.len());
+                    self.state.give_back(now, &cost, grant);
+                }
+            }
+            Op::Refund(which) => {
+                if !self.spent.is_empty() {
+                    let index = which % self.spent.len();
+                    let (at, cost) = self.spent[index].clone();
+                    self.state.refund(now, at, &cost, Class::Low);
+                    self.spent[index].1 = Cost::new();
+                    self.sent.retain(|sent| sent.spent != index);
+                }
+            }
+            Op::Settle(which, less) => self.settle(now, *which, *less),
+            Op::SetLimit(window, limit) => {
+                let window = window % self.windows.len();
+                if self.state.set_limit(now, window, *limit).is_ok() {
+                    self.windows[window].limit = *limit;
+                    self.limits[window] = u64::from(self.windows[window].capacity());
+                }
+            }
+            Op::Pause(length, servers) => {
+                let reason = if *servers {
+                    Pause::RetryAfter
+                } else {
+                    Pause::Manual
+                };
+                self.state.pause(now, now + length, reason, now);
+            }
+            Op::SlowDown => self.state.slow_down(now, now, now),
+            Op::Abandon(which) => {
+                if !self.waiting.is_empty() {
+                    let (seq, _) = self.waiting.swap_remove(which % self.waiting.len());
+                    self.state.abandon(now, seq);
+                }
+            }
+        }
+        self.harvest();
+        self.balance();
+    }
+
+    fn ask(&mut self, now: Nanos, charges: &[(usize, u64, u32)], class: usize) {
+        let cost: Cost = charges
+            .iter()
+            .map(|&(window, key, units)| {
+                let window = window % self.windows.len();
+                let most = u32::try_from(self.limits[window]).unwrap();
+                Charge::keyed(window, key, units % (most + 1))
+            })
+            .collect();
+        let class = Class::ALL[class];
+        let cost = match self.state.windows.check(cost) {
+            Ok(cost) => cost,
+            Err(rejected) => return self.state.refuse_always(class, &rejected),
+        };
+        if let Some(grant) = self.state.grant_without_clock(&cost, class, false) {
+            return self.granted(&cost, grant);
+        }
+        let ask = Ask {
+            cost: cost.clone(),
+            class: ClassCell::fixed(class),
+            deadline: None,
+            slot: false,
+        };
+        match self.state.grant_now(now, &ask) {
+            Ok(grant) => self.granted(&cost, grant),
+            Err(placement) => {
+                let waker = Waker::noop().clone();
+                if let Ok(seq) = self.state.enqueue(now, ask, placement, waker) {
+                    self.waiting.push((seq, cost));
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, now: Nanos, index: usize) {
+        let (cost, grant) = self.permits.swap_remove(index);
+        self.state.commit(now, &cost);
+        self.state.end_probe(now, grant.probe, true);
+        let spent = self.spent.len();
+        self.sent.extend(cost.iter().map(|charge| Sent {
+            at: now,
+            window: charge.window,
+            key: charge.key,
+            units: u64::from(charge.units),
+            spent,
+        }));
+        self.spent.push((now, cost));
+    }
+
+    /// It cost less than was reserved.
+    fn settle(&mut self, now: Nanos, which: usize, less: u32) {
+        if self.spent.is_empty() {
+            return;
+        }
+        let index = which % self.spent.len();
+        let (at, mut cost) = self.spent[index].clone();
+        let mut actual = cost.clone();
+        for charge in &mut actual {
+            charge.units = charge.units.saturating_sub(less % 5);
+        }
+        self.state.settle(now, at, &mut cost, &actual, Class::Low);
+        actual.retain(|charge| charge.units > 0);
+        self.sent.retain(|sent| sent.spent != index);
+        self.sent.extend(actual.iter().map(|charge| Sent {
+            at,
+            window: charge.window,
+            key: charge.key,
+            units: u64::from(charge.units),
+            spent: index,
+        }));
+        self.spent[index].1 = actual;
+    }
+
+    fn harvest(&mut self) {
+        for (seq, cost) in std::mem::take(&mut self.waiting) {
+            match self.state.poll(seq, Waker::noop()).0 {
+                Poll::Granted(granted, grant) => {
+                    assert_eq!(granted, cost);
+                    self.granted(&cost, grant);
+                }
+                Poll::Refused(_) => {}
+                Poll::Waiting => self.waiting.push((seq, cost)),
+            }
+        }
+    }
+
+    fn granted(&mut self, cost: &Cost, grant: Grant) {
+        self.permits.push((cost.clone(), grant));
+        for charge in cost {
+            self.judge(charge.window, charge.key);
+        }
+    }
+
+    /// A grant has just been given: whatever the server could have counted by now, with all that is still to be sent, fits.
+    fn judge(&self, window: usize, key: u64) {
+        let (shape, now) = (&self.windows[window], self.state.latest);
+        let (limit, guard) = (self.limits[window], nanos(shape.guard));
+        let held: u64 = self
+            .permits
+            .iter()
+            .flat_map(|(cost, _)| cost)
+            .filter(|charge| (charge.window, charge.key) == (window, key))
+            .map(|charge| u64::from(charge.units))
+            .sum();
+        let sent = || {
+            self.sent
+                .iter()
+                .filter(move |sent| (sent.window, sent.key) == (window, key))
+        };
+        let sum = |from: &dyn Fn(&Sent) -> bool| -> u64 {
+            sent()
+                .filter(|sent| from(sent))
+                .map(|sent| sent.units)
+                .sum()
+        };
+        match shape.kind {
+            Kind::Sliding | Kind::Log => {
+                let horizon = nanos(shape.per) + guard;
+                let used = sum(&|sent| sent.at + horizon > now);
+                assert!(
+                    used + held <= limit,
+                    "{used} + {held} of {limit} at {now} in {shape:?}"
+                );
+            }
+            Kind::Aligned => {
+                // The slowest journey of what was sent, the quickest of what will be.
+                let per = nanos(shape.per);
+                let present = (now + self.offset) / per;
+                let used = sum(&|sent| (sent.at + self.offset + guard) / per >= present);
+                assert!(
+                    used + held <= limit,
+                    "{used} + {held} of {limit} at {now} in {shape:?}"
+                );
+            }
+            Kind::Gcra { rate, .. } | Kind::Decay { rate } => {
+                for begin in sent() {
+                    let since = sum(&|sent| sent.at >= begin.at);
+                    // In parts of a unit; rounding a nanosecond a cell is the limiter's, and on the safe side.
+                    let time = u128::from((now - begin.at).saturating_sub(guard));
+                    let drained = time * u128::from(rate.units);
+                    let full = u128::from(since + held) * rate.per.as_nanos();
+                    let most = u128::from(limit) * rate.per.as_nanos();
+                    assert!(
+                        full <= most + drained,
+                        "{since} + {held} since {} at {now} in {shape:?}",
+                        begin.at
+                    );
+                }
+            }
+        }
+    }
+
+    /// Nothing vanishes.
+    fn balance(&self) {
+        let counts = self.state.counts;
+        let waiting = u64::try_from(self.waiting.len()).unwrap();
+        let held = u64::try_from(self.permits.len()).unwrap();
+        assert_eq!(
+            counts.asked,
+            counts.granted + counts.rejected + counts.abandoned + waiting
+        );
+        assert_eq!(counts.granted, counts.committed + counts.returned + held);
+        let classes = self.state.classes;
+        assert_eq!(
+            counts.granted,
+            classes.iter().map(|class| class.granted).sum::<u64>()
+        );
+        assert_eq!(
+            counts.refunded,
+            classes.iter().map(|class| class.refunded).sum::<u64>()
+        );
+        assert_eq!(
+            counts.rejected,
+            classes.iter().map(|class| class.rejected).sum::<u64>()
+        );
+    }
+
+    /// Everyone who is left is served, and then nothing is in use for ever.
+    fn drain(&mut self) {
+        let now = self.state.at(self.now);
+        self.state.resume(now);
+        for _ in 0..20_000 {
+            self.harvest();
+            let now = self.state.at(self.now);
+            while !self.permits.is_empty() {
+                self.commit(now, 0);
+            }
+            self.harvest();
+            if !self.permits.is_empty() {
+                continue;
+            }
+            if self.waiting.is_empty() {
+                let end = self.now + 1_000_000_000;
+                for window in self.state.windows.snapshot(end) {
+                    assert_eq!(window.used, 0, "something is left in {window:?}");
+                }
+                return;
+            }
+            let due = self.state.due.expect("somebody waits, so something is due");
+            assert!(
+                due < Nanos::MAX,
+                "{:?} wait for what never comes",
+                self.waiting
+            );
+            self.now = self.now.max(due);
+            let now = self.state.at(self.now);
+            self.state.turn(now);
+        }
+        panic!("{:?} wait for ever", self.waiting);
+    }
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    let limit = prop_oneof![4 => 1..20_u32, 1 => 600..700_u32];
+    let guard = prop_oneof![Just(0), 1..100_u64];
+    (
+        limit,
+        100..2_000_u64,
+        guard,
+        any::<bool>(),
+        0..5_usize,
+        1..50_u32,
+    )
+        .prop_map(|(limit, per, guard, keyed, kind, rate)| {
+            let per = Duration::from_nanos(per);
+            let rate = Rate::new(rate, Duration::from_nanos(500));
+            let window = match kind {
+                0 => Window::sliding("sliding", limit, per),
+                1 => Window::log("log", limit, per),
+                2 => Window::aligned("aligned", limit, per),
+                3 => Window::gcra("gcra", u32::MAX, per, rate, limit).unwrap(),
+                _ => Window::decay("decay", limit, rate).unwrap(),
+            };
+            let window = window.guard(Duration::from_nanos(guard));
+            if keyed { window.keyed() } else { window }
+        })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let charges = prop::collection::vec((0..3_usize, 0..3_u64, any::<u32>()), 0..4);
+    prop_oneof![
+        6 => prop_oneof![8 => 0..300_u64, 2 => 0..20_000_u64].prop_map(Op::Step),
+        8 => (charges, 0..4_usize).prop_map(|(cost, class)| Op::Ask(cost, class)),
+        6 => any::<usize>().prop_map(Op::Commit),
+        1 => any::<usize>().prop_map(Op::Drop),
+        1 => any::<usize>().prop_map(Op::Refund),
+        1 => (any::<usize>(), any::<u32>()).prop_map(|(which, less)| Op::Settle(which, less)),
+        1 => (0..3_usize, 1..30_u32).prop_map(|(window, limit)| Op::SetLimit(window, limit)),
+        1 => (0..2_000_u64, any::<bool>()).prop_map(|(length, servers)| Op::Pause(length, servers)),
+        1 => Just(Op::SlowDown),
+        1 => any::<usize>().prop_map(Op::Abandon),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// All kinds, several windows, weights, classes with shares and ageing, refunds, settles, pauses with recovery, limits that
+    /// change, big jumps of the clock.
+    #[test]
+    fn no_kind_of_window_grants_more_than_its_limit_whatever_happens(
+        windows in prop::collection::vec(window(), 1..4),
+        shares in (prop::option::of(0..100_u8), prop::option::of(0..50_u8)),
+        recovery in any::<bool>(),
+        ageing in prop::option::of(1..2_000_u64),
+        doubt in 0..40_u64,
+        ops in prop::collection::vec(op(), 1..160),
+    ) {
+        let offset = 123_456_u64;
+        let mut state = State::new(Windows::new(windows.clone(), 1_000), 30, None);
+        let (headroom, outside) = shares;
+        let mut share = Shares { outside: outside.unwrap_or(0), ..state.windows.shares() };
+        if let Some(low) = headroom {
+            share.headroom = [low, low.max(50), low.max(80), 100];
+        }
+        state.windows.share(0, share);
+        state.ageing = ageing;
+        if recovery {
+            let step = Duration::from_nanos(200);
+            state.recovering = Recovering::new(Some(Recovery::default().add(10, step).probe(Some(step))));
+        }
+        // The server's clock is known to the journey of one answer.
+        state.windows.learn_clock(0, (0, doubt), i128::from(offset + doubt / 2), 0);
+        let limits = windows.iter().map(|window| u64::from(window.capacity())).collect();
+        let mut checker = Checker {
+            state,
+            windows,
+            limits,
+            now: 1_000,
+            offset,
+            waiting: Vec::new(),
+            permits: Vec::new(),
+            spent: Vec::new(),
+            sent: Vec::new(),
+        };
+        for op in &ops {
+            checker.apply(op);
+        }
+        checker.drain();
+    }
+
+    /// A window that was filled without the lock says the same as one that was filled with it.
+    #[test]
+    fn what_is_committed_without_the_lock_counts_as_long(
+        calls in prop::collection::vec((0..200_u64, 1..4_u64), 1..100),
+    ) {
+        let window = Window::sliding("cells", 1_000, Duration::from_nanos(51_200)).guard(Duration::ZERO);
+        let mut windows = Windows::new(vec![window], 0);
+        let mut sent: BTreeMap<Nanos, u64> = BTreeMap::new();
+        let mut now = 0;
+        let mut open: Option<(u64, Nanos, Nanos)> = None;
+        for (step, units) in calls {
+            now += step;
+            if let Some((room, _, last)) = &mut open
+                && *room >= units
+                && now <= *last
+            {
+                *room -= units;
+                *sent.entry(now).or_default() += units;
+                continue;
+            }
+            if let Some((room, first, last)) = open.take() {
+                let taken = windows.newest_cell(Class::Low).map_or(0, |(before, ..)| before - room);
+                windows.commit_between(first, last, taken);
+            }
+            let cost = Cost::from(Charge::new(0, u32::try_from(units).unwrap()));
+            if windows.hold(now, &cost, Class::Low) {
+                windows.commit(now, &cost);
+                *sent.entry(now).or_default() += units;
+            }
+            open = windows.newest_cell(Class::Low);
+            let known = windows.snapshot(now)[0].used;
+            let counted: u64 = sent.iter().filter(|(at, _)| **at + 51_200 > now).map(|(_, units)| units).sum();
+            prop_assert!(known >= counted, "{known} of {counted} at {now}");
+        }
+    }
+}
