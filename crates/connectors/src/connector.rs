@@ -128,6 +128,22 @@ pub struct Context<'a> {
     pub can_sign: bool,
     /// Where the request goes, for exchanges that sign the host too; `None` is the host of [`Connector::base_url`].
     pub authority: Option<&'a str>,
+    /// How [`Connector::decode`] goes about an answer.
+    pub way: Way,
+}
+
+/// How [`Connector::decode`] goes about an answer. Both ways come to the same; tests compare them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Way {
+    /// The direct way where nothing is broken, the tolerant one everywhere else.
+    #[default]
+    Either,
+    /// The direct way only: strings as they stand, records made while the text is read. What is a surprise to it is
+    /// [`Class::Malformed`](crate::Class::Malformed), and so is every answer of a kind that has no direct way.
+    Direct,
+    /// The tolerant way only: each field on its own, with a note on each that is broken.
+    Tolerant,
 }
 
 impl<'a> Context<'a> {
@@ -139,7 +155,15 @@ impl<'a> Context<'a> {
             now,
             can_sign: false,
             authority: None,
+            way: Way::Either,
         }
+    }
+
+    /// The same moment, with answers read in one way.
+    #[must_use]
+    pub const fn reading(mut self, way: Way) -> Self {
+        self.way = way;
+        self
     }
 
     /// The same moment, for a caller who has credentials.

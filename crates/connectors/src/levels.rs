@@ -2,10 +2,12 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use robust_market::{Level, OrderBook};
+use robust_market::{Level, OrderBook, Symbol};
 use serde::Deserialize;
 
-use crate::wire::{Cells, Fields, Notes, Object, Raw, Rows};
+use crate::wire::{
+    Cell, Direct, Fields, Notes, Object, Raw, Reading, Row, Rows, Text, Wire, clean,
+};
 
 /// An order book on the wire: `{"bids": [[price, size, …]], "asks": […], "lastUpdateId": …}`.
 #[derive(Debug, Deserialize)]
@@ -19,14 +21,75 @@ pub(crate) struct BookWire<'a, S> {
     sequence: Raw<'a>,
 }
 
+/// A level; further cells are skipped.
+#[derive(Debug, Deserialize)]
+#[serde(bound = "C: Cell<'de>")]
+pub(crate) struct LevelWire<C> {
+    #[serde(default)]
+    price: C,
+    #[serde(default)]
+    size: C,
+}
+
 /// One side of a book whose levels all have the shape of a level.
-pub(crate) type Levels<'a> = Vec<Cells<'a, 2>>;
+pub(crate) type Levels<'a> = Vec<Row<LevelWire<Raw<'a>>>>;
+
+/// One side of a book in which nothing is broken.
+pub(crate) type DirectLevels<C> = Direct<Row<LevelWire<C>>>;
+
+/// A book in which nothing is broken; prices and sizes are strings.
+pub(crate) type DirectBook<'a> = Object<BookWire<'a, DirectLevels<Text<'a>>>>;
 
 /// A book whose levels all have the shape of a level.
 pub(crate) type SoundBook<'a> = Object<BookWire<'a, Levels<'a>>>;
 
 /// One side of a book, or what stands in its place.
-type Side<'a> = Result<Rows<'a, Cells<'a, 2>>, Raw<'a>>;
+type Side<'a> = Result<Rows<'a, Row<LevelWire<Raw<'a>>>>, Raw<'a>>;
+
+impl<'a, C: Cell<'a>> LevelWire<C> {
+    fn read(&self, names: &Names, fields: &mut Fields<'_>) -> Option<Level> {
+        let price = fields.need(names.price, self.price, Raw::decimal);
+        let size = fields.need(names.size, self.size, Raw::decimal);
+        price.zip(size).map(|(price, size)| Level { price, size })
+    }
+}
+
+impl<'a, C: Cell<'a>> Wire for LevelWire<C> {
+    type Record = Level;
+
+    fn record(&self, fields: &mut Fields<'_>) -> Reading<Level> {
+        self.read(&BIDS, fields).ok_or(None)
+    }
+}
+
+impl<'a> BookWire<'a, DirectLevels<Text<'a>>> {
+    /// The book.
+    pub(crate) fn direct(self, symbol: &Symbol) -> Option<OrderBook> {
+        direct_book(symbol, self.bids, self.asks, self.sequence)
+    }
+}
+
+/// The book of two sides in which nothing is broken; `None` where one is not there.
+pub(crate) fn direct_book<'a, C: Cell<'a>>(
+    symbol: &Symbol,
+    bids: Option<DirectLevels<C>>,
+    asks: Option<DirectLevels<C>>,
+    sequence: impl Into<Raw<'a>>,
+) -> Option<OrderBook> {
+    let mut book = OrderBook::new(symbol.clone());
+    let (Direct(bids), Direct(asks)) = bids.zip(asks)?;
+    (book.bids, book.asks) = (bids, asks);
+    book.sequence = clean(|fields| Some(fields.may("sequence", sequence, Raw::count)))?;
+    Some(book)
+}
+
+/// Leaves the first `depth` levels of each side.
+pub(crate) fn cut_to(book: &mut OrderBook, depth: Option<u32>) {
+    if let Some(depth) = depth.and_then(|depth| usize::try_from(depth).ok()) {
+        book.bids.truncate(depth);
+        book.asks.truncate(depth);
+    }
+}
 
 /// An order book that has been read as far as its levels.
 #[derive(Debug)]
@@ -129,11 +192,7 @@ fn levels(side: Side<'_>, notes: &mut Notes, offset: usize, names: &Names) -> Ve
     rows.for_each(|index, row| {
         let mut fields = Fields::new(notes, Some(offset + index));
         let level = match row {
-            Ok(Cells([price, size])) => {
-                let price = fields.need(names.price, price, Raw::decimal);
-                let size = fields.need(names.size, size, Raw::decimal);
-                price.zip(size).map(|(price, size)| Level { price, size })
-            }
+            Ok(Row(wire)) => wire.read(names, &mut fields),
             Err(raw) => {
                 fields.not_a_record(names.side, raw);
                 None

@@ -60,7 +60,7 @@ mod wire;
 
 pub use binance::Binance;
 pub use connector::{
-    Charge, Charges, Connector, Context, Many, RateWindow, Reply, Usage, Usages, WireRequest,
+    Charge, Charges, Connector, Context, Many, RateWindow, Reply, Usage, Usages, Way, WireRequest,
 };
 pub use credentials::Credentials;
 pub use error::EncodeError;

@@ -36,20 +36,25 @@ const MAX_DIGITS: usize = 28;
 /// # Errors
 ///
 /// [`DecimalError`] says whether the text was no number, not finite, or too long to be exact.
+#[inline]
 pub fn parse(text: &str) -> Result<Decimal, DecimalError> {
-    let plain = text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
-    if plain && text.len() <= MAX_DIGITS {
-        // The way of nearly every price: short enough to fit whatever it holds.
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        return if well_formed(digits) {
-            Decimal::from_str_exact(text).map_err(|_| DecimalError::OutOfRange)
-        } else {
-            Err(DecimalError::Unparsable)
-        };
+    // The way of nearly every price: the library reads it, and what it takes beyond our grammar is looked at afterwards.
+    match Decimal::from_str_exact(text) {
+        Ok(value) if is_plain(text) => Ok(value),
+        _ => parse_slow(text),
     }
-    parse_slow(text)
+}
+
+/// Whether a text that the library takes has nothing that we refuse: a plus, an underscore, a point at an edge, a 29th digit.
+#[inline]
+fn is_plain(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    bytes.len() <= MAX_DIGITS
+        && is_digit(digits.first())
+        && is_digit(digits.last())
+        && !digits.contains(&b'_')
 }
 
 /// Digits with at most one point, and at least one digit on each side that exists.
@@ -61,6 +66,7 @@ fn well_formed(digits: &str) -> bool {
         && fraction.bytes().all(|b| b.is_ascii_digit())
 }
 
+#[cold]
 fn parse_slow(text: &str) -> Result<Decimal, DecimalError> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let negative = text.starts_with('-');
@@ -227,6 +233,14 @@ mod tests {
         #[test]
         fn any_text_gives_a_value_or_an_error(text in ".{0,60}") {
             let _ = parse(&text);
+        }
+
+        #[test]
+        fn what_only_the_library_takes_is_refused(text in "[-+]?[0-9_.]{1,12}") {
+            prop_assert_eq!(parse(&text), parse_slow(&text), "{}", text);
+            let is_number = text.trim_start_matches(['-', '+']).split('.').count() <= 2
+                && !text.contains('_');
+            prop_assert!(is_number || parse(&text).is_err(), "{}", text);
         }
 
         #[test]

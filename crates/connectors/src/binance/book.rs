@@ -4,8 +4,13 @@
 
 use robust_market::{Decoded, OrderBook, Payload, Symbol};
 
-use crate::levels::BookText;
-use crate::wire::Notes;
+use crate::levels::{BookText, DirectBook};
+use crate::wire::{Notes, Object};
+
+pub(super) fn direct(symbol: &Symbol, body: &str) -> Option<Decoded<Payload>> {
+    let Object(wire) = serde_json::from_str::<DirectBook<'_>>(body).ok()?;
+    Some(Decoded::clean(Payload::OrderBook(wire.direct(symbol)?)))
+}
 
 pub(super) fn book(symbol: &Symbol, body: &str) -> Result<Decoded<Payload>, String> {
     let text = BookText::read(body).ok_or_else(|| "no order book".to_owned())?;

@@ -5,10 +5,59 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
+use serde::Deserialize;
 
-use crate::wire::{Cells, Fields, Notes, Raw, Reading, Rows, Window};
+use crate::wire::{Cell, Direct, Fields, Notes, Raw, Reading, Row, Rows, Text, Window, Wire};
 
-type Row<'a> = Cells<'a, 9>;
+/// A row; prices and sizes are strings.
+#[derive(Debug, Deserialize)]
+#[serde(bound = "C: Cell<'de>, 'de: 'a")]
+struct CandleWire<'a, C> {
+    #[serde(default)]
+    time: Raw<'a>,
+    #[serde(default)]
+    open: C,
+    #[serde(default)]
+    high: C,
+    #[serde(default)]
+    low: C,
+    #[serde(default)]
+    close: C,
+    #[serde(default)]
+    volume: C,
+    #[serde(default)]
+    end: Raw<'a>,
+    #[serde(default)]
+    quote_volume: C,
+    #[serde(default)]
+    count: Raw<'a>,
+}
+
+/// A bar as if it were open, and its last millisecond.
+type Bar = (Candle, Option<Timestamp>);
+
+/// Says of a bar whether it is closed.
+fn judged((mut candle, end): Bar, interval: Interval, now: Timestamp) -> Candle {
+    candle.closed = match end {
+        Some(end) => end.as_ms() < now.as_ms(),
+        None => candle.time.saturating_add(interval.duration()) <= now,
+    };
+    candle
+}
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    interval: Interval,
+    window: Window,
+    now: Timestamp,
+    body: &str,
+) -> Option<Decoded<Payload>> {
+    let Direct(rows) = serde_json::from_str::<Direct<Row<CandleWire<'_, Text<'_>>>>>(body).ok()?;
+    let rows = rows.into_iter().map(|bar| judged(bar, interval, now));
+    let mut candles = Candles::new(symbol.clone(), interval);
+    candles.rows = window.cut(rows.collect());
+    Some(Decoded::clean(Payload::Candles(candles)))
+}
 
 pub(super) fn candles(
     symbol: &Symbol,
@@ -17,62 +66,50 @@ pub(super) fn candles(
     now: Timestamp,
     body: &str,
 ) -> Result<Decoded<Payload>, String> {
-    let rows: Rows<'_, Row<'_>> = Rows::of(body).map_err(|_| "no list of bars".to_owned())?;
+    let rows: Rows<'_, Row<CandleWire<'_, Raw<'_>>>> =
+        Rows::of(body).map_err(|_| "no list of bars".to_owned())?;
     let mut notes = Notes::clean(());
     let mut candles = Candles::new(symbol.clone(), interval);
-    candles.rows = window.read(rows, &mut notes, |_, row: Row<'_>, fields| {
-        candle(row, interval, now, fields)
-    });
+    candles.rows = window.read(
+        rows,
+        &mut notes,
+        |_, row: Row<CandleWire<'_, _>>, fields| {
+            row.record(fields).map(|bar| judged(bar, interval, now))
+        },
+    );
     Ok(notes.map(|()| Payload::Candles(candles)))
 }
 
-fn candle(
-    row: Row<'_>,
-    interval: Interval,
-    now: Timestamp,
-    fields: &mut Fields<'_>,
-) -> Reading<Candle> {
-    let Cells(
-        [
-            time,
+impl<'a, C: Cell<'a>> Wire for CandleWire<'a, C> {
+    type Record = Bar;
+
+    fn record(&self, fields: &mut Fields<'_>) -> Reading<Bar> {
+        let time = fields.need("time", self.time, Raw::millis);
+        let open = fields.need("open", self.open, Raw::decimal);
+        let high = fields.need("high", self.high, Raw::decimal);
+        let low = fields.need("low", self.low, Raw::decimal);
+        let close = fields.need("close", self.close, Raw::decimal);
+        let volume = fields.need("volume", self.volume, Raw::decimal);
+        let end = fields.need("close_time", self.end, Raw::millis);
+        let quote_volume = fields.need("quote_volume", self.quote_volume, Raw::decimal);
+        let count = fields.need("count", self.count, Raw::count);
+        let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
+            (time, open, high, low, close, volume)
+        else {
+            return Err(time);
+        };
+        let candle = Candle {
+            time: start,
             open,
             high,
             low,
             close,
             volume,
-            end,
             quote_volume,
+            vwap: None,
             count,
-        ],
-    ) = row;
-    let time = fields.need("time", time, Raw::millis);
-    let open = fields.need("open", open, Raw::decimal);
-    let high = fields.need("high", high, Raw::decimal);
-    let low = fields.need("low", low, Raw::decimal);
-    let close = fields.need("close", close, Raw::decimal);
-    let volume = fields.need("volume", volume, Raw::decimal);
-    let end = fields.need("close_time", end, Raw::millis);
-    let quote_volume = fields.need("quote_volume", quote_volume, Raw::decimal);
-    let count = fields.need("count", count, Raw::count);
-    let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
-        (time, open, high, low, close, volume)
-    else {
-        return Err(time);
-    };
-    let closed = match end {
-        Some(end) => end.as_ms() < now.as_ms(),
-        None => start.saturating_add(interval.duration()) <= now,
-    };
-    Ok(Candle {
-        time: start,
-        open,
-        high,
-        low,
-        close,
-        volume,
-        quote_volume,
-        vwap: None,
-        count,
-        closed,
-    })
+            closed: false,
+        };
+        Ok((candle, end))
+    }
 }

@@ -19,10 +19,10 @@ mod trades;
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use robust_market::{Decoded, Exchange, Kind, Payload, Request};
+use robust_market::{Decoded, Exchange, Kind, Payload, Request, Timestamp};
 
 use crate::history::Paging;
-use crate::wire::Window;
+use crate::wire::{Window, either};
 use crate::{
     Charges, Class, Connector, Context, Credentials, EncodeError, Many, RateWindow, Reply,
     SymbolTable, Usages, Verdict, WireRequest, answer,
@@ -140,7 +140,12 @@ impl Connector for Binance {
     ) -> Result<Decoded<Payload>, Verdict> {
         let decoded = match errors::refusal(reply) {
             Some(verdict) => Err(verdict),
-            None => decode(request, context, reply),
+            None => either(
+                context,
+                reply,
+                || direct(request, context, reply),
+                || decode(request, context, reply),
+            ),
         };
         decoded.map_err(|verdict| {
             let wait = verdict.retry_after;
@@ -155,6 +160,34 @@ impl Connector for Binance {
     fn asset_code<'a>(&self, id: &'a str) -> Cow<'a, str> {
         Cow::Borrowed(symbols::asset_code(id))
     }
+}
+
+fn direct(request: &Request, context: &Context<'_>, reply: &Reply<'_>) -> Option<Decoded<Payload>> {
+    let body = std::str::from_utf8(reply.body).ok()?;
+    match request {
+        Request::Ticker { symbol } => ticker::direct(symbol, context, body),
+        Request::OrderBook { symbol, .. } => book::direct(symbol, body),
+        Request::Candles {
+            symbol,
+            interval,
+            since,
+            limit,
+        } => {
+            let window = candle_window(*since, *limit);
+            candles::direct(symbol, *interval, window, context.now, body)
+        }
+        Request::Trades {
+            symbol,
+            since,
+            limit,
+        } => trades::direct(symbol, Window::new(*since, *limit), body),
+        _ => None,
+    }
+}
+
+/// What is asked for when the request does not say is what the answer may hold.
+fn candle_window(since: Option<Timestamp>, limit: Option<u32>) -> Window {
+    Window::new(since, Some(limit.unwrap_or(encode::CANDLES_DEFAULT)))
 }
 
 fn decode(
@@ -177,9 +210,7 @@ fn decode(
             since,
             limit,
         } => {
-            // What is asked for when the request does not say is what the answer may hold.
-            let limit = limit.unwrap_or(encode::CANDLES_DEFAULT);
-            let window = Window::new(*since, Some(limit));
+            let window = candle_window(*since, *limit);
             candles::candles(symbol, *interval, window, context.now, body)
         }
         Request::Trades {

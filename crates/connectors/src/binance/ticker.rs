@@ -10,42 +10,68 @@ use serde::Deserialize;
 
 use crate::Context;
 use crate::tickers::{Asked, Part};
-use crate::wire::{Fields, Notes, Object, Raw, Rows};
+use crate::wire::{Cell, Fields, Notes, Object, Raw, Rows, Text, clean};
 
+/// A ticker of any of the three endpoints; the time is a number, the rest are strings.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TickerWire<'a> {
-    #[serde(borrow, default)]
-    symbol: Raw<'a>,
-    #[serde(borrow, default)]
-    last_price: Raw<'a>,
+#[serde(rename_all = "camelCase", bound = "C: Cell<'de>, 'de: 'a")]
+struct TickerWire<'a, C> {
+    #[serde(default)]
+    symbol: C,
+    #[serde(default)]
+    last_price: C,
     /// The last price, as `/ticker/price` calls it.
-    #[serde(borrow, default)]
-    price: Raw<'a>,
-    #[serde(borrow, default)]
-    bid_price: Raw<'a>,
-    #[serde(borrow, default)]
-    bid_qty: Raw<'a>,
-    #[serde(borrow, default)]
-    ask_price: Raw<'a>,
-    #[serde(borrow, default)]
-    ask_qty: Raw<'a>,
-    #[serde(borrow, default)]
-    high_price: Raw<'a>,
-    #[serde(borrow, default)]
-    low_price: Raw<'a>,
-    #[serde(borrow, default)]
-    open_price: Raw<'a>,
-    #[serde(borrow, default)]
-    volume: Raw<'a>,
-    #[serde(borrow, default)]
-    quote_volume: Raw<'a>,
-    #[serde(borrow, default)]
-    weighted_avg_price: Raw<'a>,
-    #[serde(borrow, default)]
-    price_change: Raw<'a>,
-    #[serde(borrow, default)]
+    #[serde(default)]
+    price: C,
+    #[serde(default)]
+    bid_price: C,
+    #[serde(default)]
+    bid_qty: C,
+    #[serde(default)]
+    ask_price: C,
+    #[serde(default)]
+    ask_qty: C,
+    #[serde(default)]
+    high_price: C,
+    #[serde(default)]
+    low_price: C,
+    #[serde(default)]
+    open_price: C,
+    #[serde(default)]
+    volume: C,
+    #[serde(default)]
+    quote_volume: C,
+    #[serde(default)]
+    weighted_avg_price: C,
+    #[serde(default)]
+    price_change: C,
+    #[serde(default)]
     close_time: Raw<'a>,
+}
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    context: &Context<'_>,
+    body: &str,
+) -> Option<Decoded<Payload>> {
+    let Object(wire) = serde_json::from_str::<Object<TickerWire<'_, Text<'_>>>>(body).ok()?;
+    let ticker = clean(|fields| {
+        let id = fields.need("symbol", wire.symbol, Raw::text)?;
+        let is_asked = is_asked(&id, symbol, context).is_ok();
+        is_asked.then(|| ticker(symbol.clone(), &wire, Part::Whole, fields))
+    });
+    Some(Decoded::clean(Payload::Ticker(ticker?)))
+}
+
+/// Refuses an answer that names a pair which is listed as another one.
+fn is_asked(id: &str, symbol: &Symbol, context: &Context<'_>) -> Result<(), String> {
+    match context.symbols.by_id(id) {
+        Some(other) if other.symbol != *symbol => Err(format!(
+            "the answer is about {} instead of {symbol}",
+            other.symbol
+        )),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn one(
@@ -55,23 +81,19 @@ pub(super) fn one(
 ) -> Result<Decoded<Payload>, String> {
     // A list of one is the same answer.
     let wire = if body.trim_start().starts_with('[') {
-        serde_json::from_str(body).map(|[only]: [Object<TickerWire<'_>>; 1]| only)
+        serde_json::from_str(body).map(|[only]: [Object<TickerWire<'_, Raw<'_>>>; 1]| only)
     } else {
         serde_json::from_str(body)
     };
-    let wire: Object<TickerWire<'_>> = wire.map_err(|_| "no ticker".to_owned())?;
+    let wire: Object<TickerWire<'_, Raw<'_>>> = wire.map_err(|_| "no ticker".to_owned())?;
     if wire.symbol.is_missing() && wire.last_price.is_missing() && wire.bid_price.is_missing() {
         return Err("no ticker".to_owned());
     }
     let mut notes = Notes::clean(());
     let mut fields = Fields::new(&mut notes, Some(0));
     let id = fields.need("symbol", wire.symbol, Raw::text);
-    let listing = id.as_deref().and_then(|id| context.symbols.by_id(id));
-    if let Some(other) = listing.filter(|listing| listing.symbol != *symbol) {
-        return Err(format!(
-            "the answer is about {} instead of {symbol}",
-            other.symbol
-        ));
+    if let Some(id) = &id {
+        is_asked(id, symbol, context)?;
     }
     let ticker = ticker(symbol.clone(), &wire, Part::Whole, &mut fields);
     Ok(notes.map(|()| Payload::Ticker(ticker)))
@@ -85,7 +107,8 @@ pub(super) fn many(
 ) -> Result<Decoded<Payload>, String> {
     // One pair asked for by its own parameter is answered without a list.
     let rows = if body.trim_start().starts_with('{') {
-        serde_json::from_str(body).map(|wire: Object<TickerWire<'_>>| Rows::Sound(vec![wire]))
+        serde_json::from_str(body)
+            .map(|wire: Object<TickerWire<'_, Raw<'_>>>| Rows::Sound(vec![wire]))
     } else {
         Rows::of(body)
     };
@@ -121,7 +144,11 @@ pub(super) fn many(
     Ok(notes.map(|()| Payload::Tickers(tickers)))
 }
 
-fn symbol(wire: &TickerWire<'_>, context: &Context<'_>, fields: &mut Fields<'_>) -> Option<Symbol> {
+fn symbol(
+    wire: &TickerWire<'_, Raw<'_>>,
+    context: &Context<'_>,
+    fields: &mut Fields<'_>,
+) -> Option<Symbol> {
     let id = fields.need("symbol", wire.symbol, Raw::text)?;
     let listing = context.symbols.by_id(&id);
     if listing.is_none() {
@@ -130,7 +157,12 @@ fn symbol(wire: &TickerWire<'_>, context: &Context<'_>, fields: &mut Fields<'_>)
     listing.map(|listing| listing.symbol.clone())
 }
 
-fn ticker(symbol: Symbol, wire: &TickerWire<'_>, part: Part, fields: &mut Fields<'_>) -> Ticker {
+fn ticker<'a, C: Cell<'a>>(
+    symbol: Symbol,
+    wire: &TickerWire<'a, C>,
+    part: Part,
+    fields: &mut Fields<'_>,
+) -> Ticker {
     let mut ticker = Ticker::new(symbol);
     if part.has_quotes() {
         ticker.bid = fields.need("bid", wire.bid_price, Raw::decimal);

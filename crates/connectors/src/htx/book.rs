@@ -5,12 +5,12 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use robust_market::{Decoded, OrderBook, Payload, Symbol};
+use robust_market::{Decoded, OrderBook, Payload, Symbol, Timestamp};
 use serde::Deserialize;
 
-use super::envelope::open_about;
-use crate::levels::{BookText, Levels};
-use crate::wire::{Fields, Notes, Object, Raw};
+use super::envelope::{self, open_about};
+use crate::levels::{BookText, DirectLevels, Levels, cut_to, direct_book};
+use crate::wire::{Fields, Notes, Object, Raw, clean};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -26,6 +26,29 @@ struct BookWire<'a, S> {
     ts: Raw<'a>,
 }
 
+pub(super) fn direct(
+    symbol: &Symbol,
+    depth: Option<u32>,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    type Sides<'a> = DirectLevels<Raw<'a>>;
+    let opened = envelope::direct::<Object<BookWire<'_, Sides<'_>>>>(reply, symbol, context)?;
+    let Object(wire) = opened.payload;
+    let mut book = direct_book(symbol, wire.bids, wire.asks, wire.version)?;
+    book.time = clean(|fields| time(wire.ts, opened.ts, fields));
+    cut_to(&mut book, depth);
+    book.time
+        .is_some()
+        .then(|| Decoded::clean(Payload::OrderBook(book)))
+}
+
+/// The time of the quotes, or else of the answer.
+fn time(quotes: Raw<'_>, answer: Raw<'_>, fields: &mut Fields<'_>) -> Option<Timestamp> {
+    let time = if quotes.is_missing() { answer } else { quotes };
+    fields.need("time", time, Raw::millis)
+}
+
 pub(super) fn book(
     symbol: &Symbol,
     depth: Option<u32>,
@@ -33,7 +56,7 @@ pub(super) fn book(
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
     let opened = open_about::<Object<BookWire<'_, Levels<'_>>>>(reply, symbol, context)?;
-    let (text, time) = match opened.payload {
+    let (text, quotes) = match opened.payload {
         Ok(Object(wire)) => (
             BookText::of_sound(wire.bids, wire.asks, wire.version),
             wire.ts,
@@ -49,8 +72,7 @@ pub(super) fn book(
     let text = text.ok_or_else(|| answer::malformed(reply, "no order book"))?;
     let mut notes = Notes::clean(());
     let mut book = OrderBook::new(symbol.clone());
-    let time = if time.is_missing() { opened.ts } else { time };
-    book.time = Fields::new(&mut notes, None).need("time", time, Raw::millis);
+    book.time = time(quotes, opened.ts, &mut Fields::new(&mut notes, None));
     text.cut_to(depth).fill(&mut book, &mut notes);
     Ok(notes.map(|()| Payload::OrderBook(book)))
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
 use serde::Deserialize;
 
-use super::envelope::{open_about, rows};
+use super::envelope::{self, open_about, rows};
 use crate::calendar::end_of_bar;
-use crate::wire::{Fields, Notes, Object, Order, Raw, Reading, Window};
+use crate::wire::{Direct, Fields, Notes, Object, Order, Raw, Reading, Window, Wire};
 use crate::{Context, Reply, Verdict};
 
 /// How far Singapore's clock is ahead of UTC; it has no summer time.
@@ -37,6 +37,29 @@ struct CandleWire<'a> {
     count: Raw<'a>,
 }
 
+const DOCUMENTED: Order = Order::NewestFirst;
+
+fn is_closed(candle: &Candle, interval: Interval, now: Timestamp) -> bool {
+    end_of_bar(candle.time, interval, SINGAPORE) <= now
+}
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    interval: Interval,
+    window: Window,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    let opened = envelope::direct::<Direct<Object<CandleWire<'_>>>>(reply, symbol, context)?;
+    let Direct(mut rows) = opened.payload;
+    for candle in &mut rows {
+        candle.closed = is_closed(candle, interval, context.now);
+    }
+    let mut candles = Candles::new(symbol.clone(), interval);
+    candles.rows = window.cut(DOCUMENTED.oldest_first(rows, |candle| Some(candle.time)));
+    Some(Decoded::clean(Payload::Candles(candles)))
+}
+
 pub(super) fn candles(
     symbol: &Symbol,
     interval: Interval,
@@ -46,44 +69,50 @@ pub(super) fn candles(
 ) -> Result<Decoded<Payload>, Verdict> {
     let opened = open_about::<Vec<Object<CandleWire<'_>>>>(reply, symbol, context)?;
     let rows = rows(reply, opened.payload)?;
-    let rows = rows.oldest_first(Order::NewestFirst, |Object(row)| row.id.seconds().ok());
+    let rows = rows.oldest_first(DOCUMENTED, |row| row.id.seconds().ok());
     let mut notes = Notes::clean(());
     let mut candles = Candles::new(symbol.clone(), interval);
-    candles.rows = window.read(rows, &mut notes, |_, Object(row), fields| {
-        candle(&row, interval, context.now, fields)
-    });
+    candles.rows = window.read(
+        rows,
+        &mut notes,
+        |_, row: Object<CandleWire<'_>>, fields| {
+            let mut candle = row.record(fields)?;
+            candle.closed = is_closed(&candle, interval, context.now);
+            Ok(candle)
+        },
+    );
     Ok(notes.map(|()| Payload::Candles(candles)))
 }
 
-fn candle(
-    row: &CandleWire<'_>,
-    interval: Interval,
-    now: Timestamp,
-    fields: &mut Fields<'_>,
-) -> Reading<Candle> {
-    let time = fields.need("time", row.id, Raw::seconds);
-    let open = fields.need("open", row.open, Raw::decimal);
-    let high = fields.need("high", row.high, Raw::decimal);
-    let low = fields.need("low", row.low, Raw::decimal);
-    let close = fields.need("close", row.close, Raw::decimal);
-    let volume = fields.need("volume", row.amount, Raw::decimal);
-    let quote_volume = fields.need("quote_volume", row.vol, Raw::decimal);
-    let count = fields.need("count", row.count, Raw::count);
-    let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
-        (time, open, high, low, close, volume)
-    else {
-        return Err(time);
-    };
-    Ok(Candle {
-        time: start,
-        open,
-        high,
-        low,
-        close,
-        volume,
-        quote_volume,
-        vwap: None,
-        count,
-        closed: end_of_bar(start, interval, SINGAPORE) <= now,
-    })
+impl Wire for CandleWire<'_> {
+    type Record = Candle;
+
+    /// The bar, as if it were open.
+    fn record(&self, fields: &mut Fields<'_>) -> Reading<Candle> {
+        let time = fields.need("time", self.id, Raw::seconds);
+        let open = fields.need("open", self.open, Raw::decimal);
+        let high = fields.need("high", self.high, Raw::decimal);
+        let low = fields.need("low", self.low, Raw::decimal);
+        let close = fields.need("close", self.close, Raw::decimal);
+        let volume = fields.need("volume", self.amount, Raw::decimal);
+        let quote_volume = fields.need("quote_volume", self.vol, Raw::decimal);
+        let count = fields.need("count", self.count, Raw::count);
+        let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
+            (time, open, high, low, close, volume)
+        else {
+            return Err(time);
+        };
+        Ok(Candle {
+            time: start,
+            open,
+            high,
+            low,
+            close,
+            volume,
+            quote_volume,
+            vwap: None,
+            count,
+            closed: false,
+        })
+    }
 }

@@ -6,34 +6,37 @@ use robust_market::Symbol;
 use serde::Deserialize;
 
 use super::errors;
-use crate::wire::{Object, Raw, Rows};
+use crate::wire::{Cell, Object, Raw, Rows, Text};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", bound = "R: Deserialize<'de>")]
-struct Envelope<'a, R> {
-    #[serde(borrow, default)]
-    status: Raw<'a>,
-    #[serde(borrow, default)]
-    ch: Raw<'a>,
-    #[serde(borrow, default)]
+#[serde(
+    rename_all = "kebab-case",
+    bound = "C: Cell<'de>, R: Deserialize<'de>, 'de: 'a"
+)]
+struct Envelope<'a, C, R> {
+    #[serde(default)]
+    status: C,
+    #[serde(default)]
+    ch: C,
+    #[serde(default)]
     ts: Raw<'a>,
     #[serde(default = "Option::default")]
     tick: Option<R>,
     #[serde(default = "Option::default")]
     data: Option<R>,
-    #[serde(borrow, default)]
+    #[serde(default)]
     err_code: Raw<'a>,
-    #[serde(borrow, default)]
+    #[serde(default)]
     err_msg: Raw<'a>,
     /// As the interfaces for contracts write it.
-    #[serde(borrow, default, rename = "err_code")]
+    #[serde(default, rename = "err_code")]
     contract_code: Raw<'a>,
-    #[serde(borrow, default, rename = "err_msg")]
+    #[serde(default, rename = "err_msg")]
     contract_msg: Raw<'a>,
-    #[serde(borrow, default)]
+    #[serde(default)]
     code: Raw<'a>,
-    #[serde(borrow, default)]
+    #[serde(default)]
     message: Raw<'a>,
 }
 
@@ -68,11 +71,11 @@ pub(super) fn open<'a, R: Deserialize<'a>>(
         return Err(no_envelope(reply, "not UTF-8"));
     };
     if reply.status.is_success()
-        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<'a, R>>>(text)
+        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<'a, Raw<'a>, R>>>(text)
     {
         return judged(reply, envelope).map(|opened| opened.map(Ok));
     }
-    match serde_json::from_str::<Object<Envelope<'a, Raw<'a>>>>(text) {
+    match serde_json::from_str::<Object<Envelope<'a, Raw<'a>, Raw<'a>>>>(text) {
         Ok(Object(envelope)) => judged(reply, envelope).map(|opened| opened.map(Err)),
         Err(_) => Err(no_envelope(reply, "not htx's envelope")),
     }
@@ -85,16 +88,44 @@ pub(super) fn open_about<'a, R: Deserialize<'a>>(
     context: &Context<'_>,
 ) -> Result<Opened<'a, Shaped<'a, R>>, Verdict> {
     let opened = open(reply)?;
-    let channel = opened.ch.text().unwrap_or_default();
-    let id = channel.split('.').nth(1);
-    let listing = id.and_then(|id| context.symbols.by_id(id));
-    match listing.filter(|listing| listing.symbol != *symbol) {
+    match other(opened.ch, symbol, context) {
         Some(other) => {
-            let why = format!("the answer is about {} instead of {symbol}", other.symbol);
+            let why = format!("the answer is about {other} instead of {symbol}");
             Err(answer::malformed(reply, &why))
         }
         None => Ok(opened),
     }
+}
+
+/// Opens the envelope of a success about one pair on the direct way.
+pub(super) fn direct<'a, R: Deserialize<'a>>(
+    reply: &Reply<'a>,
+    symbol: &Symbol,
+    context: &Context<'_>,
+) -> Option<Opened<'a, R>> {
+    if !reply.status.is_success() {
+        return None;
+    }
+    let text = std::str::from_utf8(reply.body).ok()?;
+    let envelope = serde_json::from_str::<Object<Envelope<'a, Text<'a>, R>>>(text);
+    let Object(envelope) = envelope.ok()?;
+    let (status, ch) = (Raw::from(envelope.status), Raw::from(envelope.ch));
+    let is_answer = status.text().is_ok_and(|status| status == "ok");
+    if !is_answer || other(ch, symbol, context).is_some() {
+        return None;
+    }
+    Some(Opened {
+        payload: envelope.tick.or(envelope.data)?,
+        ts: envelope.ts,
+        ch,
+    })
+}
+
+/// The pair that a channel is about, where it is listed as another one than was asked for.
+fn other<'c>(channel: Raw<'_>, symbol: &Symbol, context: &Context<'c>) -> Option<&'c Symbol> {
+    let channel = channel.text().unwrap_or_default();
+    let listing = context.symbols.by_id(channel.split('.').nth(1)?)?;
+    (listing.symbol != *symbol).then_some(&listing.symbol)
 }
 
 /// Opens an envelope whose payload has one shape and no other.
@@ -131,7 +162,10 @@ fn no_envelope(reply: &Reply<'_>, why: &str) -> Verdict {
     }
 }
 
-fn judged<'a, R>(reply: &Reply<'_>, envelope: Envelope<'a, R>) -> Result<Opened<'a, R>, Verdict> {
+fn judged<'a, R>(
+    reply: &Reply<'_>,
+    envelope: Envelope<'a, Raw<'a>, R>,
+) -> Result<Opened<'a, R>, Verdict> {
     let is_ok = match (envelope.status.text().as_deref(), envelope.code.integer()) {
         (Ok("ok"), _) | (Err(_), Ok(200)) => true,
         (Ok("error"), _) | (Err(_), Ok(_)) => false,

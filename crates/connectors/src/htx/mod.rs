@@ -24,7 +24,7 @@ use http::HeaderMap;
 use robust_market::{Decoded, DepthLimit, Exchange, Kind, Payload, Request};
 
 use crate::history::Paging;
-use crate::wire::Window;
+use crate::wire::{Window, either};
 use crate::{
     Charges, Class, Connector, Context, Credentials, EncodeError, Many, RateWindow, Reply,
     SymbolTable, Usages, Verdict, WireRequest, answer,
@@ -111,7 +111,13 @@ impl Connector for Htx {
         context: &Context<'_>,
         reply: &Reply<'_>,
     ) -> Result<Decoded<Payload>, Verdict> {
-        decode(request, context, reply).map_err(|verdict| {
+        let decoded = either(
+            context,
+            reply,
+            || direct(request, context, reply),
+            || decode(request, context, reply),
+        );
+        decoded.map_err(|verdict| {
             let wait = verdict.retry_after;
             verdict.with_retry_after(answer::retry_after(reply.headers, context.now).or(wait))
         })
@@ -124,6 +130,28 @@ impl Connector for Htx {
 
     fn asset_code<'a>(&self, id: &'a str) -> Cow<'a, str> {
         symbols::asset_code(id)
+    }
+}
+
+fn direct(request: &Request, context: &Context<'_>, reply: &Reply<'_>) -> Option<Decoded<Payload>> {
+    match request {
+        Request::Ticker { symbol } => ticker::direct(symbol, context, reply),
+        Request::OrderBook { symbol, depth } => book::direct(symbol, *depth, context, reply),
+        Request::Candles {
+            symbol,
+            interval,
+            since,
+            limit,
+        } => {
+            let window = Window::new(*since, *limit);
+            candles::direct(symbol, *interval, window, context, reply)
+        }
+        Request::Trades {
+            symbol,
+            since,
+            limit,
+        } => trades::direct(symbol, Window::new(*since, *limit), context, reply),
+        _ => None,
     }
 }
 

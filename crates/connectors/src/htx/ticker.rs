@@ -9,29 +9,31 @@ use robust_market::{Decoded, DefectKind, Kind, Payload, Symbol, Ticker};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::envelope::{open, open_about, rows, wrong_payload};
+use super::envelope::{self, open, open_about, rows, wrong_payload};
 use crate::tickers::{Asked, Part};
-use crate::wire::{Cells, Fields, Notes, Object, Raw};
+use crate::wire::{Cells, Fields, List, Notes, Object, Raw, clean};
 use crate::{Context, Reply, Verdict, answer};
 
+/// The ticker of one pair, of which the quotes are lists.
 #[derive(Debug, Deserialize)]
-struct MergedWire<'a> {
-    #[serde(borrow, default)]
+#[serde(bound = "L: Deserialize<'de> + Default, 'de: 'a")]
+struct MergedWire<'a, L> {
+    #[serde(default)]
     open: Raw<'a>,
-    #[serde(borrow, default)]
+    #[serde(default)]
     close: Raw<'a>,
-    #[serde(borrow, default)]
+    #[serde(default)]
     high: Raw<'a>,
-    #[serde(borrow, default)]
+    #[serde(default)]
     low: Raw<'a>,
-    #[serde(borrow, default)]
+    #[serde(default)]
     amount: Raw<'a>,
-    #[serde(borrow, default)]
+    #[serde(default)]
     vol: Raw<'a>,
-    #[serde(borrow, default)]
-    bid: Raw<'a>,
-    #[serde(borrow, default)]
-    ask: Raw<'a>,
+    #[serde(default)]
+    bid: L,
+    #[serde(default)]
+    ask: L,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,7 +62,7 @@ pub(super) fn one(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let opened = open_about::<Object<MergedWire<'_>>>(reply, symbol, context)?;
+    let opened = open_about::<Object<MergedWire<'_, Raw<'_>>>>(reply, symbol, context)?;
     let wire = opened.payload.map_err(|_| wrong_payload(reply))?;
     let fields_there = [wire.close, wire.bid, wire.ask];
     if fields_there.iter().all(|raw| raw.is_missing()) {
@@ -68,27 +70,48 @@ pub(super) fn one(
     }
     let mut notes = Notes::clean(());
     let mut fields = Fields::new(&mut notes, Some(0));
+    let ticker = merged(symbol, &wire, opened.ts, &mut fields);
+    Ok(notes.map(|()| Payload::Ticker(ticker)))
+}
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    type Quote<'a> = Cells<Raw<'a>, 2>;
+    let opened = envelope::direct::<Object<MergedWire<'_, Quote<'_>>>>(reply, symbol, context)?;
+    let ticker = clean(|fields| Some(merged(symbol, &opened.payload, opened.ts, fields)));
+    Some(Decoded::clean(Payload::Ticker(ticker?)))
+}
+
+fn merged<'a, L: List<'a> + Copy>(
+    symbol: &Symbol,
+    wire: &MergedWire<'a, L>,
+    ts: Raw<'a>,
+    fields: &mut Fields<'_>,
+) -> Ticker {
     let mut ticker = Ticker::new(symbol.clone());
-    (ticker.bid, ticker.bid_size) = quote(wire.bid, "bid", "bid_size", &mut fields);
-    (ticker.ask, ticker.ask_size) = quote(wire.ask, "ask", "ask_size", &mut fields);
+    (ticker.bid, ticker.bid_size) = quote(wire.bid, "bid", "bid_size", fields);
+    (ticker.ask, ticker.ask_size) = quote(wire.ask, "ask", "ask_size", fields);
     ticker.last = fields.need("last", wire.close, Raw::decimal);
     ticker.high = fields.need("high", wire.high, Raw::decimal);
     ticker.low = fields.need("low", wire.low, Raw::decimal);
     ticker.open = fields.need("open", wire.open, Raw::decimal);
     ticker.base_volume = fields.need("base_volume", wire.amount, Raw::decimal);
     ticker.quote_volume = fields.need("quote_volume", wire.vol, Raw::decimal);
-    ticker.time = fields.need("time", opened.ts, Raw::millis);
-    Ok(notes.map(|()| Payload::Ticker(ticker)))
+    ticker.time = fields.need("time", ts, Raw::millis);
+    ticker
 }
 
 /// `[price, size]`.
-fn quote(
-    raw: Raw<'_>,
+fn quote<'a>(
+    list: impl List<'a>,
     price_field: &'static str,
     size_field: &'static str,
     fields: &mut Fields<'_>,
 ) -> (Option<Decimal>, Option<Decimal>) {
-    let Some(Cells([price, size])) = fields.need(price_field, raw, Cells::<2>::read) else {
+    let Some([price, size]) = list.cells(price_field, fields) else {
         return (None, None);
     };
     (

@@ -9,16 +9,16 @@
 use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Trade, Trades};
 use serde::Deserialize;
 
-use super::envelope::{Shaped, open_about, wrong_payload};
-use crate::wire::{Fields, Notes, Object, Order, Raw, Reading, Rows, Window};
+use super::envelope::{self, Shaped, open_about, wrong_payload};
+use crate::wire::{Direct, Fields, Notes, Object, Order, Raw, Reading, Rows, Window, Wire};
 use crate::{Context, Reply, Verdict};
 
 #[derive(Debug, Deserialize)]
-struct Entry<T> {
-    data: Vec<T>,
+struct Entry<L> {
+    data: L,
 }
 
-type EntryWire<'a> = Object<Entry<TradeWire<'a>>>;
+type EntryWire<'a> = Object<Entry<Vec<TradeWire<'a>>>>;
 type TradeWire<'a> = Object<TradeFields<'a>>;
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -47,6 +47,51 @@ impl<'a> TradeFields<'a> {
     }
 }
 
+impl Wire for TradeFields<'_> {
+    type Record = Trade;
+
+    fn record(&self, fields: &mut Fields<'_>) -> Reading<Trade> {
+        let price = fields.need("price", self.price, Raw::decimal);
+        let amount = fields.need("amount", self.amount, Raw::decimal);
+        let time = fields.need("time", self.ts, Raw::millis);
+        let id = fields.need("id", self.name(), Raw::identifier);
+        let side = fields.need("side", self.direction, side);
+        let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
+            return Err(time);
+        };
+        Ok(Trade {
+            id,
+            price,
+            amount,
+            side,
+            time: at,
+        })
+    }
+}
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    window: Window,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    type Entries<'a> = Vec<Object<Entry<Direct<TradeWire<'a>>>>>;
+    let entries = envelope::direct::<Entries<'_>>(reply, symbol, context)?.payload;
+    let entries = entries.into_iter().map(
+        |Object(Entry {
+             data: Direct(trades),
+         })| trades,
+    );
+    let rows = in_order(
+        entries.collect(),
+        |trade| trade.id.as_deref()?.parse().ok(),
+        |trade| Some(trade.time),
+    );
+    let mut trades = Trades::new(symbol.clone());
+    trades.rows = window.cut(rows);
+    Some(Decoded::clean(Payload::Trades(trades)))
+}
+
 pub(super) fn trades(
     symbol: &Symbol,
     window: Window,
@@ -57,8 +102,8 @@ pub(super) fn trades(
     let rows = oldest_first(opened.payload).ok_or_else(|| wrong_payload(reply))?;
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
-    trades.rows = window.read(rows, &mut notes, |_, Object(row): TradeWire<'_>, fields| {
-        trade(&row, fields)
+    trades.rows = window.read(rows, &mut notes, |_, row: TradeWire<'_>, fields| {
+        row.record(fields)
     });
     Ok(notes.map(|()| Payload::Trades(trades)))
 }
@@ -68,62 +113,45 @@ fn oldest_first<'a>(payload: Shaped<'a, Vec<EntryWire<'a>>>) -> Option<Rows<'a, 
     let raw = match payload {
         Ok(entries) => {
             let entries = entries.into_iter().map(|Object(entry)| entry.data);
-            return Some(Rows::Sound(in_order(entries, |trade| Some(*trade))));
+            let time = |trade: &TradeWire<'a>| trade.ts.integer().ok();
+            let trades = in_order(entries.collect(), number, time);
+            return Some(Rows::Sound(trades));
         }
         Err(raw) => raw,
     };
     let entries: Vec<Raw<'a>> = raw.read().ok()?;
     let entries = entries.into_iter().map(|entry| {
-        let trades = entry.read::<Object<Entry<Raw<'a>>>>();
+        let trades = entry.read::<Object<Entry<Vec<Raw<'a>>>>>();
         trades.map_or_else(|raw| vec![raw], |Object(entry)| entry.data)
     });
-    let trades = in_order(entries, |raw| raw.read::<TradeWire<'a>>().ok());
+    let read = |raw: &Raw<'a>| raw.read::<TradeWire<'a>>().ok();
+    let trades = in_order(
+        entries.collect(),
+        |raw| number(&read(raw)?),
+        |raw| read(raw)?.ts.integer().ok(),
+    );
     Some(Rows::Mixed(trades))
 }
 
 /// The trades of all entries from the oldest to the newest: those of an entry by their numbers, the entries by their first trade's time.
-fn in_order<'a, T>(
-    entries: impl Iterator<Item = Vec<T>>,
-    read: impl Fn(&T) -> Option<TradeWire<'a>>,
+fn in_order<T, K: PartialOrd>(
+    mut entries: Vec<Vec<T>>,
+    number: impl Fn(&T) -> Option<u128>,
+    time: impl Fn(&T) -> Option<K>,
 ) -> Vec<T> {
-    let mut entries: Vec<Vec<T>> = entries.collect();
     for trades in &mut entries {
-        let numbers = trades.iter().map(|trade| number(&read(trade)?));
-        if Order::of(numbers, Order::OldestFirst) == Order::NewestFirst {
+        let numbers = trades.iter().map(&number);
+        if trades.len() > 1 && Order::of(numbers, Order::OldestFirst) == Order::NewestFirst {
             trades.reverse();
         }
     }
-    let times = entries.iter().map(|trades| {
-        let Object(first) = read(trades.first()?)?;
-        first.ts.integer().ok()
-    });
-    if Order::of(times, Order::NewestFirst) == Order::NewestFirst {
-        entries.reverse();
-    }
+    let entries = Order::NewestFirst.oldest_first(entries, |trades| time(trades.first()?));
     entries.into_iter().flatten().collect()
 }
 
 /// The number of a trade. 28 digits fit into 128 bits.
-fn number(Object(trade): &TradeWire<'_>) -> Option<u128> {
+fn number(trade: &TradeWire<'_>) -> Option<u128> {
     trade.name().identifier().ok()?.parse().ok()
-}
-
-fn trade(row: &TradeFields<'_>, fields: &mut Fields<'_>) -> Reading<Trade> {
-    let price = fields.need("price", row.price, Raw::decimal);
-    let amount = fields.need("amount", row.amount, Raw::decimal);
-    let time = fields.need("time", row.ts, Raw::millis);
-    let id = fields.need("id", row.name(), Raw::identifier);
-    let side = fields.need("side", row.direction, side);
-    let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
-        return Err(time);
-    };
-    Ok(Trade {
-        id,
-        price,
-        amount,
-        side,
-        time: at,
-    })
 }
 
 fn side(raw: Raw<'_>) -> Result<Side, DefectKind> {

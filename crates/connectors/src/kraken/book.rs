@@ -6,10 +6,20 @@
 
 use robust_market::{Decoded, OrderBook, Payload, Symbol};
 
-use super::envelope::open_pair;
-use crate::levels::{BookText, SoundBook};
-use crate::wire::Notes;
+use super::envelope::{direct_pair, open_pair};
+use crate::levels::{BookText, DirectBook, SoundBook};
+use crate::wire::{Notes, Object};
 use crate::{Context, Reply, Verdict, answer};
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    let Object(wire) = direct_pair::<DirectBook<'_>>(reply, symbol, context)?.value;
+    let book = wire.direct(symbol)?;
+    Some(Decoded::clean(Payload::OrderBook(book)))
+}
 
 pub(super) fn book(
     symbol: &Symbol,

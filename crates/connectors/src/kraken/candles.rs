@@ -7,12 +7,68 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
+use serde::Deserialize;
 
-use super::envelope::open_pair;
-use crate::wire::{Cells, Fields, Notes, Raw, Reading, Rows, Window};
+use super::envelope::{direct_pair, open_pair};
+use crate::wire::{
+    Cell, Direct, Fields, Notes, Raw, Reading, Row, Rows, Text, Window, Wire, clean,
+};
 use crate::{Context, Reply, Verdict, answer};
 
-type Row<'a> = Cells<'a, 8>;
+/// A row; prices and sizes are strings.
+#[derive(Debug, Deserialize)]
+#[serde(bound = "C: Cell<'de>, 'de: 'a")]
+struct CandleWire<'a, C> {
+    #[serde(default)]
+    time: Raw<'a>,
+    #[serde(default)]
+    open: C,
+    #[serde(default)]
+    high: C,
+    #[serde(default)]
+    low: C,
+    #[serde(default)]
+    close: C,
+    #[serde(default)]
+    vwap: C,
+    #[serde(default)]
+    volume: C,
+    #[serde(default)]
+    count: Raw<'a>,
+}
+
+/// Which bars are closed, of an answer with `len` of them: those up to `last`, the newest committed one.
+fn is_closed(
+    committed: Option<Timestamp>,
+    len: usize,
+    interval: Interval,
+    now: Timestamp,
+) -> impl Fn(usize, Timestamp) -> bool {
+    let newest = len.saturating_sub(1);
+    move |index, time| match committed {
+        Some(last) => time <= last,
+        None => index < newest && time.saturating_add(interval.duration()) <= now,
+    }
+}
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    interval: Interval,
+    window: Window,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    let pair = direct_pair::<Direct<Row<CandleWire<'_, Text<'_>>>>>(reply, symbol, context)?;
+    let Direct(mut rows) = pair.value;
+    let committed = clean(|fields| Some(fields.may("last", pair.last, Raw::seconds)))?;
+    let is_closed = is_closed(committed, rows.len(), interval, context.now);
+    for (index, candle) in rows.iter_mut().enumerate() {
+        candle.closed = is_closed(index, candle.time);
+    }
+    let mut candles = Candles::new(symbol.clone(), interval);
+    candles.rows = window.cut(rows);
+    Some(Decoded::clean(Payload::Candles(candles)))
+}
 
 pub(super) fn candles(
     symbol: &Symbol,
@@ -21,7 +77,7 @@ pub(super) fn candles(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let pair = open_pair::<Vec<Row<'_>>>(reply, symbol, context)?;
+    let pair = open_pair::<Vec<Row<CandleWire<'_, Raw<'_>>>>>(reply, symbol, context)?;
     let rows = match pair.value {
         Ok(rows) => Some(Rows::Sound(rows)),
         Err(raw) => raw.json().and_then(|json| Rows::of(json).ok()),
@@ -29,46 +85,50 @@ pub(super) fn candles(
     let rows = rows.ok_or_else(|| answer::malformed(reply, "no bars"))?;
     let mut notes = Notes::clean(());
     let committed = Fields::new(&mut notes, None).may("last", pair.last, Raw::seconds);
-    let newest = rows.len().saturating_sub(1);
-    let is_closed = |index: usize, time: Timestamp| match committed {
-        Some(last) => time <= last,
-        None => index < newest && time.saturating_add(interval.duration()) <= context.now,
-    };
+    let is_closed = is_closed(committed, rows.len(), interval, context.now);
     let mut candles = Candles::new(symbol.clone(), interval);
-    candles.rows = window.read(rows, &mut notes, |index, row: Row<'_>, fields| {
-        let mut candle = candle(row, fields)?;
-        candle.closed = is_closed(index, candle.time);
-        Ok(candle)
-    });
+    candles.rows = window.read(
+        rows,
+        &mut notes,
+        |index, row: Row<CandleWire<'_, _>>, fields| {
+            let mut candle = row.record(fields)?;
+            candle.closed = is_closed(index, candle.time);
+            Ok(candle)
+        },
+    );
     Ok(notes.map(|()| Payload::Candles(candles)))
 }
 
-fn candle(row: Row<'_>, fields: &mut Fields<'_>) -> Reading<Candle> {
-    let Cells([time, open, high, low, close, vwap, volume, count]) = row;
-    let time = fields.need("time", time, Raw::seconds);
-    let open = fields.need("open", open, Raw::decimal);
-    let high = fields.need("high", high, Raw::decimal);
-    let low = fields.need("low", low, Raw::decimal);
-    let close = fields.need("close", close, Raw::decimal);
-    let volume = fields.need("volume", volume, Raw::decimal);
-    let vwap = fields.need("vwap", vwap, Raw::decimal);
-    let count = fields.need("count", count, Raw::count);
-    let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
-        (time, open, high, low, close, volume)
-    else {
-        return Err(time);
-    };
-    Ok(Candle {
-        time: start,
-        open,
-        high,
-        low,
-        close,
-        // Without trades there is no average price; Kraken writes 0 there.
-        vwap: vwap.filter(|_| !volume.is_zero()),
-        volume,
-        quote_volume: None,
-        count,
-        closed: false,
-    })
+impl<'a, C: Cell<'a>> Wire for CandleWire<'a, C> {
+    type Record = Candle;
+
+    /// The bar, as if it were open.
+    fn record(&self, fields: &mut Fields<'_>) -> Reading<Candle> {
+        let time = fields.need("time", self.time, Raw::seconds);
+        let open = fields.need("open", self.open, Raw::decimal);
+        let high = fields.need("high", self.high, Raw::decimal);
+        let low = fields.need("low", self.low, Raw::decimal);
+        let close = fields.need("close", self.close, Raw::decimal);
+        let volume = fields.need("volume", self.volume, Raw::decimal);
+        let vwap = fields.need("vwap", self.vwap, Raw::decimal);
+        let count = fields.need("count", self.count, Raw::count);
+        let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
+            (time, open, high, low, close, volume)
+        else {
+            return Err(time);
+        };
+        Ok(Candle {
+            time: start,
+            open,
+            high,
+            low,
+            close,
+            // Without trades there is no average price; Kraken writes 0 there.
+            vwap: vwap.filter(|_| !volume.is_zero()),
+            volume,
+            quote_volume: None,
+            count,
+            closed: false,
+        })
+    }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use robust_market::Symbol;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::errors;
@@ -15,13 +15,16 @@ use crate::wire::{Entries, Key, Object, Raw};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
-#[serde(bound = "R: Deserialize<'de>")]
-struct Envelope<'a, R> {
-    #[serde(borrow, default)]
-    error: Raw<'a>,
+#[serde(bound = "E: Deserialize<'de> + Default, R: Deserialize<'de>")]
+struct Envelope<E, R> {
+    #[serde(default)]
+    error: E,
     #[serde(default = "Option::default")]
     result: Option<R>,
 }
+
+/// An empty list of errors, where there is one.
+type NoErrors = Option<[IgnoredAny; 0]>;
 
 /// A result in the shape that is expected, or its text where it has another.
 pub(super) type Shaped<'a, R> = Result<R, Raw<'a>>;
@@ -35,14 +38,36 @@ pub(super) fn open<'a, R: Deserialize<'a>>(reply: &Reply<'a>) -> Result<Shaped<'
         return Err(no_envelope(reply, "not UTF-8"));
     };
     if reply.status.is_success()
-        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<'a, R>>>(text)
+        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<Raw<'a>, R>>>(text)
     {
         return judged(reply, envelope).map(Ok);
     }
-    match serde_json::from_str::<Object<Envelope<'a, Raw<'a>>>>(text) {
+    match serde_json::from_str::<Object<Envelope<Raw<'a>, Raw<'a>>>>(text) {
         Ok(Object(envelope)) => judged(reply, envelope).map(Err),
         Err(_) => Err(no_envelope(reply, "not kraken's envelope")),
     }
+}
+
+/// Opens an envelope about one pair on the direct way: no errors, no warnings, and the pair that was asked for.
+pub(super) fn direct_pair<'a, T: Deserialize<'a>>(
+    reply: &Reply<'a>,
+    symbol: &Symbol,
+    context: &Context<'_>,
+) -> Option<Pair<'a, T>> {
+    if !reply.status.is_success() {
+        return None;
+    }
+    let text = std::str::from_utf8(reply.body).ok()?;
+    let envelope = serde_json::from_str::<Object<Envelope<NoErrors, Pair<'a, T>>>>(text);
+    let Object(envelope) = envelope.ok()?;
+    let pair = envelope.error.and(envelope.result)?;
+    (!is_other(&pair.key, symbol, context)).then_some(pair)
+}
+
+/// Whether a key is listed as another pair, so that the answer is one to another question.
+fn is_other(key: &str, symbol: &Symbol, context: &Context<'_>) -> bool {
+    let listing = context.symbols.by_id(key);
+    listing.is_some_and(|listing| listing.symbol != *symbol)
 }
 
 /// Opens an envelope whose result has one shape and no other.
@@ -82,7 +107,7 @@ fn no_envelope(reply: &Reply<'_>, why: &str) -> Verdict {
     }
 }
 
-fn judged<R>(reply: &Reply<'_>, envelope: Envelope<'_, R>) -> Result<R, Verdict> {
+fn judged<R>(reply: &Reply<'_>, envelope: Envelope<Raw<'_>, R>) -> Result<R, Verdict> {
     let errors: Vec<Cow<'_, str>> = match envelope.error.json() {
         // One error on its own has been seen without its list.
         Some(json) if json.starts_with('"') => envelope.error.text().into_iter().collect(),
@@ -153,10 +178,7 @@ pub(super) fn open_pair<'a, T: Deserialize<'a>>(
     symbol: &Symbol,
     context: &Context<'_>,
 ) -> Result<Pair<'a, Shaped<'a, T>>, Verdict> {
-    let is_other = |key: &str| {
-        let listing = context.symbols.by_id(key);
-        listing.is_some_and(|listing| listing.symbol != *symbol)
-    };
+    let is_other = |key: &str| is_other(key, symbol, context);
     let pair = match open::<Pair<'a, T>>(reply)? {
         Ok(Pair { key, value, last }) => Pair {
             key,

@@ -9,34 +9,49 @@ use robust_market::{Decoded, DefectKind, Kind, Payload, Symbol, Ticker};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::envelope::{open_pair, open_records};
+use super::envelope::{direct_pair, open_pair, open_records};
 use crate::tickers::{Asked, Part};
-use crate::wire::{Cells, Fields, Notes, Object, Raw};
+use crate::wire::{Cells, Fields, List, Notes, Object, Raw, Text, clean};
 use crate::{Context, Reply, Verdict, answer};
 
+/// A ticker, of whose fields each is a list.
 #[derive(Debug, Deserialize)]
-struct TickerWire<'a> {
-    #[serde(borrow, default, rename = "a")]
-    ask: Raw<'a>,
-    #[serde(borrow, default, rename = "b")]
-    bid: Raw<'a>,
-    #[serde(borrow, default, rename = "c")]
-    last: Raw<'a>,
-    #[serde(borrow, default, rename = "v")]
-    volume: Raw<'a>,
-    #[serde(borrow, default, rename = "p")]
-    vwap: Raw<'a>,
-    #[serde(borrow, default, rename = "l")]
-    low: Raw<'a>,
-    #[serde(borrow, default, rename = "h")]
-    high: Raw<'a>,
+#[serde(bound = "L: Deserialize<'de> + Default")]
+struct TickerWire<L> {
+    #[serde(default, rename = "a")]
+    ask: L,
+    #[serde(default, rename = "b")]
+    bid: L,
+    #[serde(default, rename = "c")]
+    last: L,
+    #[serde(default, rename = "v")]
+    volume: L,
+    #[serde(default, rename = "p")]
+    vwap: L,
+    #[serde(default, rename = "l")]
+    low: L,
+    #[serde(default, rename = "h")]
+    high: L,
 }
 
-impl TickerWire<'_> {
+/// A list of three strings, or of two.
+type Texts<'a> = Cells<Text<'a>, 3>;
+
+impl TickerWire<Raw<'_>> {
     fn is_empty(&self) -> bool {
         let fields = [self.ask, self.bid, self.last, self.volume];
         fields.iter().all(|raw| raw.is_missing())
     }
+}
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    let pair = direct_pair::<Object<TickerWire<Texts<'_>>>>(reply, symbol, context)?;
+    let ticker = clean(|fields| Some(ticker(symbol.clone(), &pair.value, Part::Whole, fields)));
+    Some(Decoded::clean(Payload::Ticker(ticker?)))
 }
 
 pub(super) fn one(
@@ -44,7 +59,7 @@ pub(super) fn one(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let pair = open_pair::<Object<TickerWire<'_>>>(reply, symbol, context)?;
+    let pair = open_pair::<Object<TickerWire<Raw<'_>>>>(reply, symbol, context)?;
     let wire = pair.value.ok().filter(|wire| !wire.is_empty());
     let wire = wire.ok_or_else(|| answer::malformed(reply, "no ticker"))?;
     let mut notes = Notes::clean(());
@@ -59,7 +74,7 @@ pub(super) fn many(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let records = open_records::<Object<TickerWire<'_>>>(reply)?;
+    let records = open_records::<Object<TickerWire<Raw<'_>>>>(reply)?;
     let asked = Asked::new(asked);
     let mut notes = Notes::clean(());
     let mut tickers = Vec::with_capacity(records.len());
@@ -91,16 +106,20 @@ pub(super) fn many(
     Ok(notes.map(|()| Payload::Tickers(tickers)))
 }
 
-fn ticker(symbol: Symbol, wire: &TickerWire<'_>, part: Part, fields: &mut Fields<'_>) -> Ticker {
+fn ticker<'a, L: List<'a> + Copy>(
+    symbol: Symbol,
+    wire: &TickerWire<L>,
+    part: Part,
+    fields: &mut Fields<'_>,
+) -> Ticker {
     let mut ticker = Ticker::new(symbol);
     if part.has_quotes() {
         (ticker.ask, ticker.ask_size) = quote(wire.ask, "ask", "ask_size", fields);
         (ticker.bid, ticker.bid_size) = quote(wire.bid, "bid", "bid_size", fields);
     }
     if part.has_last() {
-        ticker.last = fields
-            .need("last", wire.last, Cells::<1>::read)
-            .and_then(|Cells([price])| fields.need("last", price, Raw::decimal));
+        let last = wire.last.cells("last", fields);
+        ticker.last = last.and_then(|[price]| fields.need("last", price, Raw::decimal));
     }
     if part == Part::Whole {
         ticker.base_volume = of_24_hours(wire.volume, "base_volume", fields);
@@ -112,13 +131,13 @@ fn ticker(symbol: Symbol, wire: &TickerWire<'_>, part: Part, fields: &mut Fields
 }
 
 /// `[price, whole lot size, size]`; replies of 2014 have no third cell.
-fn quote(
-    raw: Raw<'_>,
+fn quote<'a>(
+    list: impl List<'a>,
     price_field: &'static str,
     size_field: &'static str,
     fields: &mut Fields<'_>,
 ) -> (Option<Decimal>, Option<Decimal>) {
-    let Some(Cells([price, _, size])) = fields.need(price_field, raw, Cells::<3>::read) else {
+    let Some([price, _, size]) = list.cells(price_field, fields) else {
         return (None, None);
     };
     (
@@ -128,7 +147,11 @@ fn quote(
 }
 
 /// The second cell of `[today, last 24 hours]`.
-fn of_24_hours(raw: Raw<'_>, field: &'static str, fields: &mut Fields<'_>) -> Option<Decimal> {
-    let Cells([_, value]) = fields.need(field, raw, Cells::<2>::read)?;
+fn of_24_hours<'a>(
+    list: impl List<'a>,
+    field: &'static str,
+    fields: &mut Fields<'_>,
+) -> Option<Decimal> {
+    let [_, value] = list.cells(field, fields)?;
     fields.need(field, value, Raw::decimal)
 }

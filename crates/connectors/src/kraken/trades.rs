@@ -5,12 +5,48 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Trade, Trades};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::envelope::open_pair;
-use crate::wire::{Cells, Fields, Notes, Raw, Reading, Rows, Window};
+use super::envelope::{direct_pair, open_pair};
+use crate::wire::{
+    Cell, Direct, Fields, Notes, Raw, Reading, Row, Rows, Text, Window, Wire, clean,
+};
 use crate::{Context, Reply, Verdict, answer};
 
-type Row<'a> = Cells<'a, 7>;
+/// A row; time and id are numbers, the rest are strings.
+#[derive(Debug, Deserialize)]
+#[serde(bound = "C: Cell<'de>, 'de: 'a")]
+struct TradeWire<'a, C> {
+    #[serde(default)]
+    price: C,
+    #[serde(default)]
+    amount: C,
+    #[serde(default)]
+    time: Raw<'a>,
+    #[serde(default)]
+    side: C,
+    #[serde(default)]
+    _order_type: IgnoredAny,
+    #[serde(default)]
+    _misc: IgnoredAny,
+    #[serde(default)]
+    id: Raw<'a>,
+}
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    window: Window,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    let pair = direct_pair::<Direct<Row<TradeWire<'_, Text<'_>>>>>(reply, symbol, context)?;
+    let Direct(rows) = pair.value;
+    let mut trades = Trades::new(symbol.clone());
+    trades.cursor = clean(|fields| Some(fields.may("cursor", pair.last, Raw::identifier)))?;
+    trades.rows = window.cut(rows);
+    Some(Decoded::clean(Payload::Trades(trades)))
+}
 
 pub(super) fn trades(
     symbol: &Symbol,
@@ -18,7 +54,7 @@ pub(super) fn trades(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let pair = open_pair::<Vec<Row<'_>>>(reply, symbol, context)?;
+    let pair = open_pair::<Vec<Row<TradeWire<'_, Raw<'_>>>>>(reply, symbol, context)?;
     let rows = match pair.value {
         Ok(rows) => Some(Rows::Sound(rows)),
         Err(raw) => raw.json().and_then(|json| Rows::of(json).ok()),
@@ -27,29 +63,32 @@ pub(super) fn trades(
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
     trades.cursor = Fields::new(&mut notes, None).may("cursor", pair.last, Raw::identifier);
-    trades.rows = window.read(rows, &mut notes, |_, row: Row<'_>, fields| {
-        trade(row, fields)
+    trades.rows = window.read(rows, &mut notes, |_, row: Row<TradeWire<'_, _>>, fields| {
+        row.record(fields)
     });
     Ok(notes.map(|()| Payload::Trades(trades)))
 }
 
-fn trade(row: Row<'_>, fields: &mut Fields<'_>) -> Reading<Trade> {
-    let Cells([price, amount, time, taker, _, _, id]) = row;
-    let price = fields.need("price", price, Raw::decimal);
-    let amount = fields.need("amount", amount, Raw::decimal);
-    let time = fields.need("time", time, Raw::seconds);
-    let side = fields.need("side", taker, side);
-    let id = fields.may("id", id, Raw::identifier);
-    let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
-        return Err(time);
-    };
-    Ok(Trade {
-        id,
-        price,
-        amount,
-        side,
-        time: at,
-    })
+impl<'a, C: Cell<'a>> Wire for TradeWire<'a, C> {
+    type Record = Trade;
+
+    fn record(&self, fields: &mut Fields<'_>) -> Reading<Trade> {
+        let price = fields.need("price", self.price, Raw::decimal);
+        let amount = fields.need("amount", self.amount, Raw::decimal);
+        let time = fields.need("time", self.time, Raw::seconds);
+        let side = fields.need("side", self.side, side);
+        let id = fields.may("id", self.id, Raw::identifier);
+        let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
+            return Err(time);
+        };
+        Ok(Trade {
+            id,
+            price,
+            amount,
+            side,
+            time: at,
+        })
+    }
 }
 
 fn side(raw: Raw<'_>) -> Result<Side, DefectKind> {

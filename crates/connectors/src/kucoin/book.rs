@@ -5,22 +5,39 @@
 use robust_market::{Decoded, OrderBook, Payload, Symbol};
 use serde::Deserialize;
 
-use super::envelope::open;
-use crate::levels::{BookText, Levels};
-use crate::wire::{Fields, Notes, Object, Raw};
+use super::envelope::{self, open};
+use crate::levels::{BookText, DirectLevels, Levels, cut_to, direct_book};
+use crate::wire::{Cell, Fields, Notes, Object, Raw, Text, clean};
 use crate::{Reply, Verdict, answer};
 
+/// A book; the time is a number, the rest are strings.
 #[derive(Debug, Deserialize)]
-#[serde(bound = "S: Deserialize<'de>")]
-struct BookWire<'a, S> {
+#[serde(bound = "C: Cell<'de>, S: Deserialize<'de>, 'de: 'a")]
+struct BookWire<'a, C, S> {
     #[serde(default = "Option::default")]
     bids: Option<S>,
     #[serde(default = "Option::default")]
     asks: Option<S>,
-    #[serde(borrow, default)]
-    sequence: Raw<'a>,
-    #[serde(borrow, default)]
+    #[serde(default)]
+    sequence: C,
+    #[serde(default)]
     time: Raw<'a>,
+}
+
+type DirectBook<'a> = Object<BookWire<'a, Text<'a>, DirectLevels<Text<'a>>>>;
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    depth: Option<u32>,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    let Object(wire) = envelope::direct::<DirectBook<'_>>(reply)?;
+    let mut book = direct_book(symbol, wire.bids, wire.asks, wire.sequence)?;
+    book.time = clean(|fields| fields.need("time", wire.time, Raw::millis));
+    cut_to(&mut book, depth);
+    book.time
+        .is_some()
+        .then(|| Decoded::clean(Payload::OrderBook(book)))
 }
 
 pub(super) fn book(
@@ -28,12 +45,13 @@ pub(super) fn book(
     depth: Option<u32>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let (text, time) = match open::<Object<BookWire<'_, Levels<'_>>>>(reply, Some(symbol))? {
+    let (text, time) = match open::<Object<BookWire<'_, Raw<'_>, Levels<'_>>>>(reply, Some(symbol))?
+    {
         Ok(Object(wire)) => (
             BookText::of_sound(wire.bids, wire.asks, wire.sequence),
             wire.time,
         ),
-        Err(raw) => match raw.read::<Object<BookWire<'_, Raw<'_>>>>() {
+        Err(raw) => match raw.read::<Object<BookWire<'_, Raw<'_>, Raw<'_>>>>() {
             Ok(Object(wire)) => (
                 BookText::of_raw(wire.bids, wire.asks, wire.sequence),
                 wire.time,

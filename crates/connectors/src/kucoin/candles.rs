@@ -7,13 +7,54 @@
 use std::time::Duration;
 
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
+use serde::Deserialize;
 
-use super::envelope::open_rows;
+use super::envelope::{self, open_rows};
 use crate::calendar::end_of_bar;
-use crate::wire::{Cells, Fields, Notes, Order, Raw, Reading, Window};
+use crate::wire::{Cell, Direct, Fields, Notes, Order, Raw, Reading, Row, Text, Window, Wire};
 use crate::{Reply, Verdict};
 
-type Row<'a> = Cells<'a, 7>;
+/// A row, all of strings.
+#[derive(Debug, Deserialize)]
+#[serde(bound = "C: Cell<'de>")]
+struct CandleWire<C> {
+    #[serde(default)]
+    time: C,
+    #[serde(default)]
+    open: C,
+    #[serde(default)]
+    close: C,
+    #[serde(default)]
+    high: C,
+    #[serde(default)]
+    low: C,
+    #[serde(default)]
+    volume: C,
+    #[serde(default)]
+    turnover: C,
+}
+
+const DOCUMENTED: Order = Order::NewestFirst;
+
+fn is_closed(candle: &Candle, interval: Interval, now: Timestamp) -> bool {
+    end_of_bar(candle.time, interval, Duration::ZERO) <= now
+}
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    interval: Interval,
+    window: Window,
+    now: Timestamp,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    let Direct(mut rows) = envelope::direct::<Direct<Row<CandleWire<Text<'_>>>>>(reply)?;
+    for candle in &mut rows {
+        candle.closed = is_closed(candle, interval, now);
+    }
+    let mut candles = Candles::new(symbol.clone(), interval);
+    candles.rows = window.cut(DOCUMENTED.oldest_first(rows, |candle| Some(candle.time)));
+    Some(Decoded::clean(Payload::Candles(candles)))
+}
 
 pub(super) fn candles(
     symbol: &Symbol,
@@ -22,45 +63,46 @@ pub(super) fn candles(
     now: Timestamp,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let rows = open_rows::<Row<'_>>(reply, Some(symbol))?;
-    let rows = rows.oldest_first(Order::NewestFirst, |Cells([time, ..])| time.seconds().ok());
+    let rows = open_rows::<Row<CandleWire<Raw<'_>>>>(reply, Some(symbol))?;
+    let rows = rows.oldest_first(DOCUMENTED, |Row(row)| row.time.seconds().ok());
     let mut notes = Notes::clean(());
     let mut candles = Candles::new(symbol.clone(), interval);
-    candles.rows = window.read(rows, &mut notes, |_, row: Row<'_>, fields| {
-        candle(row, interval, now, fields)
+    candles.rows = window.read(rows, &mut notes, |_, row: Row<CandleWire<_>>, fields| {
+        let mut candle = row.record(fields)?;
+        candle.closed = is_closed(&candle, interval, now);
+        Ok(candle)
     });
     Ok(notes.map(|()| Payload::Candles(candles)))
 }
 
-fn candle(
-    row: Row<'_>,
-    interval: Interval,
-    now: Timestamp,
-    fields: &mut Fields<'_>,
-) -> Reading<Candle> {
-    let Cells([time, open, close, high, low, volume, turnover]) = row;
-    let time = fields.need("time", time, Raw::seconds);
-    let open = fields.need("open", open, Raw::decimal);
-    let close = fields.need("close", close, Raw::decimal);
-    let high = fields.need("high", high, Raw::decimal);
-    let low = fields.need("low", low, Raw::decimal);
-    let volume = fields.need("volume", volume, Raw::decimal);
-    let quote_volume = fields.need("quote_volume", turnover, Raw::decimal);
-    let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
-        (time, open, high, low, close, volume)
-    else {
-        return Err(time);
-    };
-    Ok(Candle {
-        time: start,
-        open,
-        high,
-        low,
-        close,
-        volume,
-        quote_volume,
-        vwap: None,
-        count: None,
-        closed: end_of_bar(start, interval, Duration::ZERO) <= now,
-    })
+impl<'a, C: Cell<'a>> Wire for CandleWire<C> {
+    type Record = Candle;
+
+    /// The bar, as if it were open.
+    fn record(&self, fields: &mut Fields<'_>) -> Reading<Candle> {
+        let time = fields.need("time", self.time, Raw::seconds);
+        let open = fields.need("open", self.open, Raw::decimal);
+        let close = fields.need("close", self.close, Raw::decimal);
+        let high = fields.need("high", self.high, Raw::decimal);
+        let low = fields.need("low", self.low, Raw::decimal);
+        let volume = fields.need("volume", self.volume, Raw::decimal);
+        let quote_volume = fields.need("quote_volume", self.turnover, Raw::decimal);
+        let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
+            (time, open, high, low, close, volume)
+        else {
+            return Err(time);
+        };
+        Ok(Candle {
+            time: start,
+            open,
+            high,
+            low,
+            close,
+            volume,
+            quote_volume,
+            vwap: None,
+            count: None,
+            closed: false,
+        })
+    }
 }

@@ -6,19 +6,19 @@ use robust_market::Symbol;
 use serde::Deserialize;
 
 use super::errors;
-use crate::wire::{Object, Raw, Rows};
+use crate::wire::{Cell, Object, Raw, Rows, Text};
 use crate::{Class, Reply, Verdict, answer};
 
 /// The code of a success.
 const SUCCESS: &str = "200000";
 
 #[derive(Debug, Deserialize)]
-#[serde(bound = "R: Deserialize<'de>")]
-struct Envelope<'a, R> {
-    #[serde(borrow, default)]
-    code: Raw<'a>,
-    #[serde(borrow, default)]
-    msg: Raw<'a>,
+#[serde(bound = "C: Cell<'de>, R: Deserialize<'de>")]
+struct Envelope<C, R> {
+    #[serde(default)]
+    code: C,
+    #[serde(default)]
+    msg: C,
     #[serde(default = "Option::default")]
     data: Option<R>,
 }
@@ -37,14 +37,28 @@ pub(super) fn open<'a, R: Deserialize<'a>>(
         return Err(no_envelope(reply, "not UTF-8"));
     };
     if reply.status.is_success()
-        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<'a, R>>>(text)
+        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<Raw<'a>, R>>>(text)
     {
         return judged(reply, envelope, about).map(Ok);
     }
-    match serde_json::from_str::<Object<Envelope<'a, Raw<'a>>>>(text) {
+    match serde_json::from_str::<Object<Envelope<Raw<'a>, Raw<'a>>>>(text) {
         Ok(Object(envelope)) => judged(reply, envelope, about).map(Err),
         Err(_) => Err(no_envelope(reply, "not kucoin's envelope")),
     }
+}
+
+/// Opens the envelope of a success on the direct way.
+pub(super) fn direct<'a, R: Deserialize<'a>>(reply: &Reply<'a>) -> Option<R> {
+    if !reply.status.is_success() {
+        return None;
+    }
+    let text = std::str::from_utf8(reply.body).ok()?;
+    let envelope = serde_json::from_str::<Object<Envelope<Text<'a>, R>>>(text);
+    let Object(envelope) = envelope.ok()?;
+    let is_success = Raw::from(envelope.code)
+        .text()
+        .is_ok_and(|code| code == SUCCESS);
+    envelope.data.filter(|_| is_success)
 }
 
 /// Opens an envelope whose data has one shape and no other.
@@ -80,7 +94,7 @@ fn no_envelope(reply: &Reply<'_>, why: &str) -> Verdict {
 
 fn judged<R>(
     reply: &Reply<'_>,
-    envelope: Envelope<'_, R>,
+    envelope: Envelope<Raw<'_>, R>,
     about: Option<&Symbol>,
 ) -> Result<R, Verdict> {
     let Ok(code) = envelope.code.identifier() else {

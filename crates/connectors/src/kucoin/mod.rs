@@ -26,7 +26,7 @@ use http::{HeaderMap, Method};
 use robust_market::{Decoded, DepthLimit, Exchange, Kind, Payload, Request};
 
 use crate::history::Paging;
-use crate::wire::Window;
+use crate::wire::{Window, either};
 use crate::{
     Charges, Class, Connector, Context, Credentials, EncodeError, Many, RateWindow, Reply,
     SymbolTable, Usages, Verdict, WireRequest, answer,
@@ -139,7 +139,13 @@ impl Connector for KuCoin {
         context: &Context<'_>,
         reply: &Reply<'_>,
     ) -> Result<Decoded<Payload>, Verdict> {
-        decode(request, context, reply).map_err(|verdict| {
+        let decoded = either(
+            context,
+            reply,
+            || direct(request, context, reply),
+            || decode(request, context, reply),
+        );
+        decoded.map_err(|verdict| {
             let wait = answer::retry_after(reply.headers, context.now)
                 .or(verdict.retry_after)
                 .or_else(|| limits::reset(verdict.class, reply.headers));
@@ -153,6 +159,28 @@ impl Connector for KuCoin {
 
     fn asset_code<'a>(&self, id: &'a str) -> Cow<'a, str> {
         Cow::Borrowed(symbols::asset_code(id))
+    }
+}
+
+fn direct(request: &Request, context: &Context<'_>, reply: &Reply<'_>) -> Option<Decoded<Payload>> {
+    match request {
+        Request::Ticker { symbol } => ticker::direct(symbol, context, reply),
+        Request::OrderBook { symbol, depth } => book::direct(symbol, *depth, reply),
+        Request::Candles {
+            symbol,
+            interval,
+            since,
+            limit,
+        } => {
+            let window = Window::new(*since, *limit);
+            candles::direct(symbol, *interval, window, context.now, reply)
+        }
+        Request::Trades {
+            symbol,
+            since,
+            limit,
+        } => trades::direct(symbol, Window::new(*since, *limit), reply),
+        _ => None,
     }
 }
 

@@ -8,38 +8,39 @@
 use robust_market::{Decoded, DefectKind, Kind, Payload, Symbol, Ticker};
 use serde::Deserialize;
 
-use super::envelope::{open, wrong_data};
+use super::envelope::{self, open, wrong_data};
 use crate::tickers::{Asked, Part};
-use crate::wire::{Fields, Notes, Object, Raw, Rows};
+use crate::wire::{Cell, Fields, Notes, Object, Raw, Rows, Text, clean};
 use crate::{Context, Reply, Verdict, answer};
 
+/// A ticker; the time is a number, the rest are strings.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TickerWire<'a> {
-    #[serde(borrow, default)]
-    symbol: Raw<'a>,
-    #[serde(borrow, default)]
-    buy: Raw<'a>,
-    #[serde(borrow, default)]
-    sell: Raw<'a>,
-    #[serde(borrow, default)]
-    best_bid_size: Raw<'a>,
-    #[serde(borrow, default)]
-    best_ask_size: Raw<'a>,
-    #[serde(borrow, default)]
-    last: Raw<'a>,
-    #[serde(borrow, default)]
-    high: Raw<'a>,
-    #[serde(borrow, default)]
-    low: Raw<'a>,
-    #[serde(borrow, default)]
-    vol: Raw<'a>,
-    #[serde(borrow, default)]
-    vol_value: Raw<'a>,
-    #[serde(borrow, default)]
-    change_price: Raw<'a>,
+#[serde(rename_all = "camelCase", bound = "C: Cell<'de>, 'de: 'a")]
+struct TickerWire<'a, C> {
+    #[serde(default)]
+    symbol: C,
+    #[serde(default)]
+    buy: C,
+    #[serde(default)]
+    sell: C,
+    #[serde(default)]
+    best_bid_size: C,
+    #[serde(default)]
+    best_ask_size: C,
+    #[serde(default)]
+    last: C,
+    #[serde(default)]
+    high: C,
+    #[serde(default)]
+    low: C,
+    #[serde(default)]
+    vol: C,
+    #[serde(default)]
+    vol_value: C,
+    #[serde(default)]
+    change_price: C,
     /// Only in `stats`; a list has one time for all.
-    #[serde(borrow, default)]
+    #[serde(default)]
     time: Raw<'a>,
 }
 
@@ -69,12 +70,34 @@ struct Level1Wire<'a> {
     time: Raw<'a>,
 }
 
+pub(super) fn direct(
+    symbol: &Symbol,
+    context: &Context<'_>,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    let Object(wire) = envelope::direct::<Object<TickerWire<'_, Text<'_>>>>(reply)?;
+    let ticker = clean(|fields| {
+        let id = fields.need("symbol", wire.symbol, Raw::text)?;
+        let mut ticker = ticker(symbol.clone(), &wire, Part::Whole, fields);
+        ticker.time = fields.need("time", wire.time, Raw::millis);
+        other(&id, symbol, context).is_none().then_some(ticker)
+    });
+    Some(Decoded::clean(Payload::Ticker(ticker?)))
+}
+
+/// The pair that a name is listed as, where it is another one than was asked for.
+fn other<'c>(id: &str, symbol: &Symbol, context: &Context<'c>) -> Option<&'c Symbol> {
+    let listing = context.symbols.by_id(id);
+    let other = listing.map(|listing| &listing.symbol);
+    other.filter(|other| *other != symbol)
+}
+
 pub(super) fn one(
     symbol: &Symbol,
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let wire = open::<Object<TickerWire<'_>>>(reply, Some(symbol))?;
+    let wire = open::<Object<TickerWire<'_, Raw<'_>>>>(reply, Some(symbol))?;
     let wire = wire.map_err(|_| wrong_data(reply))?;
     let fields_there = [wire.symbol, wire.last, wire.buy];
     if fields_there.iter().all(|raw| raw.is_missing()) {
@@ -83,9 +106,8 @@ pub(super) fn one(
     let mut notes = Notes::clean(());
     let mut fields = Fields::new(&mut notes, Some(0));
     let id = fields.need("symbol", wire.symbol, Raw::text);
-    let listing = id.as_deref().and_then(|id| context.symbols.by_id(id));
-    if let Some(other) = listing.filter(|listing| listing.symbol != *symbol) {
-        let why = format!("the answer is about {} instead of {symbol}", other.symbol);
+    if let Some(other) = id.as_deref().and_then(|id| other(id, symbol, context)) {
+        let why = format!("the answer is about {other} instead of {symbol}");
         return Err(answer::malformed(reply, &why));
     }
     let mut ticker = ticker(symbol.clone(), &wire, Part::Whole, &mut fields);
@@ -104,7 +126,7 @@ pub(super) fn many(
         _ => None,
     };
     let (list_time, rows) =
-        match open::<Object<ListWire<'_, Vec<Object<TickerWire<'_>>>>>>(reply, only)? {
+        match open::<Object<ListWire<'_, Vec<Object<TickerWire<'_, Raw<'_>>>>>>>(reply, only)? {
             Ok(Object(list)) => (list.time, Rows::Sound(list.ticker)),
             Err(raw) => match raw.read::<Object<ListWire<'_, Vec<Raw<'_>>>>>() {
                 Ok(Object(list)) => (list.time, Rows::Mixed(list.ticker)),
@@ -159,7 +181,11 @@ fn level1(symbol: Option<&Symbol>, raw: Raw<'_>) -> Option<Decoded<Payload>> {
     Some(notes.map(|()| Payload::Tickers(vec![ticker])))
 }
 
-fn listed(wire: &TickerWire<'_>, context: &Context<'_>, fields: &mut Fields<'_>) -> Option<Symbol> {
+fn listed(
+    wire: &TickerWire<'_, Raw<'_>>,
+    context: &Context<'_>,
+    fields: &mut Fields<'_>,
+) -> Option<Symbol> {
     let id = fields.need("symbol", wire.symbol, Raw::text)?;
     let listing = context.symbols.by_id(&id);
     if listing.is_none() {
@@ -168,7 +194,12 @@ fn listed(wire: &TickerWire<'_>, context: &Context<'_>, fields: &mut Fields<'_>)
     listing.map(|listing| listing.symbol.clone())
 }
 
-fn ticker(symbol: Symbol, wire: &TickerWire<'_>, part: Part, fields: &mut Fields<'_>) -> Ticker {
+fn ticker<'a, C: Cell<'a>>(
+    symbol: Symbol,
+    wire: &TickerWire<'a, C>,
+    part: Part,
+    fields: &mut Fields<'_>,
+) -> Ticker {
     let mut ticker = Ticker::new(symbol);
     if part.has_quotes() {
         ticker.bid = fields.need("bid", wire.buy, Raw::decimal);

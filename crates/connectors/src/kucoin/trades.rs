@@ -7,22 +7,38 @@
 use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Timestamp, Trade, Trades};
 use serde::Deserialize;
 
-use super::envelope::open_rows;
-use crate::wire::{Fields, Notes, Object, Order, Raw, Reading, Window};
+use super::envelope::{self, open_rows};
+use crate::wire::{Cell, Direct, Fields, Notes, Object, Order, Raw, Reading, Text, Window, Wire};
 use crate::{Reply, Verdict};
 
+/// A trade; the time is a number, the rest are strings.
 #[derive(Debug, Deserialize)]
-struct TradeWire<'a> {
-    #[serde(borrow, default)]
-    sequence: Raw<'a>,
-    #[serde(borrow, default)]
-    price: Raw<'a>,
-    #[serde(borrow, default)]
-    size: Raw<'a>,
-    #[serde(borrow, default)]
-    side: Raw<'a>,
-    #[serde(borrow, default)]
+#[serde(bound = "C: Cell<'de>, 'de: 'a")]
+struct TradeWire<'a, C> {
+    #[serde(default)]
+    sequence: C,
+    #[serde(default)]
+    price: C,
+    #[serde(default)]
+    size: C,
+    #[serde(default)]
+    side: C,
+    #[serde(default)]
     time: Raw<'a>,
+}
+
+/// KuCoin shows its examples oldest first and promises no order.
+const DOCUMENTED: Order = Order::OldestFirst;
+
+pub(super) fn direct(
+    symbol: &Symbol,
+    window: Window,
+    reply: &Reply<'_>,
+) -> Option<Decoded<Payload>> {
+    let Direct(rows) = envelope::direct::<Direct<Object<TradeWire<'_, Text<'_>>>>>(reply)?;
+    let mut trades = Trades::new(symbol.clone());
+    trades.rows = window.cut(DOCUMENTED.oldest_first(rows, |trade| Some(trade.time)));
+    Some(Decoded::clean(Payload::Trades(trades)))
 }
 
 pub(super) fn trades(
@@ -30,33 +46,38 @@ pub(super) fn trades(
     window: Window,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let rows = open_rows::<Object<TradeWire<'_>>>(reply, Some(symbol))?;
-    // KuCoin shows its examples oldest first and promises no order.
-    let rows = rows.oldest_first(Order::OldestFirst, |Object(row)| row.time.integer().ok());
+    let rows = open_rows::<Object<TradeWire<'_, Raw<'_>>>>(reply, Some(symbol))?;
+    let rows = rows.oldest_first(DOCUMENTED, |row| row.time.integer().ok());
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
-    trades.rows = window.read(rows, &mut notes, |_, Object(row), fields| {
-        trade(&row, fields)
-    });
+    trades.rows = window.read(
+        rows,
+        &mut notes,
+        |_, row: Object<TradeWire<'_, _>>, fields| row.record(fields),
+    );
     Ok(notes.map(|()| Payload::Trades(trades)))
 }
 
-fn trade(row: &TradeWire<'_>, fields: &mut Fields<'_>) -> Reading<Trade> {
-    let price = fields.need("price", row.price, Raw::decimal);
-    let amount = fields.need("amount", row.size, Raw::decimal);
-    let time = fields.need("time", row.time, nanoseconds);
-    let id = fields.need("id", row.sequence, Raw::identifier);
-    let side = fields.need("side", row.side, side);
-    let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
-        return Err(time);
-    };
-    Ok(Trade {
-        id,
-        price,
-        amount,
-        side,
-        time: at,
-    })
+impl<'a, C: Cell<'a>> Wire for TradeWire<'a, C> {
+    type Record = Trade;
+
+    fn record(&self, fields: &mut Fields<'_>) -> Reading<Trade> {
+        let price = fields.need("price", self.price, Raw::decimal);
+        let amount = fields.need("amount", self.size, Raw::decimal);
+        let time = fields.need("time", self.time, nanoseconds);
+        let id = fields.need("id", self.sequence, Raw::identifier);
+        let side = fields.need("side", self.side, side);
+        let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
+            return Err(time);
+        };
+        Ok(Trade {
+            id,
+            price,
+            amount,
+            side,
+            time: at,
+        })
+    }
 }
 
 fn nanoseconds(raw: Raw<'_>) -> Result<Timestamp, DefectKind> {

@@ -25,6 +25,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Notes a broken field.
+    #[cold]
     pub(crate) fn broken(&mut self, field: &'static str, kind: DefectKind, shown: Option<&str>) {
         self.notes
             .note(Defect::new(self.index, Cow::Borrowed(field), kind, shown));
@@ -40,12 +41,14 @@ impl<'n> Fields<'n> {
     }
 
     /// Reads a field that every record has: what is not there is noted like what is broken.
+    #[inline]
     pub(crate) fn need<'a, T>(
         &mut self,
         field: &'static str,
-        raw: Raw<'a>,
+        cell: impl Into<Raw<'a>>,
         read: impl FnOnce(Raw<'a>) -> Result<T, DefectKind>,
     ) -> Option<T> {
+        let raw = cell.into();
         match read(raw) {
             Ok(value) => Some(value),
             Err(kind) => {
@@ -56,12 +59,14 @@ impl<'n> Fields<'n> {
     }
 
     /// Reads a field that not every record has: what is not there is no defect.
+    #[inline]
     pub(crate) fn may<'a, T>(
         &mut self,
         field: &'static str,
-        raw: Raw<'a>,
+        cell: impl Into<Raw<'a>>,
         read: impl FnOnce(Raw<'a>) -> Result<T, DefectKind>,
     ) -> Option<T> {
+        let raw = cell.into();
         if raw.is_missing() {
             None
         } else {

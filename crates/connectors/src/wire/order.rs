@@ -37,6 +37,18 @@ impl Order {
             std::cmp::Ordering::Equal => documented,
         }
     }
+
+    /// Rows from the oldest to the newest, by the time or number of each; `self` is the documented order.
+    pub(crate) fn oldest_first<T, K: PartialOrd>(
+        self,
+        mut rows: Vec<T>,
+        key: impl Fn(&T) -> Option<K>,
+    ) -> Vec<T> {
+        if Self::of(rows.iter().map(key), self) == Self::NewestFirst {
+            rows.reverse();
+        }
+        rows
+    }
 }
 
 #[cfg(test)]

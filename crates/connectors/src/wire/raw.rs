@@ -10,7 +10,15 @@ use serde_json::value::RawValue;
 
 /// One JSON value as the text that came, or nothing where the field is not there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Raw<'a>(Option<&'a str>);
+pub(crate) enum Raw<'a> {
+    /// There is no such field.
+    #[default]
+    Missing,
+    /// Any value, as it stands in the answer.
+    Json(&'a str),
+    /// The characters of a string, which has been read as such.
+    Text(&'a str),
+}
 
 /// What a value is, as far as a scalar field cares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,37 +33,49 @@ pub(crate) enum Shape<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&'de RawValue>::deserialize(deserializer).map(|raw| Self(Some(raw.get())))
+        <&'de RawValue>::deserialize(deserializer).map(|raw| Self::Json(raw.get()))
     }
 }
 
 impl<'a> Raw<'a> {
     /// A field that is not there.
-    pub(crate) const MISSING: Self = Self(None);
+    pub(crate) const MISSING: Self = Self::Missing;
 
-    /// The value's JSON text.
+    /// The value's JSON text, where it has not been read yet.
     pub(crate) const fn json(self) -> Option<&'a str> {
-        self.0
+        match self {
+            Self::Json(json) => Some(json),
+            Self::Missing | Self::Text(_) => None,
+        }
     }
 
     pub(crate) const fn is_missing(self) -> bool {
-        self.0.is_none()
+        matches!(self, Self::Missing)
     }
 
     /// The value as a record of its own; gives the text back where it has another shape.
     pub(crate) fn read<T: Deserialize<'a>>(self) -> Result<T, Self> {
-        let read = self.0.map(serde_json::from_str);
+        let read = self.json().map(serde_json::from_str);
         read.and_then(Result::ok).ok_or(self)
     }
 
     /// What a defect shows of the value: a string without its quotes, everything else as it stands.
+    #[inline]
     pub(crate) fn shown(self) -> Option<&'a str> {
-        self.0.map(|json| inner(json).unwrap_or(json))
+        match self {
+            Self::Missing => None,
+            Self::Json(json) => Some(inner(json).unwrap_or(json)),
+            Self::Text(text) => Some(text),
+        }
     }
 
     /// The value as a scalar.
     pub(crate) fn scalar(self) -> Result<Shape<'a>, DefectKind> {
-        let json = self.0.ok_or(DefectKind::Missing)?;
+        let json = match self {
+            Self::Missing => return Err(DefectKind::Missing),
+            Self::Text(text) => return Ok(Shape::Text(Cow::Borrowed(text))),
+            Self::Json(json) => json,
+        };
         if let Some(text) = inner(json) {
             return if text.contains('\\') {
                 serde_json::from_str::<String>(json)
@@ -100,12 +120,18 @@ impl<'a> Raw<'a> {
     }
 
     /// The value as an exact decimal, from a string or a number.
+    #[inline]
     pub(crate) fn decimal(self) -> Result<Decimal, DefectKind> {
         // Sound fields are told apart from broken ones only after they have failed: the sound ones are nearly all.
-        let plain = self.shown().map(decimal::parse);
-        if let Some(Ok(value)) = plain {
-            return Ok(value);
+        match self.shown().map(decimal::parse) {
+            Some(Ok(value)) => Ok(value),
+            _ => self.odd_decimal(),
         }
+    }
+
+    /// A decimal with escapes, or none at all.
+    #[cold]
+    fn odd_decimal(self) -> Result<Decimal, DefectKind> {
         let text = self.characters()?;
         decimal::parse(&text).map_err(|error| match error {
             DecimalError::Unparsable => DefectKind::Unparsable,
@@ -129,7 +155,7 @@ impl<'a> Raw<'a> {
 
     /// The value as a count.
     pub(crate) fn count(self) -> Result<u64, DefectKind> {
-        if let Some(Ok(count)) = self.0.map(str::parse) {
+        if let Some(Ok(count)) = self.json().map(str::parse) {
             return Ok(count);
         }
         let text = self.characters()?;
@@ -138,7 +164,7 @@ impl<'a> Raw<'a> {
 
     /// The value as a whole number.
     pub(crate) fn integer(self) -> Result<i64, DefectKind> {
-        if let Some(Ok(number)) = self.0.map(str::parse) {
+        if let Some(Ok(number)) = self.json().map(str::parse) {
             return Ok(number);
         }
         let text = self.characters()?;
@@ -172,6 +198,12 @@ fn whole_number_defect(text: &str) -> DefectKind {
 /// Reads seconds since 1970, such as `1762795433.9717445`, to the exact nanosecond.
 fn seconds(text: &str) -> Result<Timestamp, DefectKind> {
     const NANOS: u32 = 9;
+    // Nearly all: a whole number that begins with a digit, and not with a sign.
+    if text.starts_with(|first: char| first.is_ascii_digit())
+        && let Ok(whole) = text.parse()
+    {
+        return Timestamp::from_secs(whole).ok_or(DefectKind::OutOfRange);
+    }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if !plain(whole) || !plain(fraction) {

@@ -3,35 +3,33 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
 
 use robust_market::DefectKind;
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Order, Raw};
+use super::{Cell, Fields, Order, Raw};
 
 /// The first `N` cells of a JSON array. Cells that are not there are missing; further ones are skipped, for exchanges add some.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cells<'a, const N: usize>(pub(crate) [Raw<'a>; N]);
+pub(crate) struct Cells<C, const N: usize>(pub(crate) [C; N]);
 
-impl<'de: 'a, 'a, const N: usize> Deserialize<'de> for Cells<'a, N> {
+impl<'de, C: Cell<'de>, const N: usize> Deserialize<'de> for Cells<C, N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct CellsVisitor<'a, const N: usize>(PhantomData<&'a ()>);
+        struct CellsVisitor<C, const N: usize>(PhantomData<C>);
 
-        impl<'de: 'a, 'a, const N: usize> Visitor<'de> for CellsVisitor<'a, N> {
-            type Value = Cells<'a, N>;
+        impl<'de, C: Cell<'de>, const N: usize> Visitor<'de> for CellsVisitor<C, N> {
+            type Value = Cells<C, N>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a row of cells")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut cells = [Raw::MISSING; N];
+                let mut cells = [C::default(); N];
                 for cell in &mut cells {
-                    match seq.next_element::<Raw<'a>>()? {
-                        Some(raw) => *cell = raw,
+                    match seq.next_element::<C>()? {
+                        Some(found) => *cell = found,
                         None => return Ok(Cells(cells)),
                     }
                 }
@@ -44,7 +42,13 @@ impl<'de: 'a, 'a, const N: usize> Deserialize<'de> for Cells<'a, N> {
     }
 }
 
-impl<'a, const N: usize> Cells<'a, N> {
+impl<C: Copy + Default, const N: usize> Default for Cells<C, N> {
+    fn default() -> Self {
+        Self([C::default(); N])
+    }
+}
+
+impl<'a, const N: usize> Cells<Raw<'a>, N> {
     /// Reads the array that a field holds.
     pub(crate) fn read(raw: Raw<'a>) -> Result<Self, DefectKind> {
         match raw.json() {
@@ -52,6 +56,38 @@ impl<'a, const N: usize> Cells<'a, N> {
             Some("null") => Err(DefectKind::Null),
             Some(json) => serde_json::from_str(json).map_err(|_| DefectKind::WrongType),
         }
+    }
+}
+
+/// A field that holds an array: still to be read, or read into its cells.
+pub(crate) trait List<'a> {
+    /// The first cells.
+    fn cells<const N: usize>(
+        self,
+        field: &'static str,
+        fields: &mut Fields<'_>,
+    ) -> Option<[Raw<'a>; N]>;
+}
+
+impl<'a> List<'a> for Raw<'a> {
+    fn cells<const N: usize>(
+        self,
+        field: &'static str,
+        fields: &mut Fields<'_>,
+    ) -> Option<[Raw<'a>; N]> {
+        let cells = fields.need(field, self, Cells::read);
+        cells.map(|Cells(cells)| cells)
+    }
+}
+
+impl<'a, C: Cell<'a>, const M: usize> List<'a> for Cells<C, M> {
+    fn cells<const N: usize>(
+        self,
+        _field: &'static str,
+        _fields: &mut Fields<'_>,
+    ) -> Option<[Raw<'a>; N]> {
+        let cell = |at: usize| self.0.get(at).copied().unwrap_or_default().into();
+        Some(std::array::from_fn(cell))
     }
 }
 
@@ -80,40 +116,6 @@ impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Entries<'a, T> {
         }
 
         deserializer.deserialize_map(EntriesVisitor(PhantomData))
-    }
-}
-
-/// A record that is written as an object, and as nothing else.
-///
-/// Derived code also takes a list for a record, its cells for the fields in their order: two bars would be the two sides of a book.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Object<T>(pub(crate) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-impl<T> Deref for Object<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
     }
 }
 
@@ -148,24 +150,17 @@ impl<'a, T: Deserialize<'a>> Rows<'a, T> {
 
     /// The same records from the oldest to the newest, by the time or number that `key` reads of each; see [`Order::of`].
     pub(crate) fn oldest_first<K: PartialOrd>(
-        mut self,
+        self,
         documented: Order,
         key: impl Fn(&T) -> Option<K>,
     ) -> Self {
-        match &mut self {
-            Self::Sound(rows) => {
-                if Order::of(rows.iter().map(key), documented) == Order::NewestFirst {
-                    rows.reverse();
-                }
-            }
+        match self {
+            Self::Sound(rows) => Self::Sound(documented.oldest_first(rows, key)),
             Self::Mixed(rows) => {
-                let keys = rows.iter().map(|raw| key(&raw.read().ok()?));
-                if Order::of(keys, documented) == Order::NewestFirst {
-                    rows.reverse();
-                }
+                let key = |raw: &Raw<'a>| key(&raw.read().ok()?);
+                Self::Mixed(documented.oldest_first(rows, key))
             }
         }
-        self
     }
 
     /// The first `most` records.
@@ -206,12 +201,12 @@ mod tests {
 
     #[test]
     fn short_and_long_rows_are_read() {
-        let Cells([a, b, c]) = serde_json::from_str::<Cells<'_, 3>>("[1,\"2\"]").unwrap();
+        let Cells([a, b, c]) = serde_json::from_str::<Cells<Raw<'_>, 3>>("[1,\"2\"]").unwrap();
         assert_eq!(
             (a.json(), b.json(), c.json()),
             (Some("1"), Some("\"2\""), None)
         );
-        let Cells([a]) = serde_json::from_str::<Cells<'_, 1>>("[1,[2],{}]").unwrap();
+        let Cells([a]) = serde_json::from_str::<Cells<Raw<'_>, 1>>("[1,[2],{}]").unwrap();
         assert_eq!(a.json(), Some("1"));
     }
 
@@ -220,25 +215,11 @@ mod tests {
         for broken in ["null", "7", "1e999", "\"\\ud800\"", "{}", "true"] {
             let json = format!("[[1],{broken},[3]]");
             let mut seen = Vec::new();
-            Rows::<Cells<'_, 1>>::of(&json)
+            Rows::<Cells<Raw<'_>, 1>>::of(&json)
                 .unwrap()
                 .for_each(|index, row| seen.push((index, row.is_ok())));
             assert_eq!(seen, [(0, true), (1, false), (2, true)], "{broken}");
         }
-    }
-
-    #[test]
-    fn a_list_is_no_object() {
-        #[derive(Debug, Deserialize)]
-        struct Pair<'a> {
-            #[serde(borrow, default)]
-            a: Raw<'a>,
-        }
-        let Object(pair) =
-            serde_json::from_str::<Object<Pair<'_>>>(r#"{"b":[],"a":1.50}"#).unwrap();
-        assert_eq!(pair.a.json(), Some("1.50"));
-        assert!(serde_json::from_str::<Pair<'_>>("[1.50]").is_ok());
-        assert!(serde_json::from_str::<Object<Pair<'_>>>("[1.50]").is_err());
     }
 
     #[test]

@@ -91,6 +91,16 @@ impl Window {
         records
     }
 
+    /// The records that were asked for, of all that an answer holds, oldest first.
+    pub(crate) fn cut<T: Timed>(self, mut records: Vec<T>) -> Vec<T> {
+        if self.since.is_some() {
+            records.retain(|record| !self.is_before(record.time()));
+        }
+        records.drain(..self.first_of(records.len()));
+        records.truncate(self.limit.unwrap_or(usize::MAX));
+        records
+    }
+
     /// Whether a row of this time is too early.
     fn is_before(&self, time: Timestamp) -> bool {
         self.since.is_some_and(|since| time < since)
@@ -138,7 +148,7 @@ mod tests {
         limit: Option<u32>,
     ) -> (Vec<i64>, Vec<usize>, Vec<Option<usize>>) {
         let window = Window::new(since.and_then(Timestamp::from_secs), limit);
-        let rows = Rows::<Cells<'_, 2>>::of(json).unwrap();
+        let rows = Rows::<Cells<Raw<'_>, 2>>::of(json).unwrap();
         let mut notes = Notes::clean(());
         let records = window.read(rows, &mut notes, |_, Cells([time, number]), fields| {
             let time = fields.need("time", time, Raw::seconds);
@@ -162,6 +172,21 @@ mod tests {
         assert_eq!(read(Some(3), None), [3, 4]);
         assert_eq!(read(None, None), [1, 2, 3, 4]);
         assert_eq!(read(None, Some(9)), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn records_are_cut_to_the_same_window_as_rows() {
+        let rows = "[[3,0],[1,0],[2,0],[4,0],[2,0]]";
+        for since in [None, Some(0), Some(2), Some(3), Some(9)] {
+            for limit in [None, Some(1), Some(2), Some(9)] {
+                let records =
+                    [3, 1, 2, 4, 2].map(|secs| Second(Timestamp::from_secs(secs).unwrap()));
+                let window = Window::new(since.and_then(Timestamp::from_secs), limit);
+                let cut = window.cut(records.into()).into_iter();
+                let cut: Vec<_> = cut.map(|record| record.0.as_secs()).collect();
+                assert_eq!(cut, read(rows, since, limit).0, "{since:?} {limit:?}");
+            }
+        }
     }
 
     #[test]

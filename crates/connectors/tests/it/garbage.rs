@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use robust_connectors::{Binance, Connector, Htx, Kraken, KuCoin};
 use robust_market::{Decoded, Payload, Request};
 
-use crate::support::{Answer, CONNECTORS, book, built_in, candles, decode, symbol, ticker, trades};
+use crate::support::{
+    Answer, CONNECTORS, book, both_ways_agree, built_in, candles, decode, symbol, ticker, trades,
+};
 
 fn requests(pair: &str) -> Vec<Request> {
     let mut requests = vec![ticker(pair), book(pair), candles(pair, "1m"), trades(pair)];
@@ -316,6 +318,7 @@ proptest! {
         prop_assert_eq!(sound.len(), 4);
         wire[broken] = json;
         let decoded = decode(list.connector, &list.request, &list.body(&wire)).unwrap();
+        prop_assert!(both_ways_agree(list.connector, &list.request, &list.body(&wire)));
         let left = records(&decoded);
         prop_assert_eq!(left.len() + decoded.excluded.len(), 4, "nothing vanishes");
         let broken = list.position(broken, 4);
@@ -340,6 +343,7 @@ proptest! {
                 .collect();
             wire[broken] = format!("[{}]", cells.join(","));
             let decoded = decode(list.connector, &list.request, &list.body(&wire)).unwrap();
+            prop_assert!(both_ways_agree(list.connector, &list.request, &list.body(&wire)));
             let left = records(&decoded);
             prop_assert_eq!(left.len() + decoded.excluded.len(), 3);
             let broken = list.position(broken, 3);

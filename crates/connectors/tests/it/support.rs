@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use robust_connectors::{
-    Binance, Connector, Context, Htx, Kraken, KuCoin, Reply, SymbolTable, Verdict,
+    Binance, Connector, Context, Htx, Kraken, KuCoin, Reply, SymbolTable, Verdict, Way,
 };
 use robust_market::{Decoded, Exchange, Interval, Payload, Request, Symbol, Timestamp};
 
@@ -107,6 +107,23 @@ pub(crate) fn decode(
     body: &str,
 ) -> Result<Decoded<Payload>, Verdict> {
     Answer::ok(body).to(request, connector, built_in(connector))
+}
+
+/// Whether the direct way, where it reads a body, and whoever takes either way come to the same as the tolerant one.
+pub(crate) fn both_ways_agree(connector: &dyn Connector, request: &Request, body: &str) -> bool {
+    let now = Timestamp::from_ms(NOW_MS).unwrap();
+    let headers = HeaderMap::new();
+    let reply = Reply {
+        status: StatusCode::OK,
+        headers: &headers,
+        body: body.as_bytes(),
+    };
+    let by = |way| {
+        let context = Context::new(built_in(connector), now).reading(way);
+        connector.decode(request, &context, &reply)
+    };
+    let (direct, tolerant) = (by(Way::Direct), by(Way::Tolerant));
+    by(Way::Either) == tolerant && (direct.is_err() || direct == tolerant)
 }
 
 /// The four of this crate, and a pair that each of them knows.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::{HeaderMap, StatusCode};
-use robust_connectors::{Context, Reply};
+use robust_connectors::{Context, Reply, Way};
 use robust_market::{Decoded, Payload, Request, Timestamp};
 use serde_json::Value;
 
@@ -33,6 +33,11 @@ pub enum Finding {
         /// The kind of question.
         kind: &'static str,
     },
+    /// The direct way came to another value than the tolerant one.
+    Divided {
+        /// The kind of question.
+        kind: &'static str,
+    },
     /// A field of a wrong type inside a record took the whole answer along.
     Payload {
         /// The kind of question.
@@ -58,6 +63,9 @@ impl fmt::Display for Finding {
                 write!(f, "{kind}: a record is excluded without a defect")
             }
             Self::Unsteady { kind } => write!(f, "{kind}: the same bytes were read in two ways"),
+            Self::Divided { kind } => {
+                write!(f, "{kind}: the direct way and the tolerant one differ")
+            }
             Self::Payload { kind, said } => {
                 write!(f, "{kind}: one broken field and the answer is gone: {said}")
             }
@@ -80,6 +88,7 @@ pub fn examine(venue: Venue, status: StatusCode, body: &[u8]) -> Result<(), Find
             let kind = kind.as_str();
             return Err(Finding::Unsteady { kind });
         }
+        united(venue, kind, &request, status, body)?;
         if let Some(decoded) = read {
             conserved(venue, kind, body, &decoded)?;
         }
@@ -116,12 +125,31 @@ pub(super) fn survives(venue: Venue, kind: Kind, body: &[u8]) -> Result<(), Find
         return Ok(());
     };
     match decode(venue, &request, StatusCode::OK, body) {
-        Ok(decoded) => conserved(venue, kind, body, &decoded),
+        Ok(decoded) => {
+            united(venue, kind, &request, StatusCode::OK, body)?;
+            conserved(venue, kind, body, &decoded)
+        }
         Err(said) => Err(Finding::Payload {
             kind: kind.as_str(),
             said,
         }),
     }
+}
+
+/// Where the direct way reads an answer, the tolerant one reads the same, and so does who may take either.
+fn united(
+    venue: Venue,
+    kind: Kind,
+    request: &Request,
+    status: StatusCode,
+    body: &[u8],
+) -> Result<(), Finding> {
+    let by = |way| decode_by(way, venue, request, status, body);
+    let direct = by(Way::Direct);
+    let tolerant = by(Way::Tolerant);
+    let is_united = by(Way::Either) == tolerant && (direct.is_err() || direct == tolerant);
+    let kind = kind.as_str();
+    is_united.then_some(()).ok_or(Finding::Divided { kind })
 }
 
 fn read(
@@ -134,6 +162,16 @@ fn read(
 }
 
 fn decode(
+    venue: Venue,
+    request: &Request,
+    status: StatusCode,
+    body: &[u8],
+) -> Result<Decoded<Payload>, String> {
+    decode_by(Way::Either, venue, request, status, body)
+}
+
+fn decode_by(
+    way: Way,
     venue: Venue,
     request: &Request,
     status: StatusCode,
@@ -154,9 +192,10 @@ fn decode(
             headers: &HeaderMap::new(),
             body,
         };
-        let decoded = venue
-            .connector()
-            .decode(request, &Context::new(symbols, now), &reply);
+        let decoded =
+            venue
+                .connector()
+                .decode(request, &Context::new(symbols, now).reading(way), &reply);
         decoded.map_err(|verdict| format!("{verdict:?}"))
     })
 }
@@ -259,6 +298,20 @@ mod tests {
                 if (venue, kind) != (Venue::Htx, Kind::Ticker) {
                     assert_eq!(counted, Some(records), "{venue:?} {kind:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn good_answers_take_the_direct_way() {
+        for venue in Venue::ALL {
+            for kind in Kind::ALL {
+                let body = venue.body(kind, 4, &mut fastrand::Rng::with_seed(1));
+                let request = venue.request(kind).unwrap();
+                let by = |way| decode_by(way, venue, &request, StatusCode::OK, body.as_bytes());
+                let direct = by(Way::Direct);
+                assert!(direct.is_ok(), "{venue:?} {kind:?}: {direct:?}");
+                assert_eq!(direct, by(Way::Tolerant), "{venue:?} {kind:?}");
             }
         }
     }
