@@ -114,7 +114,7 @@ fn dirty(criterion: &mut Criterion) {
             bencher.iter(|| {
                 count += 1;
                 let ticket = breaker.admit().unwrap();
-                ticket.record(if count % 10 == 0 {
+                ticket.record(if count.is_multiple_of(10) {
                     Outcome::FAILURE
                 } else {
                     Outcome::Success

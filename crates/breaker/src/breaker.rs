@@ -1,5 +1,8 @@
 //! The handle that callers, layers and operators share.
 
+#[cfg(test)]
+mod agreement;
+
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},

@@ -1,5 +1,6 @@
-//! Tables of the state machine; its properties are in `properties`.
+//! Tables of the state machine; its properties are in `properties` and `model`.
 
+mod model;
 mod properties;
 
 use super::*;

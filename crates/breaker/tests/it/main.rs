@@ -6,9 +6,14 @@
 )]
 
 mod backend;
+mod control;
 mod drops;
 mod errors;
 mod generations;
 mod half_open;
 mod handle;
+mod keys;
 mod manners;
+mod readiness;
+mod recovery;
+mod rules;
