@@ -17,7 +17,13 @@ use crate::since::Since;
     name = "rdm",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 ok, 1 no (good) data, 2 the command cannot be run like that."
+    after_help = "\
+Examples:
+  rdm demo                                    simulated exchanges, faults, and what the data is worth meanwhile
+  rdm fetch ticker kraken BTC/USD             one value from a real exchange
+  rdm doctor                                  can this machine get market data, and if not, why?
+
+Exit codes: 0 ok, 1 no (good) data, 2 the command cannot be run like that."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -46,13 +52,25 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Checks a config file and prints the settings in force.
+    #[command(after_help = "\
+Example:
+  rdm config check engine.toml
+
+Exit code 2: the file cannot be used; the line says which key, and what to write instead.")]
     Check {
-        /// The TOML file.
+        /// The TOML file with exchanges and jobs.
         file: PathBuf,
     },
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rdm demo                                    till Ctrl-C, with random faults
+  rdm demo --for 60s --seed 7 --json          a summary at the end, for programs
+  rdm demo --faults kraken=hang,binance=418:20
+
+Exit code 1: a promise about freshness, limits or the ledger was broken. The faults: docs/faults.md.")]
 pub(crate) struct DemoArgs {
     /// How long to run, such as 60s or 5m. Default: till Ctrl-C on a terminal, else 60s.
     #[arg(long = "for", value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
@@ -69,6 +87,21 @@ pub(crate) struct DemoArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  rdm run --config engine.toml --json
+
+with engine.toml:
+  [exchanges.kraken]
+
+  [[jobs]]
+  id = \"majors\"
+  exchange = \"kraken\"
+  kind = \"tickers\"
+  symbols = [\"BTC/USD\", \"ETH/USD\"]
+  every = \"5s\"
+
+Exit code 1: no job has brought data.")]
 pub(crate) struct RunArgs {
     /// The TOML file with exchanges and jobs.
     #[arg(long, value_name = "FILE")]
@@ -116,6 +149,13 @@ pub(crate) struct DoctorArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rdm sim --exchange kraken --listen 127.0.0.1:9000
+  rdm fetch ticker kraken BTC/USD --base-url http://127.0.0.1:9000
+  rdm sim --faults kraken=hang --for 5m
+
+The faults: docs/faults.md.")]
 pub(crate) struct SimArgs {
     /// The exchanges, separated by commas.
     #[arg(long, default_value = "kraken,binance,kucoin,htx", value_delimiter = ',', value_name = "NAMES", value_parser = exchange)]
@@ -158,6 +198,13 @@ impl What {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rdm fetch ticker kraken BTC/USD
+  rdm fetch book binance BTC/USDT --limit 20 --json
+  rdm fetch candles binance BTC/USDT --interval 5m --since \"3days ago\" --limit 4000
+
+The last one comes page by page, with a progress bar on a terminal and a report on what is missing.")]
 pub(crate) struct FetchArgs {
     /// What to ask for.
     pub(crate) what: What,

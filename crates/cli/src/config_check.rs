@@ -2,22 +2,19 @@
 
 use std::path::Path;
 
-use robust_data_manager::{Config, DataManager};
+use robust_data_manager::DataManager;
 
 use crate::exit::{Failure, print};
-use crate::file;
+use crate::settings;
 
 /// Checks a file the way `start` would, starts nothing that talks, and prints the settings in force.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
-    let named =
-        |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", file.display()));
-    let text = file::read("config", file)?;
-    let config = Config::from_toml(&text).map_err(|error| named(&error))?;
+    let config = settings::load("config", file)?;
     // Building a manager checks what the text alone cannot show: names, connectors, addresses.
     DataManager::builder()
         .config(config.clone())
         .start()
-        .map_err(|error| named(&error))?;
+        .map_err(|error| settings::named(file, &error))?;
     print(&format!("{}: ok", file.display()));
     print(&format!("environment = {:?}", config.environment).to_lowercase());
     print(&format!("cache.capacity = {}", config.cache.capacity));

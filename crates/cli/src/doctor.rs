@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use crate::args::DoctorArgs;
 use crate::exit::Failure;
 use crate::fetch::check_base_url;
-use crate::file;
+use crate::settings;
 use crate::sim::{self, Running};
 use answers::{Answer, Answers};
 use live::{Endpoint, Outcome, Renewed};
@@ -118,8 +118,7 @@ fn kinds(named: &[Kind]) -> Vec<Kind> {
 /// they are kept.
 async fn config(args: &DoctorArgs) -> Result<(Config, Vec<Running>), Failure> {
     let mut config = match &args.config {
-        Some(path) => Config::from_toml(&file::read("--config", path)?)
-            .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
+        Some(path) => settings::load("--config", path)?,
         None => Config::default(),
     };
     if config.exchanges.is_empty() && args.base_url.is_empty() {

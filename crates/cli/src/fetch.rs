@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::args::{FetchArgs, What};
 use crate::exit::{Failure, note, print};
-use crate::{coverage, file, json, show};
+use crate::{coverage, json, settings, show};
 
 /// How long the end of the program waits for what is under way.
 const GRACE: Duration = Duration::from_millis(100);
@@ -143,15 +143,19 @@ fn request(args: &FetchArgs, now: Timestamp) -> Result<Request, Failure> {
         refuse("--limit", args.limit.map(|limit| limit.to_string()))?;
     }
     if !matches!(args.what, What::Candles | What::Trades) && args.since.is_some() {
+        let shown = args.since.map(|since| since.to_string());
         return Err(Failure::Usage(format!(
-            "--since has no meaning for {what}; leave it away"
+            "--since: {} has no meaning for {what}; leave it away",
+            shown.unwrap_or_default()
         )));
     }
     let since = match args.since.map(|since| since.before(now)) {
         Some(None) => {
-            return Err(Failure::Usage(
-                "--since lies in the future; use a time that is past".to_owned(),
-            ));
+            let shown = args.since.map(|since| since.to_string());
+            return Err(Failure::Usage(format!(
+                "--since: {} lies in the future; use a time that is past",
+                shown.unwrap_or_default()
+            )));
         }
         since => since.flatten(),
     };
@@ -181,8 +185,7 @@ fn request(args: &FetchArgs, now: Timestamp) -> Result<Request, Failure> {
 
 fn manager(args: &FetchArgs) -> Result<DataManager, Failure> {
     let mut config = match &args.config {
-        Some(path) => Config::from_toml(&file::read("--config", path)?)
-            .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
+        Some(path) => settings::load("--config", path)?,
         None => Config::default(),
     };
     let given = config.exchanges.remove(args.exchange.as_str());

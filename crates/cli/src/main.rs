@@ -17,6 +17,7 @@ mod file;
 mod json;
 mod refusal;
 mod run;
+mod settings;
 mod show;
 mod signals;
 mod sim;

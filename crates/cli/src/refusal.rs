@@ -36,9 +36,7 @@ impl Refusal {
     fn line(&self) -> String {
         let fact = |kind| self.0.get(kind).map(words);
         let field = fact(ContextKind::InvalidArg).unwrap_or_default();
-        // `--for <TIME>` is known by its name, `<EXCHANGE>` and `[SYMBOL]` by what stands in the brackets.
-        let field = field.split(' ').next().unwrap_or_default();
-        let field = field.trim_matches(['[', ']', '<', '>']);
+        let field = bare(&field);
         let value = quote(&fact(ContextKind::InvalidValue).unwrap_or_default());
         let near = fact(ContextKind::SuggestedValue)
             .or_else(|| fact(ContextKind::SuggestedArg))
@@ -70,7 +68,14 @@ impl Refusal {
                 format!("command {} is not known{near}", quote(&command))
             }
             ErrorKind::MissingRequiredArgument => {
-                format!("{field} is missing; see {} --help", command(&self.0))
+                let names = match self.0.get(ContextKind::InvalidArg) {
+                    Some(ContextValue::Strings(names)) => names.iter().map(|name| bare(name)),
+                    _ => return format!("{field} is missing; see {} --help", command(&self.0)),
+                };
+                let names: Vec<&str> = names.collect();
+                let are = if names.len() == 1 { "is" } else { "are" };
+                let names = names.join(" and ");
+                format!("{names} {are} missing; see {} --help", command(&self.0))
             }
             ErrorKind::ArgumentConflict => {
                 let other = fact(ContextKind::PriorArg).unwrap_or_default();
@@ -89,6 +94,12 @@ impl Refusal {
             }
         }
     }
+}
+
+/// `--for <TIME>` is known by its name, `<EXCHANGE>` and `[SYMBOL]` by what stands in the brackets.
+fn bare(field: &str) -> &str {
+    let name = field.split(' ').next().unwrap_or_default();
+    name.trim_matches(['[', ']', '<', '>'])
 }
 
 /// The command that was meant, from the line that says how it is used: `Usage: rdm fetch [OPTIONS] …`.
@@ -138,6 +149,10 @@ mod tests {
             (
                 "rdm fetch tickr kraken BTC/USD",
                 "WHAT: \"tickr\" is not known; did you mean ticker? (known: ticker, book, candles, trades, instruments)",
+            ),
+            (
+                "rdm fetch",
+                "WHAT and EXCHANGE are missing; see rdm fetch --help",
             ),
             (
                 "rdm fetch ticker",

@@ -4,22 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use robust_data_manager::market::{Payload, Sample};
-use robust_data_manager::{Config, DataManager, Event, Events, Status};
+use robust_data_manager::{DataManager, Event, Events, Status};
 
 use crate::args::RunArgs;
 use crate::exit::{Failure, note, print};
 use crate::signals::Stop;
-use crate::{file, show};
+use crate::{settings, show};
 
 /// How long the end waits for what is under way.
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
-    let named = |error: &dyn std::fmt::Display| {
-        Failure::Usage(format!("{}: {error}", args.config.display()))
-    };
-    let config =
-        Config::from_toml(&file::read("--config", &args.config)?).map_err(|error| named(&error))?;
+    let named = |error: &dyn std::fmt::Display| settings::named(&args.config, error);
+    let config = settings::load("--config", &args.config)?;
     if config.jobs.is_empty() {
         return Err(named(
             &"jobs = []: nothing to run; add a [[jobs]] with id, exchange, kind, symbol and every",

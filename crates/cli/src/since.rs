@@ -1,9 +1,10 @@
 //! A moment on the command line.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, SecondsFormat};
 use robust_data_manager::market::Timestamp;
 
 /// A number below this one would be a time before 2000: seconds, most likely, where milliseconds belong.
@@ -24,6 +25,18 @@ impl Since {
             Self::Ago(span) => now.saturating_sub(span),
         };
         (at <= now).then_some(at)
+    }
+}
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => {
+                let at = DateTime::from_timestamp(at.as_secs(), 0).unwrap_or_default();
+                f.write_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
+            }
+            Self::Ago(span) => write!(f, "{} ago", humantime::format_duration(*span)),
+        }
     }
 }
 

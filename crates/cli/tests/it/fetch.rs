@@ -302,14 +302,22 @@ fn a_series_that_is_not_complete_ends_well_and_says_so() {
 fn a_beginning_that_makes_no_sense_is_refused_before_anything_is_sent() {
     let kraken = simulated("kraken");
     for (what, since, part) in [
-        ("candles", "2099-01-01", "--since lies in the future"),
+        (
+            "candles",
+            "2099-01-01",
+            "--since: 2099-01-01T00:00:00Z lies in the future",
+        ),
         (
             "trades",
             "soon",
             "--since: \"soon\" is not valid; write 2026-11-01T00:00:00Z",
         ),
-        ("ticker", "3h ago", "--since has no meaning for ticker"),
-        ("book", "3h ago", "--since has no meaning for book"),
+        (
+            "ticker",
+            "3h ago",
+            "--since: 3h ago has no meaning for ticker",
+        ),
+        ("book", "3h ago", "--since: 3h ago has no meaning for book"),
     ] {
         let said = kraken.fetch(&[what, "kraken", "BTC/USD", "--since", since]);
         assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");

@@ -455,3 +455,36 @@ fn a_good_config_prints_the_settings_in_force() {
         assert!(said.out.contains(part), "{}", said.out);
     }
 }
+
+#[test]
+fn every_command_shows_an_example_in_its_help() {
+    for words in [
+        &[][..],
+        &["demo"],
+        &["run"],
+        &["fetch"],
+        &["doctor"],
+        &["sim"],
+        &["config", "check"],
+    ] {
+        let mut line = words.to_vec();
+        line.push("--help");
+        let said = run(&line);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{words:?}");
+        let (_, examples) = said.out.split_once("\nExample").unwrap();
+        let command = format!("  rdm {}", words.join(" "));
+        assert!(examples.contains(command.trim_end()), "{}", said.out);
+        assert!(said.out.contains("xit code") || words == ["sim"] || words == ["fetch"]);
+    }
+}
+
+#[test]
+fn the_config_file_in_the_help_is_a_good_one() {
+    let help = run(&["run", "--help"]).out;
+    let (_, rest) = help.split_once("with engine.toml:\n").unwrap();
+    let (text, _) = rest.split_once("\nExit code").unwrap();
+    let file = Scratch::file("help.toml", text.as_bytes());
+    let said = run(&["config", "check", file.path()]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{text}");
+    assert!(said.out.contains("majors"), "{}", said.out);
+}
