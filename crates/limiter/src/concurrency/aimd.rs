@@ -74,6 +74,8 @@ pub(crate) struct Aimd {
     limit: f64,
     /// The round trip of an unloaded server; `None` before the first round.
     floor: Option<Duration>,
+    /// The median of the last round.
+    trip: Duration,
     measured: Instant,
     /// The shortest median, and whether the limit was reached, since `measured`.
     shortest: Option<Duration>,
@@ -132,6 +134,7 @@ impl Aimd {
             settings,
             limit: settings.initial as f64,
             floor: None,
+            trip: Duration::ZERO,
             measured: now,
             shortest: None,
             reached: false,
@@ -182,9 +185,10 @@ impl Aimd {
             Some(Load::Unknown) | None => return,
         }
         self.round.outcomes += 1;
-        let length = self.round.median().or(self.floor).unwrap_or_default();
-        if self.round.outcomes >= ROUND && now.saturating_duration_since(self.round.began) >= length
-        {
+        // A round is as long as the last one's median, and no longer than this call took, lest the first
+        // round after a slow time be a long one.
+        let waited = now.saturating_duration_since(self.round.began);
+        if self.round.outcomes >= ROUND && waited >= self.trip.min(took) {
             self.close_round(now);
         }
     }
@@ -202,6 +206,7 @@ impl Aimd {
 
     fn close_round(&mut self, now: Instant) {
         let median = self.round.median();
+        self.trip = median.unwrap_or(self.trip);
         if let Some(before) = self.before.take() {
             self.limit = before;
             // All of them found it overloaded: the old floor serves for another time.
