@@ -76,6 +76,43 @@ async fn dropping_at_the_nth_poll_gives_everything_back() {
     );
 }
 
+/// The same for a call whose pooled connection closes, so that it dials and sends a second time.
+#[tokio::test]
+async fn dropping_a_second_try_at_the_nth_poll_gives_everything_back() {
+    let mut second_tries = 0;
+    for polls in 0..1_000 {
+        let race = vec![Step::Request, ok(b"warm"), Step::Request];
+        let server = Server::scripted_each(vec![race, piecewise()]).await;
+        let client = Client::builder()
+            .max_per_host(1)
+            .max_total(1)
+            .build()
+            .unwrap();
+        client.fetch(server.get(), None).await.unwrap();
+        let result = polled(Box::pin(client.fetch(server.get(), None)), polls).await;
+        second_tries += client.stats().sent_twice;
+        let stats = client.stats();
+        assert_eq!(
+            (stats.in_flight, stats.waiting),
+            (0, 0),
+            "after {polls} polls"
+        );
+        if let Some(answer) = result {
+            let answer = answer.unwrap();
+            assert_eq!(
+                (answer.body.as_ref(), answer.times_sent),
+                (b"abcdef".as_slice(), 2)
+            );
+            assert!(second_tries > 1, "no call was dropped in its second try");
+            return;
+        }
+        // with a cap of one, any leak would make this wait for ever
+        let answer = within("the place is free", client.fetch(server.get(), None)).await;
+        answer.unwrap();
+    }
+    panic!("the call never ended");
+}
+
 #[tokio::test]
 async fn dropping_while_waiting_leaves_the_queue() {
     let server = Server::scripted([Step::Request, Step::Hang]).await;

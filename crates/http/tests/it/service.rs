@@ -39,6 +39,22 @@ async fn call_without_readiness_does_not_panic() {
     assert_eq!(client().call(server.get()).await.unwrap().body, "x");
 }
 
+/// Readiness reserves nothing: a hundred clones that are ready and idle leave the one place to who calls.
+#[tokio::test]
+async fn ready_clones_hold_no_place() {
+    let server = Server::scripted([Step::Request, ok(b"x"), Step::Again]).await;
+    let client = robust_http::Client::builder()
+        .max_per_host(1)
+        .build()
+        .unwrap();
+    let mut clones = vec![client.clone(); 100];
+    for clone in &mut clones {
+        clone.ready().await.unwrap();
+    }
+    assert_eq!(client.stats().in_flight, 0);
+    assert_eq!(client.oneshot(server.get()).await.unwrap().body, "x");
+}
+
 #[test]
 fn everything_crosses_threads() {
     fn send<T: Send + 'static>() {}

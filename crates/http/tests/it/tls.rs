@@ -27,7 +27,8 @@ impl Authority {
 
     /// What a server of this name needs, offering these protocols.
     pub(crate) fn acceptor(&self, name: &str, alpn: &[&[u8]]) -> TlsAcceptor {
-        self.acceptor_with(CertificateParams::new(vec![name.to_owned()]).unwrap(), alpn)
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        self.acceptor_with(&params, alpn)
     }
 
     /// The same with a certificate whose validity is over.
@@ -35,10 +36,10 @@ impl Authority {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(2001, 1, 1);
         params.not_after = rcgen::date_time_ymd(2002, 1, 1);
-        self.acceptor_with(params, &[])
+        self.acceptor_with(&params, &[])
     }
 
-    fn acceptor_with(&self, params: CertificateParams, alpn: &[&[u8]]) -> TlsAcceptor {
+    fn acceptor_with(&self, params: &CertificateParams, alpn: &[&[u8]]) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());

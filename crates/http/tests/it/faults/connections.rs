@@ -16,6 +16,9 @@ async fn closes_on_reuse(others: Vec<Step>) -> Server {
     Server::scripted_each(vec![first, others]).await
 }
 
+/// Makes a request to a server.
+type Make = dyn Fn(&Server) -> Request<Bytes>;
+
 fn with(method: Method, server: &Server) -> Request<Bytes> {
     let mut request = server.get();
     *request.method_mut() = method;
@@ -68,7 +71,7 @@ async fn keep_alive_race_is_not_retried_where_it_could_do_harm() {
             .insert(MayResend(Arc::new(|| false)));
         request
     };
-    let requests: [&dyn Fn(&Server) -> Request<Bytes>; 5] = [
+    let requests: [&Make; 5] = [
         &|server| with(Method::POST, server),
         &|server| with(Method::DELETE, server),
         &|server| with(Method::PUT, server),
