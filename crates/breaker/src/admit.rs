@@ -94,6 +94,7 @@ where
     type Error = S::Error;
     type Future = AdmitFuture<S, C, Req, L>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         if self.breaker.peek().is_ok() {
             ready!(self.inner.poll_ready(cx))?;
@@ -102,6 +103,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> AdmitFuture<S, C, Req, L> {
         if std::mem::replace(&mut self.readied, false) {
             match self.breaker.admit() {
@@ -153,6 +155,7 @@ where
     L: Listener,
 {
     /// The call is under way, and recorded when it ends.
+    #[inline]
     pub(crate) fn called(ticket: Ticket<L>, classify: C, future: S::Future) -> Self {
         let watch = CallWatch::start(ticket, classify);
         Self {
@@ -202,6 +205,7 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
@@ -265,6 +269,7 @@ where
     C: Classify<Res, E>,
     L: Listener,
 {
+    #[inline]
     fn start(ticket: Ticket<L>, classify: C) -> Self {
         let dispatched = C::MEASURES.then(|| ticket.started().unwrap_or_else(Instant::now));
         Self {
@@ -276,6 +281,7 @@ where
     }
 
     /// The time, if it was asked for, and how long the call has taken.
+    #[inline]
     fn elapsed(&self) -> (Option<Instant>, Duration) {
         match self.dispatched {
             Some(dispatched) => {
@@ -286,6 +292,7 @@ where
         }
     }
 
+    #[inline]
     fn finish(&mut self, result: &Result<Res, E>) {
         if let Some(ticket) = self.ticket.take() {
             let (now, elapsed) = self.elapsed();
@@ -299,6 +306,7 @@ where
     C: Classify<Res, E>,
     L: Listener,
 {
+    #[inline]
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             let (now, elapsed) = self.elapsed();

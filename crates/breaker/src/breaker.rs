@@ -165,14 +165,12 @@ impl<L: Listener> Breaker<L> {
     }
 
     /// [`check`](Self::check) that tells nobody.
+    #[inline]
     pub(crate) fn peek(&self) -> Result<(), Refusal> {
         let view = self.shared.word.load();
         match view.mode {
             Mode::Closed | Mode::Disabled => Ok(()),
-            Mode::Open | Mode::Guarded => match self.shared.refusal(view, Instant::now()) {
-                Some(refusal) => Err(refusal),
-                None => self.with(|circuit, now| circuit.check(now)),
-            },
+            Mode::Open | Mode::Guarded => self.peek_guarded(view),
         }
     }
 
@@ -181,11 +179,13 @@ impl<L: Listener> Breaker<L> {
     /// # Errors
     ///
     /// [`Open`] while the circuit is open, or while all permits are out.
+    #[inline]
     pub fn admit(&self) -> Result<Ticket<L>, Open> {
         self.enter().map_err(|refusal| self.refused(refusal))
     }
 
     /// [`admit`](Self::admit) that tells nobody of a refusal.
+    #[inline]
     pub(crate) fn enter(&self) -> Result<Ticket<L>, Refusal> {
         let shared = &*self.shared;
         let view = shared.word.load();
@@ -195,10 +195,7 @@ impl<L: Listener> Breaker<L> {
                 permit: None,
                 started: shared.slow_after.map(|_| Instant::now()),
             },
-            Mode::Open | Mode::Guarded => match shared.refusal(view, Instant::now()) {
-                Some(refusal) => return Err(refusal),
-                None => self.with(|circuit, now| circuit.admit(now))?,
-            },
+            Mode::Open | Mode::Guarded => self.enter_guarded(view)?,
         };
         self.tell(|| EventKind::Admitted {
             permit: pass.permit.is_some(),
@@ -323,6 +320,7 @@ impl<L: Listener> Breaker<L> {
         self.shared.word.load().generation == pass.generation
     }
 
+    #[inline]
     pub(crate) fn record(&self, pass: Pass, outcome: Outcome, now: Option<Instant>) {
         self.settle(pass, outcome, now);
         self.tell(|| EventKind::Ended {
@@ -331,6 +329,7 @@ impl<L: Listener> Breaker<L> {
         });
     }
 
+    #[inline]
     fn settle(&self, pass: Pass, outcome: Outcome, now: Option<Instant>) {
         let shared = &*self.shared;
         match outcome {
@@ -338,7 +337,7 @@ impl<L: Listener> Breaker<L> {
                 if shared.slow_after.is_some() || !shared.successes.is_empty() {
                     let now = now.unwrap_or_else(Instant::now);
                     if self.is_slow(pass, now) {
-                        return self.with(|circuit, now| circuit.record(now, pass, outcome));
+                        return self.record_locked(pass, outcome);
                     }
                     let view = shared.word.load();
                     if view.mode != Mode::Closed || view.generation != pass.generation {
@@ -353,15 +352,48 @@ impl<L: Listener> Breaker<L> {
             Outcome::Ignore if pass.permit.is_none() => {}
             // It speaks of a time that is over, or nobody counts.
             _ if !self.is_current(pass) || shared.word.load().mode == Mode::Disabled => {}
-            _ => self.with(|circuit, now| circuit.record(now, pass, outcome)),
+            _ => self.record_locked(pass, outcome),
         }
     }
 
+    // Out of line, so that what is inlined into a call is the good case alone.
+
+    #[cold]
+    #[inline(never)]
+    fn peek_guarded(&self, view: View) -> Result<(), Refusal> {
+        match self.shared.refusal(view, Instant::now()) {
+            Some(refusal) => Err(refusal),
+            None => self.with(|circuit, now| circuit.check(now)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_guarded(&self, view: View) -> Result<Pass, Refusal> {
+        match self.shared.refusal(view, Instant::now()) {
+            Some(refusal) => Err(refusal),
+            None => self.with(|circuit, now| circuit.admit(now)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_locked(&self, pass: Pass, outcome: Outcome) {
+        self.with(|circuit, now| circuit.record(now, pass, outcome));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cancel_locked(&self, pass: Pass) {
+        self.with(|circuit, now| circuit.cancel(now, pass));
+    }
+
+    #[inline]
     pub(crate) fn cancel(&self, pass: Pass) {
         let to_tell =
             pass.permit.is_some() || pass.started.is_some() && self.is_slow(pass, Instant::now());
         if to_tell && self.is_current(pass) {
-            self.with(|circuit, now| circuit.cancel(now, pass));
+            self.cancel_locked(pass);
         }
         self.tell(|| EventKind::Ended {
             outcome: None,
@@ -425,6 +457,8 @@ impl<L: Listener> Breaker<L> {
         result
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn refused(&self, refusal: Refusal) -> Open {
         self.tell(|| EventKind::Refused {
             retry_in: refusal.retry_in,

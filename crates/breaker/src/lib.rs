@@ -1,15 +1,19 @@
 //! Stop calling what is down: a generation-tagged circuit breaker as tower layers.
 //!
 //! A [`Breaker`] is a handle: its clones and all layers made from it share one state. While calls
-//! succeed it is closed and costs one atomic load. After some consecutive failures it opens and
-//! refuses every call at once, saying when to come back. Then it lets a few probes through: if
-//! they succeed it closes, if one fails it opens again.
+//! succeed it is closed and costs a few atomic loads. When too much fails it opens and refuses every
+//! call at once, saying when to come back. Then it lets a few probes through: if enough of them
+//! succeed it closes, and else it opens again.
 //!
 //! | piece | what it does |
 //! |---|---|
 //! | [`Breaker::check_layer`] | refuses before the call queues for anything; takes no probe permit |
 //! | [`Breaker::admit_layer`] | next to the call: takes the permit, records the outcome |
 //! | [`Breaker::admit`] and [`Ticket`] | the same without tower |
+//! | [`Rule`] and [`Window`] | when it opens: consecutive failures, failure rate, slow-call rate |
+//! | [`Registry`] | one breaker for each key |
+//! | [`AdmitLayer::backpressure`] | not ready instead of refusing |
+//! | [`Listener`] | hears every event; compiled out by default |
 //! | [`Classify`] and [`Outcome`] | your word on what counts as a failure |
 //! | [`Open`] | the refusal, with `retry_in` |
 //! | [`Lift`], [`Error`] | for services whose error has no `From<Open>` |

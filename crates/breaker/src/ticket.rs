@@ -16,6 +16,7 @@ pub struct Ticket<L: Listener = ()> {
 }
 
 impl<L: Listener> Ticket<L> {
+    #[inline]
     pub(crate) fn new(breaker: Breaker<L>, pass: Pass) -> Self {
         Self {
             breaker,
@@ -37,16 +38,19 @@ impl<L: Listener> Ticket<L> {
     }
 
     /// When the call began, if that had to be measured.
+    #[inline]
     pub(crate) fn started(&self) -> Option<Instant> {
         self.pass.and_then(|pass| pass.started)
     }
 
     /// Reports how the call ended. Without effect if the state has changed since the admission.
+    #[inline]
     pub fn record(self, outcome: Outcome) {
         self.record_at(outcome, None);
     }
 
     /// The same, with the time if it has been read already.
+    #[inline]
     pub(crate) fn record_at(mut self, outcome: Outcome, now: Option<Instant>) {
         if let Some(pass) = self.pass.take() {
             self.breaker.record(pass, outcome, now);
@@ -55,6 +59,7 @@ impl<L: Listener> Ticket<L> {
 }
 
 impl<L: Listener> Drop for Ticket<L> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(pass) = self.pass.take() {
             self.breaker.cancel(pass);

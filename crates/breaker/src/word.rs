@@ -46,6 +46,7 @@ impl View {
             | left
     }
 
+    #[inline]
     fn unpack(word: u64) -> Self {
         Self {
             mode: match word >> (LEFT_BITS + GENERATION_BITS) {
@@ -76,12 +77,14 @@ impl Word {
         Self(AtomicU64::new(view.pack()))
     }
 
+    #[inline]
     pub(crate) fn load(&self) -> View {
         View::unpack(self.0.load(Ordering::Acquire))
     }
 
     /// Counts a success of a call that was admitted in this generation. Stores nothing where there
     /// is nothing to count: it is stale, or enough of them have been counted.
+    #[inline]
     pub(crate) fn success(&self, generation: u64) {
         let mut word = self.0.load(Ordering::Acquire);
         loop {
