@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::known::{Known, Mark};
 use super::path::Step;
@@ -25,6 +25,18 @@ pub struct NotJson {
     pub line: usize,
     /// Where, counted from 1; 0 before the first character of a line.
     pub column: usize,
+}
+
+impl NotJson {
+    fn not_utf8(body: &[u8], error: &std::str::Utf8Error) -> Self {
+        let before = body.get(..error.valid_up_to()).unwrap_or_default();
+        let mut lines = before.rsplit(|byte| *byte == b'\n');
+        Self {
+            reason: "no UTF-8 text",
+            column: lines.next().unwrap_or_default().len() + 1,
+            line: lines.count() + 1,
+        }
+    }
 }
 
 impl From<serde_json::Error> for NotJson {
@@ -81,16 +93,17 @@ pub struct Shape {
 impl Shape {
     /// Reads the shape of a body; `known` says which keys are data, which lists are rows, and where not to look.
     ///
-    /// Reads the body once, without keeping any value, in time proportional to its length.
+    /// Keeps no value, and looks at each part of the body once for each step that leads to it.
     ///
     /// # Errors
     ///
-    /// [`NotJson`] for anything but one JSON text that is nested less than 128 deep, with nothing behind it.
+    /// [`NotJson`] for anything but one JSON text with nothing behind it.
     pub fn read(body: &[u8], known: &Known) -> Result<Self, NotJson> {
         let mut shape = Self {
             tree: Tree::new(),
             cut: false,
         };
+        let text = std::str::from_utf8(body).map_err(|error| NotJson::not_utf8(body, &error))?;
         let walk = Walk {
             shape: &mut shape,
             known,
@@ -98,9 +111,7 @@ impl Shape {
             listed: Some(Known::ROOT),
             depth: 0,
         };
-        let mut json = serde_json::Deserializer::from_slice(body);
-        walk.deserialize(&mut json)?;
-        json.end()?;
+        walk.read(serde_json::from_str(text)?)?;
         Ok(shape)
     }
 
@@ -157,18 +168,28 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    fn is(&mut self, kind: JsonType) {
+    /// Counts a value, and goes into it where anybody reads what is below.
+    ///
+    /// A number is never made of the digits, so none is too long, too large or rounded.
+    fn read(mut self, value: &RawValue) -> Result<(), serde_json::Error> {
+        let kind = kind(value);
         if let Some(found) = self.shape.tree.value_mut(self.at) {
             found.add(kind);
         }
+        if !matches!(kind, JsonType::Array | JsonType::Object) || self.is_ignored() {
+            return Ok(());
+        }
+        if self.depth >= DEEPEST {
+            self.shape.cut = true;
+            return Ok(());
+        }
+        let mut json = serde_json::Deserializer::from_str(value.get());
+        json.deserialize_any(Inside(&mut self))
     }
 
-    /// Whether nobody reads what is below.
-    fn is_over(&mut self) -> bool {
-        let too_deep = self.depth >= DEEPEST;
-        self.shape.cut |= too_deep;
+    fn is_ignored(&self) -> bool {
         let entry = self.listed.and_then(|at| self.known.entry(at));
-        too_deep || entry.is_some_and(|entry| entry.mark == Mark::Ignored)
+        entry.is_some_and(|entry| entry.mark == Mark::Ignored)
     }
 
     /// The walk one step further down; `None` where there is no more room.
@@ -192,96 +213,51 @@ impl Walk<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+/// The type of a value by its first character, which is enough once the text is known to be JSON.
+fn kind(value: &RawValue) -> JsonType {
+    match value.get().bytes().next() {
+        Some(b'n') => JsonType::Null,
+        Some(b't' | b'f') => JsonType::Bool,
+        Some(b'"') => JsonType::String,
+        Some(b'[') => JsonType::Array,
+        Some(b'{') => JsonType::Object,
+        _ => JsonType::Number,
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_> {
+/// The members of a list or an object.
+struct Inside<'i, 'w>(&'i mut Walk<'w>);
+
+impl<'de> Visitor<'de> for Inside<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+        f.write_str("a list or an object")
     }
 
-    fn visit_unit<E: Error>(mut self) -> Result<(), E> {
-        self.is(JsonType::Null);
-        Ok(())
-    }
-
-    fn visit_bool<E: Error>(mut self, _: bool) -> Result<(), E> {
-        self.is(JsonType::Bool);
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(mut self, _: i64) -> Result<(), E> {
-        self.is(JsonType::Number);
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(mut self, _: u64) -> Result<(), E> {
-        self.is(JsonType::Number);
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(mut self, _: f64) -> Result<(), E> {
-        self.is(JsonType::Number);
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(mut self, _: &str) -> Result<(), E> {
-        self.is(JsonType::String);
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        self.is(JsonType::Array);
-        let over = self.is_over();
-        let row = self.listed.is_some_and(|at| self.known.tree.is_row(at));
-        if over {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(());
-        }
-        for index in 0.. {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self(walk) = self;
+        let row = walk.listed.is_some_and(|at| walk.known.tree.is_row(at));
+        let mut index = 0;
+        while let Some(value) = seq.next_element::<&RawValue>()? {
             let step = if row { Step::Cell(index) } else { Step::Item };
-            if seq.next_element_seed(Element(&mut self, step))?.is_none() {
-                break;
+            if let Some(walk) = walk.step(step) {
+                walk.read(value).map_err(A::Error::custom)?;
             }
+            index += 1;
         }
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        self.is(JsonType::Object);
-        let over = self.is_over();
-        if over {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            return Ok(());
-        }
-        while let Some(value) = map.next_key_seed(Key(&mut self))? {
-            match value {
-                Some(walk) => map.next_value_seed(walk)?,
-                None => drop(map.next_value::<IgnoredAny>()?),
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self(walk) = self;
+        while let Some(below) = map.next_key_seed(Key(walk))? {
+            let value = map.next_value::<&RawValue>()?;
+            if let Some(walk) = below {
+                walk.read(value).map_err(A::Error::custom)?;
             }
         }
         Ok(())
-    }
-}
-
-/// An element, if there is one: a list that is empty leaves no path behind.
-struct Element<'e, 'w>(&'e mut Walk<'w>, Step<'static>);
-
-impl<'de> DeserializeSeed<'de> for Element<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self.0.step(self.1) {
-            Some(walk) => walk.deserialize(deserializer),
-            None => IgnoredAny::deserialize(deserializer).map(drop),
-        }
     }
 }
 
