@@ -231,7 +231,7 @@ impl Inner {
                     }
                     // its socket is closed before the next is opened: the place is for one
                     drop(conn);
-                    let dialled = self.dial(route, &mut alarm).await;
+                    let dialled = Box::pin(self.dial(route, &mut alarm)).await;
                     // that there is no way back to the server is not worse than what happened first
                     conn = dialled.map_err(|_| error)?;
                     (sent_before, reused) = (1, false);
@@ -262,7 +262,8 @@ impl Inner {
         } else {
             None
         };
-        Ok((self.dial(route, alarm).await?, false))
+        // rare and large: boxed, so that the future of a request that needs no new connection stays small
+        Ok((Box::pin(self.dial(route, alarm)).await?, false))
     }
 
     /// A new connection.
