@@ -257,7 +257,7 @@ where
     C: Classify<Res, E>,
     L: Listener,
 {
-    ticket: Option<Ticket<L>>,
+    ticket: Ticket<L>,
     classify: C,
     /// Only if the classifier asks for it.
     dispatched: Option<Instant>,
@@ -273,7 +273,7 @@ where
     fn start(ticket: Ticket<L>, classify: C) -> Self {
         let dispatched = C::MEASURES.then(|| ticket.started().unwrap_or_else(Instant::now));
         Self {
-            ticket: Some(ticket),
+            ticket,
             classify,
             dispatched,
             outcome: PhantomData,
@@ -294,9 +294,10 @@ where
 
     #[inline]
     fn finish(&mut self, result: &Result<Res, E>) {
-        if let Some(ticket) = self.ticket.take() {
+        if self.ticket.is_out() {
             let (now, elapsed) = self.elapsed();
-            ticket.record_at(self.classify.outcome(result.as_ref(), elapsed), now);
+            let outcome = self.classify.outcome(result.as_ref(), elapsed);
+            self.ticket.record_at(outcome, now);
         }
     }
 }
@@ -308,12 +309,12 @@ where
 {
     #[inline]
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
+        if self.ticket.is_out() {
             let (now, elapsed) = self.elapsed();
             match self.classify.on_drop(elapsed) {
-                // The ticket knows whether it was slow.
-                Outcome::Ignore => drop(ticket),
-                outcome => ticket.record_at(outcome, now),
+                // The ticket is dropped next, and knows whether it was slow.
+                Outcome::Ignore => {}
+                outcome => self.ticket.record_at(outcome, now),
             }
         }
     }

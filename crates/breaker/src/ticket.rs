@@ -45,16 +45,22 @@ impl<L: Listener> Ticket<L> {
 
     /// Reports how the call ended. Without effect if the state has changed since the admission.
     #[inline]
-    pub fn record(self, outcome: Outcome) {
+    pub fn record(mut self, outcome: Outcome) {
         self.record_at(outcome, None);
     }
 
-    /// The same, with the time if it has been read already.
+    /// The same without moving the ticket, with the time if it has been read already.
     #[inline]
-    pub(crate) fn record_at(mut self, outcome: Outcome, now: Option<Instant>) {
+    pub(crate) fn record_at(&mut self, outcome: Outcome, now: Option<Instant>) {
         if let Some(pass) = self.pass.take() {
             self.breaker.record(pass, outcome, now);
         }
+    }
+
+    /// Whether the call has not been reported yet.
+    #[inline]
+    pub(crate) fn is_out(&self) -> bool {
+        self.pass.is_some()
     }
 }
 
