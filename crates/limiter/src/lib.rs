@@ -1,4 +1,4 @@
-//! Never exceed the budget: weighted sliding windows, a priority queue and server feedback as a tower layer.
+//! Never exceed the budget: weighted windows of five kinds, a priority queue and server feedback as a tower layer.
 //!
 //! A [`Limiter`] has one or more [`Window`]s ("6,000 units a minute", "one a second for each
 //! pair"). A call names its [`Cost`], its [`Class`] and its deadline; it gets a [`Permit`] when
