@@ -178,7 +178,10 @@ impl<'a> Raw<'a> {
 
     /// The value as a time in seconds since 1970 with any fraction down to nanoseconds, exact.
     pub(crate) fn seconds(self) -> Result<Timestamp, DefectKind> {
-        seconds(&self.characters()?)
+        match self.shown().map(seconds) {
+            Some(Ok(time)) => Ok(time),
+            _ => seconds(&self.characters()?),
+        }
     }
 }
 
