@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use robust_backoff::{Budget, Disposition, Exponential, Jitter, Policy, TimeoutLayer, classify_fn};
-use robust_breaker::{Breaker, ErrorsAreFailures, Outcome};
-use robust_limiter::{Bid, Charge, Class, Cost, Limiter, Window};
+use robust_breaker::{Breaker, ErrorsAreFailures, Outcome, Window as BreakerWindow};
+use robust_limiter::{Bid, Charge, Class, Cost, Limiter, Rate, Window};
 use tokio::runtime::Runtime;
 use tower::retry::{Retry, RetryLayer};
 use tower::{BoxError, Layer, ServiceBuilder};
@@ -21,6 +21,8 @@ pub const PER_WINDOW: u32 = 1_000_000;
 
 pub const BREAKER: &str = "ours breaker, consecutive";
 pub const BREAKER_HANDLE: &str = "ours breaker without tower";
+pub const BREAKER_WINDOW: &str = "ours breaker, count window";
+pub const LIMITER_GCRA: &str = "ours limiter, GCRA";
 pub const LIMITER: &str = "ours limiter";
 pub const LIMITER_HANDLE: &str = "ours limiter without tower";
 pub const RETRY: &str = "ours retry";
@@ -30,6 +32,21 @@ pub const STACK4: &str = "ours retry > breaker > limiter > timeout";
 
 pub fn breaker() -> Breaker {
     Breaker::builder("bench").consecutive_failures(5).build()
+}
+
+/// Opens when half of the last 64 calls failed.
+fn breaker_window() -> Breaker {
+    let builder = Breaker::builder("bench").failure_rate(0.5, 20, BreakerWindow::Count(64));
+    builder.build()
+}
+
+/// One bucket that is never empty: as many at once as in five of the ten milliseconds.
+fn gcra() -> Limiter {
+    let rate = Rate::new(PER_WINDOW / 2, PER);
+    let window = Window::gcra("bench", PER_WINDOW, PER, rate, PER_WINDOW / 2);
+    Limiter::builder("bench")
+        .window(window.expect("half at once and half in the time after"))
+        .build()
 }
 
 pub fn limiter() -> Limiter {
@@ -75,6 +92,13 @@ pub fn cases(runtime: &Rc<Runtime>) -> Vec<Case> {
             runtime,
             breaker().admit_layer(ErrorsAreFailures).layer(bare()),
         ),
+        Case::service(
+            BREAKER_WINDOW,
+            runtime,
+            breaker_window()
+                .admit_layer(ErrorsAreFailures)
+                .layer(bare()),
+        ),
         Case::new(BREAKER_HANDLE, move |calls| {
             for _ in 0..calls {
                 let ticket = breaker_handle.admit().expect("a closed breaker");
@@ -85,6 +109,11 @@ pub fn cases(runtime: &Rc<Runtime>) -> Vec<Case> {
             LIMITER,
             runtime,
             limiter().layer().bid_with(bid).layer(bare()),
+        ),
+        Case::service(
+            LIMITER_GCRA,
+            runtime,
+            gcra().layer().bid_with(bid).layer(bare()),
         ),
         Case::new(LIMITER_HANDLE, move |calls| {
             for _ in 0..calls {

@@ -10,7 +10,8 @@ use robust_proof::report::Row;
 use super::clock::{CLOCK_READ, REFERENCE_NS};
 use super::contention::{Contended, contend, contenders};
 use super::ours::{
-    BREAKER, BREAKER_HANDLE, LIMITER, LIMITER_HANDLE, RETRY, RETRY_BUDGET, STACK4, TIMEOUT_LAYER,
+    BREAKER, BREAKER_HANDLE, BREAKER_WINDOW, LIMITER, LIMITER_HANDLE, RETRY, RETRY_BUDGET, STACK4,
+    TIMEOUT_LAYER,
 };
 use super::rounds::{Measured, measure};
 use super::{cases, runtime};
@@ -27,11 +28,16 @@ const PEER_STACK: &str = "tower-resilience retry > breaker > limiter > timeout";
 
 /// Ours, and the peers that give the same guarantee. Those that give less are in the table only: failsafe and recloser let every
 /// call through when half-open, governor, leaky-bucket and fixed windows admit twice the limit in one window.
-const SAME_GUARANTEE: [(&str, &str, &[&str]); 6] = [
+const SAME_GUARANTEE: [(&str, &str, &[&str]); 7] = [
     (
         "breaker",
         BREAKER,
         &["tower-resilience breaker, consecutive"],
+    ),
+    (
+        "breaker_window",
+        BREAKER_WINDOW,
+        &["tower-resilience breaker, count window"],
     ),
     ("limiter", LIMITER, &["tower-resilience limiter, log"]),
     ("retry", RETRY, &["tower-resilience retry"]),
