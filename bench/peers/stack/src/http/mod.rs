@@ -192,7 +192,7 @@ fn rows(bare: &[Pairs; 3], stacked: &Pairs) -> Vec<Row> {
     rows
 }
 
-/// The lower end of the bound has to reach the goal.
+/// The lower end of the bound has to be above the goal.
 fn ratio(id: &str, pairs: &Pairs, goal: f64, peer: (&str, f64)) -> Row {
     let mut ratios = pairs.ratios();
     let (low, high) = bound(&mut ratios);
@@ -202,7 +202,7 @@ fn ratio(id: &str, pairs: &Pairs, goal: f64, peer: (&str, f64)) -> Row {
         value: median(&mut ratios),
         unit: "ratio",
         goal,
-        holds: low >= goal,
+        holds: low > goal,
         peers: BTreeMap::from([(peer.0.to_owned(), peer.1)]),
         note: format!(
             "{own:.0}/s against {:.0}/s; 95 % between {low:.3} and {high:.3}, {} pairs",
