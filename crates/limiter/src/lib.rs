@@ -74,6 +74,11 @@
 //! needs a tokio runtime with a timer; while anybody waits, one task on the runtime of the first
 //! waiter serves the queue.
 
+/// The model in `tests/loom.rs` puts its own in this place.
+mod atomic {
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+}
+
 mod acquire;
 mod aligned;
 mod backpressure;

@@ -7,10 +7,7 @@
 //!
 //! One word: closed (1 bit), class (2), generation (17), calls (12), room (32).
 
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicU64, Ordering};
-#[cfg(not(loom))]
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::atomic::{AtomicU64, Ordering};
 
 const CLOSED: u64 = 1 << 63;
 const CLASS_AT: u32 = 61;

@@ -12,6 +12,11 @@
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
+mod atomic {
+    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+}
+
+#[allow(dead_code, reason = "the times are for who files what was taken")]
 #[path = "../src/open_cell.rs"]
 mod open_cell;
 
