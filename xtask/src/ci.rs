@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::cargo::{SELECTION, cargo, succeed};
 use crate::stopwatch::Stopwatch;
-use crate::{examples, test, tidy};
+use crate::{api, examples, loom, test, tidy};
 
 /// A check of its own; `--only NAME` runs it alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,16 +16,20 @@ enum Step {
     Clippy,
     Doc,
     Tidy,
+    Api,
+    Loom,
     Examples,
     Test,
 }
 
 /// Cheap ones first; the tests last, so that their counts are the last lines.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 8] = [
     Step::Fmt,
     Step::Clippy,
     Step::Doc,
     Step::Tidy,
+    Step::Api,
+    Step::Loom,
     Step::Examples,
     Step::Test,
 ];
@@ -37,6 +41,8 @@ impl Step {
             Self::Clippy => "clippy",
             Self::Doc => "doc",
             Self::Tidy => "tidy",
+            Self::Api => "api",
+            Self::Loom => "loom",
             Self::Examples => "examples",
             Self::Test => "test",
         }
@@ -66,6 +72,8 @@ impl Step {
                 succeed(command)?;
             }
             Self::Tidy => tidy::check()?,
+            Self::Api => api::check(false)?,
+            Self::Loom => loom::check()?,
             Self::Examples => examples::run_named(&[])?,
             Self::Test => return test::run_all().map(Some),
         }
@@ -147,7 +155,9 @@ mod tests {
                 format!("cargo xtask ci --only {}", step.name())
             }
             Step::Test => "cargo xtask test --require-all".to_owned(),
-            Step::Tidy | Step::Examples => format!("cargo xtask {}", step.name()),
+            Step::Tidy | Step::Api | Step::Loom | Step::Examples => {
+                format!("cargo xtask {}", step.name())
+            }
         });
         let found: Vec<&str> = script
             .lines()

@@ -8,10 +8,12 @@
     reason = "this is a program: its output is what it is for"
 )]
 
+mod api;
 mod cargo;
 mod ci;
 mod conformance;
 mod examples;
+mod loom;
 mod measure;
 mod metadata;
 mod release;
@@ -46,6 +48,18 @@ const COMMANDS: &[Command] = &[
         run: tidy::run,
     },
     Command {
+        name: "api",
+        usage: "api [--bless]",
+        about: "the public API of the crates that are used alone, beside the lists in their folders",
+        run: api::run,
+    },
+    Command {
+        name: "loom",
+        usage: "loom",
+        about: "every interleaving of the lock-free parts of breaker and limiter",
+        run: loom::run,
+    },
+    Command {
         name: "examples",
         usage: "examples [NAME…]",
         about: "builds and runs every example; each must end by itself",
@@ -71,7 +85,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "ci",
-        usage: "ci [--only fmt|clippy|doc|tidy|examples|test]",
+        usage: "ci [--only fmt|clippy|doc|tidy|api|loom|examples|test]",
         about: "everything that .ci/run checks, in the same order",
         run: ci::run,
     },

@@ -10,6 +10,7 @@
 //! assert_eq!(row.note, "29/30");
 //! ```
 
+pub mod api;
 pub mod bench;
 pub mod conformance;
 pub mod fuzz;

@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use robust_proof::conformance::{self, Options};
 use robust_proof::payloads::Venue;
 use robust_proof::report::Report;
-use robust_proof::{bench, fuzz};
+use robust_proof::{api, bench, fuzz};
 
 #[derive(Debug, Parser)]
 #[command(name = "proof", about = "Measures what the workspace promises.")]
@@ -40,6 +40,20 @@ enum Program {
     Bench {
         #[command(subcommand)]
         what: Bench,
+    },
+    /// Compares the public API of crates with the lists in their folders.
+    Api {
+        /// Folder of rustdoc's JSON.
+        #[arg(long)]
+        doc: PathBuf,
+        /// Folder of the crates.
+        #[arg(long)]
+        crates: PathBuf,
+        /// Writes the lists anew.
+        #[arg(long)]
+        bless: bool,
+        /// Folders of crates.
+        rooms: Vec<String>,
     },
     /// Changed answers through the connectors: no panic, nothing lost.
     Fuzz {
@@ -88,6 +102,18 @@ fn main() -> ExitCode {
                     json,
                 },
         } => decode(seconds, peers_program, json.as_deref()),
+        Program::Api {
+            doc,
+            crates,
+            bless,
+            rooms,
+        } => match api::run(&doc, &crates, &rooms, bless) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error:#}");
+                ExitCode::FAILURE
+            }
+        },
         Program::Fuzz {
             target,
             seconds,

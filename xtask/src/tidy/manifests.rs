@@ -101,13 +101,18 @@ pub(crate) fn example(facts: &Facts) -> Vec<String> {
         .collect()
 }
 
-/// Integration tests are one binary: one link, and no file that is silently never compiled.
+/// Integration tests are one binary: one link, and no file that is silently never compiled. Models of lock-free code are a binary of
+/// their own, `tests/loom.rs`, that is empty in every other build.
 pub(crate) fn one_integration_binary(facts: &Facts) -> Vec<String> {
     let mut complaints = Vec::new();
     for package in facts.workspace.members() {
         let expected = format!("{}/tests/it/main.rs", package.folder);
         for target in package.targets_of("test") {
-            if target.path != expected {
+            let is_model = target.path == format!("{}/tests/loom.rs", package.folder)
+                && facts
+                    .file(&target.path)
+                    .is_some_and(|file| file.text.contains("\n#![cfg(loom)]\n"));
+            if target.path != expected && !is_model {
                 complaints.push(format!("{}: move it into {expected}", target.path));
             }
         }
@@ -231,20 +236,26 @@ mod tests {
         package.targets.extend([
             target("test", "crates/a/tests/it/main.rs"),
             target("test", "crates/a/tests/more.rs"),
+            target("test", "crates/a/tests/loom.rs"),
         ]);
+        let mut other = library("b");
+        other.targets.push(target("test", "crates/b/tests/loom.rs"));
         let facts = Facts::of_files(&[
             ("crates/a/tests/it/main.rs", ""),
             ("crates/a/tests/it/sub.rs", ""),
             ("crates/a/tests/more.rs", ""),
             ("crates/a/tests/lost/file.rs", ""),
+            ("crates/a/tests/loom.rs", "//! Models.\n#![cfg(loom)]\n"),
+            ("crates/b/tests/loom.rs", "//! In every build.\n"),
             ("crates/b/src/lib.rs", ""),
         ])
-        .with(&[package, library("b")]);
+        .with(&[package, other]);
         assert_eq!(
             one_integration_binary(&facts),
             [
                 "crates/a/tests/more.rs: move it into crates/a/tests/it/main.rs",
                 "crates/a/tests/lost/file.rs is never compiled",
+                "crates/b/tests/loom.rs: move it into crates/b/tests/it/main.rs",
                 "crates/b/tests/it/main.rs is missing",
             ]
         );
