@@ -21,6 +21,11 @@ fn judgement<'a>(outcome: Result<&'a Answer, &'a SourceError>) -> Option<&'a Jud
 }
 
 impl robust_breaker::Classify<Answer, SourceError> for Read {
+    const MEASURES: bool = false;
+
+    /// The transport's timeout has already judged the time.
+    const MEASURES: bool = false;
+
     fn outcome(&self, result: Result<&Answer, &SourceError>, _elapsed: Duration) -> Outcome {
         match judgement(result).map(|judgement| (judgement.health, judgement.stay_away)) {
             Some((Health::Well, _)) => Outcome::Success,
