@@ -21,8 +21,6 @@ fn judgement<'a>(outcome: Result<&'a Answer, &'a SourceError>) -> Option<&'a Jud
 }
 
 impl robust_breaker::Classify<Answer, SourceError> for Read {
-    const MEASURES: bool = false;
-
     /// The transport's timeout has already judged the time.
     const MEASURES: bool = false;
 
