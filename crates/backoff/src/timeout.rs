@@ -173,6 +173,13 @@ pin_project! {
     }
 }
 
+impl<F> Within<F> {
+    /// The future that is waited for: to ask it, when its time is over, how far it came.
+    pub fn get_pin_mut(self: Pin<&mut Self>) -> Pin<&mut F> {
+        self.project().future
+    }
+}
+
 impl<F: Future> Future for Within<F> {
     type Output = Option<F::Output>;
 

@@ -28,3 +28,26 @@ pub struct Answer {
     /// The one verdict on the attempt.
     pub judgement: Judgement,
 }
+
+impl Answer {
+    /// The answer to one attempt, for a venue of your own. The stack fills in which attempt it was, and the verdict.
+    #[must_use]
+    pub fn new(
+        decoded: Decoded<Payload>,
+        origin: Origin,
+        authority: Authority,
+        received: Timestamp,
+        first_byte: Instant,
+    ) -> Self {
+        Self {
+            decoded,
+            origin,
+            authority,
+            received,
+            first_byte,
+            attempts: 1,
+            usage: Usages::new(),
+            judgement: Judgement::default(),
+        }
+    }
+}

@@ -1,9 +1,12 @@
 //! The time limit of one attempt.
 
-use std::task::{Context, Poll};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use pin_project_lite::pin_project;
+use robust_backoff::{Within, until};
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
@@ -44,33 +47,48 @@ const BACKSTOP: Duration = Duration::from_secs(1);
 impl<S> Service<Call> for Attempt<S>
 where
     S: Service<Call, Error = Failed>,
-    S::Future: Send + 'static,
-    S::Response: 'static,
 {
     type Response = S::Response;
     type Error = Failed;
-    type Future = BoxFuture<'static, Result<S::Response, Failed>>;
+    type Future = AttemptFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut call: Call) -> Self::Future {
-        let start = Instant::now();
+        // Classify has just looked at the clock.
+        let start = call.dispatched.unwrap_or_else(Instant::now);
         let last = call.deadline.checked_sub(MARGIN).unwrap_or(call.deadline);
         let end = last.min(start + self.limit);
         // The client's own end is a backstop: this timer speaks first and names the time that was given.
         call.deadline = end + BACKSTOP;
-        let attempt = self.inner.call(call);
-        Box::pin(async move {
-            tokio::time::timeout_at(end, attempt)
-                .await
-                .unwrap_or_else(|_| {
-                    Err(Cause::Timeout {
-                        after: end.saturating_duration_since(start),
-                    }
-                    .into())
-                })
-        })
+        AttemptFuture {
+            answer: until(end, self.inner.call(call)),
+            after: end.saturating_duration_since(start),
+        }
+    }
+}
+
+pin_project! {
+    /// An attempt on its way, with its end.
+    pub(crate) struct AttemptFuture<F> {
+        #[pin]
+        answer: Within<F>,
+        after: Duration,
+    }
+}
+
+impl<F, T> Future for AttemptFuture<F>
+where
+    F: Future<Output = Result<T, Failed>>,
+{
+    type Output = Result<T, Failed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let in_time = ready!(this.answer.poll(cx));
+        let late = || Err(Cause::Timeout { after: *this.after }.into());
+        Poll::Ready(in_time.unwrap_or_else(late))
     }
 }

@@ -8,8 +8,6 @@ use robust_limiter::{ClassCell, Cost, Demand};
 use robust_market::{Request, RequestId};
 use tokio::time::Instant;
 
-use crate::made::Made;
-
 /// One question to one exchange, with its urgency and its end.
 ///
 /// The layers of the stack work on this, not on an HTTP request: signing, encoding and the judgement of an answer happen anew
@@ -32,8 +30,9 @@ pub struct Call {
     pub(crate) cost: Cost,
     /// The time that the exchange usually takes: a grant later than this before the end would come too late to be of use.
     pub(crate) usual: Duration,
-    /// What the attempts of this call have come to so far, shared by all of them.
-    pub(crate) made: Made,
+    /// When the whole call began (unless this is a further attempt), and when this attempt was sent: each is one look at the clock for all who want to know.
+    pub(crate) began: Option<Instant>,
+    pub(crate) dispatched: Option<Instant>,
 }
 
 impl Call {
@@ -54,7 +53,8 @@ impl Call {
             attempt: 0,
             cost: Cost::new(),
             usual: Duration::ZERO,
-            made: Made::default(),
+            began: None,
+            dispatched: None,
         }
     }
 
@@ -80,6 +80,7 @@ impl Replay for Call {
         if attempt > 1 {
             // The caller's patience decides whether to begin, never whether to go on.
             self.admit_by = self.deadline;
+            self.began = None;
         }
     }
 }
@@ -101,7 +102,8 @@ impl Demand for Call {
         let end = self.deadline.min(self.admit_by);
         // Half of the time that is left at most: who has less patience than the exchange usually takes may still try while the
         // budget is free. A grant that had to be there by this very instant would always be a little too late.
-        let left = end.saturating_duration_since(Instant::now());
+        let now = self.began.unwrap_or_else(Instant::now);
+        let left = end.saturating_duration_since(now);
         end.checked_sub(self.usual.max(SAY_SO).min(left / 2))
     }
 }

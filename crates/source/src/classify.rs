@@ -1,9 +1,11 @@
 //! One verdict per attempt.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use futures_util::future::BoxFuture;
+use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
@@ -37,11 +39,10 @@ impl<S> Layer<S> for ClassifyLayer {
 impl<S> Service<Call> for Classify<S>
 where
     S: Service<Call, Response = Answer, Error = Failed>,
-    S::Future: Send + 'static,
 {
     type Response = Answer;
     type Error = SourceError;
-    type Future = BoxFuture<'static, Result<Answer, SourceError>>;
+    type Future = ClassifyFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         self.inner
@@ -49,27 +50,47 @@ where
             .map_err(|failed| self.stats.judge(failed, 0))
     }
 
-    fn call(&mut self, call: Call) -> Self::Future {
-        let attempts = call.attempt.max(1);
-        let made = call.made.clone();
-        made.begin(attempts);
-        let started = Instant::now();
-        let attempt = self.inner.call(call);
-        let stats = Arc::clone(&self.stats);
-        Box::pin(async move {
-            let outcome = match attempt.await {
-                Ok(mut answer) => {
-                    answer.judgement = Judgement::answered(answer.usage.clone());
-                    Ok(answer)
-                }
-                Err(failed) => {
-                    let error = stats.judge(failed, attempts);
-                    made.fail(&error);
-                    Err(error)
-                }
-            };
-            stats.attempt(&outcome, started.elapsed());
-            outcome
-        })
+    fn call(&mut self, mut call: Call) -> Self::Future {
+        let attempt = call.attempt.max(1);
+        let dispatched = Instant::now();
+        call.dispatched = Some(dispatched);
+        ClassifyFuture {
+            answer: self.inner.call(call),
+            attempt,
+            dispatched,
+            stats: Arc::clone(&self.stats),
+        }
+    }
+}
+
+pin_project! {
+    /// An attempt that is judged when it ends.
+    pub(crate) struct ClassifyFuture<F> {
+        #[pin]
+        answer: F,
+        attempt: u32,
+        dispatched: Instant,
+        stats: Arc<Stats>,
+    }
+}
+
+impl<F> Future for ClassifyFuture<F>
+where
+    F: Future<Output = Result<Answer, Failed>>,
+{
+    type Output = Result<Answer, SourceError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let outcome = match ready!(this.answer.poll(cx)) {
+            Ok(mut answer) => {
+                answer.attempts = *this.attempt;
+                answer.judgement = Judgement::answered(answer.usage.clone());
+                Ok(answer)
+            }
+            Err(failed) => Err(this.stats.judge(failed, *this.attempt)),
+        };
+        this.stats.attempt(&outcome, this.dispatched.elapsed());
+        Poll::Ready(outcome)
     }
 }

@@ -1,12 +1,16 @@
 //! The end of a whole call.
 
-use std::task::{Context, Poll};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use pin_project_lite::pin_project;
+use robust_backoff::{Within, until};
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
+use crate::again::Unfinished;
 use crate::{Call, Cause, SourceError};
 
 /// Writes the absolute end of the call; everything below obeys it.
@@ -39,12 +43,11 @@ impl<S> Layer<S> for DeadlineLayer {
 impl<S> Service<Call> for Deadline<S>
 where
     S: Service<Call, Error = SourceError>,
-    S::Future: Send + 'static,
-    S::Response: 'static,
+    S::Future: Unfinished + Future<Output = Result<S::Response, SourceError>>,
 {
     type Response = S::Response;
     type Error = SourceError;
-    type Future = BoxFuture<'static, Result<S::Response, SourceError>>;
+    type Future = DeadlineFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         self.inner.poll_ready(cx)
@@ -54,18 +57,35 @@ where
         let began = Instant::now();
         let end = call.deadline.min(began + self.longest);
         call.deadline = end;
-        let made = call.made.clone();
-        let answer = self.inner.call(call);
-        Box::pin(async move {
-            let outcome = match tokio::time::timeout_at(end, answer).await {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    let after = end.saturating_duration_since(began);
-                    Err(SourceError::new(Cause::Timeout { after }, 0))
-                }
-            };
-            // What this process refuses does not know what was made before.
-            outcome.map_err(|error| made.conclude(error))
-        })
+        call.began = Some(began);
+        DeadlineFuture {
+            answer: until(end, self.inner.call(call)),
+            after: end.saturating_duration_since(began),
+        }
+    }
+}
+
+pin_project! {
+    /// A whole call with its end.
+    pub(crate) struct DeadlineFuture<F> {
+        #[pin]
+        answer: Within<F>,
+        after: Duration,
+    }
+}
+
+impl<F, T> Future for DeadlineFuture<F>
+where
+    F: Unfinished + Future<Output = Result<T, SourceError>>,
+{
+    type Output = Result<T, SourceError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Some(outcome) = ready!(this.answer.as_mut().poll(cx)) {
+            return Poll::Ready(outcome);
+        }
+        let late = SourceError::new(Cause::Timeout { after: *this.after }, 0);
+        Poll::Ready(Err(late.after(this.answer.get_pin_mut().failure())))
     }
 }

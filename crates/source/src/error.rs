@@ -32,6 +32,26 @@ impl SourceError {
         }
     }
 
+    /// The error of a whole call whose last attempt before this one failed with `earlier`.
+    ///
+    /// A refusal of this process after an attempt was made says less than that attempt's own failure: the failure is the error, and the
+    /// refusal says when to come back.
+    pub(crate) fn after(mut self, earlier: Option<Self>) -> Self {
+        let Some(mut failure) = earlier else {
+            return self;
+        };
+        let attempts = self.attempts.max(failure.attempts);
+        if self.judgement.is_none() {
+            let retry_in = self.retry_in();
+            if let Some(judgement) = failure.judgement.as_mut() {
+                judgement.stay_away = judgement.stay_away.max(retry_in);
+            }
+            self = failure;
+        }
+        self.attempts = attempts;
+        self
+    }
+
     /// How long to wait before asking again is worth it, where anybody said so.
     #[must_use]
     pub fn retry_in(&self) -> Option<Duration> {

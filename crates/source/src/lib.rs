@@ -35,6 +35,7 @@
 //! ```
 
 mod addresses;
+mod again;
 mod answer;
 mod attempt;
 mod call;
@@ -45,7 +46,6 @@ mod cost;
 mod deadline;
 mod error;
 mod judgement;
-mod made;
 mod observe;
 mod reading;
 mod signing;
@@ -64,8 +64,10 @@ pub use config::{BuildError, SourceConfig};
 pub use error::SourceError;
 pub use judgement::{Health, Judgement};
 pub use source::{Source, SourceBuilder, USER_WINDOW};
+pub use stack::{Attempts, Stack, StackFuture};
 pub use stats::SourceStats;
 pub use tap::{Seen, Tap};
 pub use transport::{Transport, in_memory, over};
+pub use venue::{Failed, Venue};
 
 pub(crate) use symbols::SymbolCell;

@@ -1,11 +1,12 @@
 //! What the operator sees of a source's calls.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use futures_util::future::BoxFuture;
+use pin_project_lite::pin_project;
 use robust_connectors::Connector;
-use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::stats::Stats;
@@ -40,43 +41,62 @@ impl<S> Layer<S> for ObserveLayer {
 impl<S> Service<Call> for Observe<S>
 where
     S: Service<Call, Response = Answer, Error = SourceError>,
-    S::Future: Send + 'static,
 {
     type Response = Answer;
     type Error = SourceError;
-    type Future = BoxFuture<'static, Result<Answer, SourceError>>;
+    type Future = ObserveFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut call: Call) -> Self::Future {
-        call.cost = crate::cost::of(
-            &*self.layer.connector,
-            &call.request,
-            self.layer.user_window,
-        );
-        call.usual = self.layer.stats.usual();
-        let mut running = Running {
-            stats: Arc::clone(&self.layer.stats),
-            begun: Instant::now(),
+        let ObserveLayer {
+            stats,
+            connector,
+            user_window,
+        } = &self.layer;
+        call.cost = crate::cost::of(&**connector, &call.request, *user_window);
+        call.usual = stats.usual();
+        stats.begin();
+        let running = Running {
+            stats: Arc::clone(stats),
             ended: false,
         };
-        running.stats.begin();
-        let answer = self.inner.call(call);
-        Box::pin(async move {
-            let outcome = answer.await;
-            running.ended = true;
-            running.stats.end(&outcome, running.begun.elapsed());
-            outcome
-        })
+        ObserveFuture {
+            answer: self.inner.call(call),
+            running,
+        }
+    }
+}
+
+pin_project! {
+    /// A whole call that is counted when it ends.
+    pub(crate) struct ObserveFuture<F> {
+        #[pin]
+        answer: F,
+        running: Running,
+    }
+}
+
+impl<F> Future for ObserveFuture<F>
+where
+    F: Future<Output = Result<Answer, SourceError>>,
+{
+    type Output = Result<Answer, SourceError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let outcome = ready!(this.answer.poll(cx));
+        this.running.ended = true;
+        this.running.stats.end(&outcome);
+        Poll::Ready(outcome)
     }
 }
 
 /// Counts a call as cancelled when its future is dropped before it ends.
 struct Running {
     stats: Arc<Stats>,
-    begun: Instant,
     ended: bool,
 }
 

@@ -9,7 +9,6 @@ use robust_connectors::{Connector, Credentials, EncodeError, SymbolTable};
 use robust_limiter::{Class, Limiter, Window};
 use robust_market::{Clock, Exchange, Request, Symbol, SystemClock};
 use tower::ServiceExt;
-use tower::util::BoxCloneSyncService;
 
 use crate::addresses::Addresses;
 use crate::attempt::AttemptLayer;
@@ -23,7 +22,8 @@ use crate::stack::{self, Parts};
 use crate::stats::Stats;
 use crate::venue::Venue;
 use crate::{
-    Answer, BuildError, Call, SourceConfig, SourceError, SourceStats, SymbolCell, Tap, Transport,
+    Answer, Attempts, BuildError, Call, SourceConfig, SourceError, SourceStats, Stack, SymbolCell,
+    Tap, Transport,
 };
 
 /// The share of calls that may be retried, and the retries a second that are always allowed.
@@ -38,10 +38,13 @@ const FORECAST_DOUBT: u32 = 128;
 pub const USER_WINDOW: &str = "user";
 
 /// One exchange behind its resilience stack. A handle: clones share everything.
+///
+/// `V` makes the attempts: an exchange over a transport ([`SourceBuilder::build`]), or any service of your own
+/// ([`SourceBuilder::build_over`]).
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct Source<V = Venue> {
     shared: Arc<Shared>,
-    service: BoxCloneSyncService<Call, Answer, SourceError>,
+    service: Stack<V>,
 }
 
 #[derive(Debug)]
@@ -84,7 +87,9 @@ impl Source {
             tap: None,
         }
     }
+}
 
+impl<V> Source<V> {
     /// The exchange's name.
     #[must_use]
     pub fn exchange(&self) -> Exchange {
@@ -105,7 +110,10 @@ impl Source {
 
     /// The whole stack as a tower service.
     #[must_use]
-    pub fn service(&self) -> BoxCloneSyncService<Call, Answer, SourceError> {
+    pub fn service(&self) -> Stack<V>
+    where
+        V: Clone,
+    {
         self.service.clone()
     }
 
@@ -119,7 +127,10 @@ impl Source {
     ///
     /// Dropping the future gives back the queue place, the slot, the probe permit and any budget of a request that was not yet sent;
     /// the budget of a request that is under way stays spent, because the exchange may have counted it.
-    pub async fn call(&self, call: Call) -> Result<Answer, SourceError> {
+    pub async fn call(&self, call: Call) -> Result<Answer, SourceError>
+    where
+        V: Attempts,
+    {
         self.service.clone().oneshot(call).await
     }
 
@@ -252,10 +263,66 @@ impl SourceBuilder {
                 remedy: error.to_string(),
             })?;
         }
+        let symbols = SymbolCell::new(self.connector.symbols());
+        let venue = Venue::new(
+            Arc::clone(&self.connector),
+            symbols.clone(),
+            Arc::clone(&self.clock),
+            addresses,
+            transport,
+            self.credentials.clone(),
+            self.tap.clone(),
+        );
+        self.stacked(venue, symbols)
+    }
+
+    /// Puts the same stack around a venue of your own: another way to an exchange than HTTP, or a stand-in. Of the connector it needs
+    /// limits and costs; address, credentials and tap are the venue's own business and not used.
+    ///
+    /// A venue whose future is not boxed makes a call without a single allocation.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use robust_connectors::Kraken;
+    /// use robust_limiter::Class;
+    /// use robust_market::{Decoded, Origin, Payload, Request, RequestId, Timestamp};
+    /// use robust_source::{Answer, Call, Failed, Source};
+    /// use tokio::time::Instant;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A clock on the wall instead of an exchange.
+    /// let clock = tower::service_fn(|_: Call| async {
+    ///     let time = Decoded::clean(Payload::ServerTime(Timestamp::EPOCH));
+    ///     let wall = http::uri::Authority::from_static("wall");
+    ///     Ok::<_, Failed>(Answer::new(time, Origin::Simulated, wall, Timestamp::EPOCH, Instant::now()))
+    /// });
+    /// let source = Source::builder(Arc::new(Kraken)).build_over(clock)?;
+    ///
+    /// let deadline = Instant::now() + Duration::from_secs(20);
+    /// let call = || Call::new(Arc::new(Request::ServerTime), Class::High, deadline, RequestId(1));
+    /// source.call(call()).await?;
+    /// // Kraken's one request a second holds for the clock too.
+    /// let began = Instant::now();
+    /// source.call(call()).await?;
+    /// assert!(began.elapsed() >= Duration::from_secs(1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] when a time is absurd.
+    pub fn build_over<V: Attempts>(self, venue: V) -> Result<Source<V>, BuildError> {
+        let symbols = SymbolCell::new(self.connector.symbols());
+        self.stacked(venue, symbols)
+    }
+
+    fn stacked<V: Attempts>(self, venue: V, symbols: SymbolCell) -> Result<Source<V>, BuildError> {
         let name = self.connector.exchange();
         let config = self.config;
         config.check()?;
-        let symbols = SymbolCell::new(self.connector.symbols());
         let stats = Arc::new(Stats::new(Arc::clone(&self.clock)));
         let breaker = Breaker::builder(name.as_str())
             .consecutive_failures(config.breaker_failures)
@@ -268,15 +335,6 @@ impl SourceBuilder {
             .budget(Budget::new(RETRY_RATIO, RETRY_FLOOR))
             .seed(self.seed)
             .build();
-        let venue = Venue::new(
-            Arc::clone(&self.connector),
-            symbols.clone(),
-            Arc::clone(&self.clock),
-            addresses,
-            transport,
-            self.credentials,
-            self.tap,
-        );
         let parts = Parts {
             observe: ObserveLayer {
                 stats: Arc::clone(&stats),

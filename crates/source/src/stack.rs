@@ -1,18 +1,23 @@
 //! The stack of one source. This file is the architecture; the reasons stand in `docs/architecture.md`.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
 use robust_backoff::Policy;
-use robust_breaker::Breaker;
-use robust_limiter::Limiter;
-use tower::retry::RetryLayer;
-use tower::util::BoxCloneSyncService;
+use robust_breaker::{Admit, Breaker, Check};
+use robust_limiter::{Admission, AskRequest, Limiter};
 use tower::{Service, ServiceBuilder};
 
-use crate::attempt::AttemptLayer;
-use crate::classify::ClassifyLayer;
-use crate::deadline::DeadlineLayer;
-use crate::observe::ObserveLayer;
+use crate::again::{Again, AgainLayer};
+use crate::attempt::{Attempt, AttemptLayer};
+use crate::classify::{Classify, ClassifyLayer};
+use crate::deadline::{Deadline, DeadlineLayer};
+use crate::observe::{Observe, ObserveLayer};
 use crate::reading::Read;
-use crate::venue::Failed;
+use crate::venue::{Failed, Venue};
 use crate::{Answer, Call, SourceError};
 
 /// What the stack is made of; every part is a handle that is shared with the source.
@@ -28,20 +33,99 @@ pub(crate) struct Parts {
 }
 
 /// Stacks the layers around one venue, outermost first.
-pub(crate) fn build<V>(parts: Parts, venue: V) -> BoxCloneSyncService<Call, Answer, SourceError>
-where
-    V: Service<Call, Response = Answer, Error = Failed> + Clone + Send + Sync + 'static,
-    V::Future: Send + 'static,
-{
-    let stack = ServiceBuilder::new()
+pub(crate) fn build<V: Attempts>(parts: Parts, venue: V) -> Stack<V> {
+    let layers = ServiceBuilder::new()
         .layer(parts.observe) // counts whole calls and prices them
         .layer(parts.deadline) // writes the end that all below obey
-        .layer(RetryLayer::new(parts.retry)) // every attempt goes through all of the below again
+        .layer(AgainLayer::new(parts.retry)) // every attempt goes through all of the below again
         .layer(parts.breaker.check_layer()) // what is down costs no queue and no budget
         .layer(parts.limiter.layer().feedback(Read)) // all windows and a slot at once, by urgency; nothing queues after the commit
         .layer(parts.breaker.admit_layer(Read)) // the state may have changed in the queue; records the verdict
         .layer(parts.classify) // one verdict per attempt, timeouts included
         .layer(parts.attempt) // ends 1 ms before the whole call
         .service(venue);
-    BoxCloneSyncService::new(stack)
+    Stack { layers }
+}
+
+/// The same order as a type.
+type Layers<V> = Observe<Deadline<Again<Check<Admitted<Admit<Classify<Attempt<V>>, Read>>>>>>;
+type Admitted<S> = Admission<S, AskRequest, Read>;
+
+/// What the stack can be put around: any service that makes one attempt. Implemented by all of them.
+///
+/// It says what came of the attempt and has no opinion on what that means: no timeout, no retry, no limit. What it holds when its future
+/// is dropped it gives back.
+pub trait Attempts:
+    Service<Call, Response = Answer, Error = Failed, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<V> Attempts for V where
+    V: Service<Call, Response = Answer, Error = Failed, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// The whole stack around one venue as a tower service; from [`Source::service`](crate::Source::service). Clones share everything.
+///
+/// It allocates nothing and boxes nothing: a good call costs what its layers cost and what the venue costs.
+#[derive(Clone)]
+pub struct Stack<V = Venue> {
+    layers: Layers<V>,
+}
+
+impl<V: Attempts> Service<Call> for Stack<V> {
+    type Response = Answer;
+    type Error = SourceError;
+    type Future = StackFuture<V>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
+        self.layers.poll_ready(cx)
+    }
+
+    fn call(&mut self, call: Call) -> StackFuture<V> {
+        StackFuture {
+            answer: self.layers.call(call),
+        }
+    }
+}
+
+pin_project! {
+    /// One call on its way through the [`Stack`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it gives back the queue place, the slot, the probe permit and any budget of a request that was not yet sent; the budget of
+    /// a request that is under way stays spent, because the exchange may have counted it.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct StackFuture<V>
+    where
+        V: Attempts,
+    {
+        #[pin]
+        answer: <Layers<V> as Service<Call>>::Future,
+    }
+}
+
+impl<V: Attempts> Future for StackFuture<V> {
+    type Output = Result<Answer, SourceError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().answer.poll(cx)
+    }
+}
+
+impl<V> fmt::Debug for Stack<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack").finish_non_exhaustive()
+    }
+}
+
+impl<V: Attempts> fmt::Debug for StackFuture<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StackFuture").finish_non_exhaustive()
+    }
 }

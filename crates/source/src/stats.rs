@@ -1,6 +1,7 @@
 //! The counters of one source.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,27 +41,52 @@ pub struct SourceStats {
     pub last_error: Option<(Timestamp, String)>,
 }
 
+/// What a good call touches is counted without a lock, but for the list of latencies.
 #[derive(Debug)]
 pub(crate) struct Stats {
     clock: Arc<dyn Clock>,
+    calls: AtomicU64,
+    ok: AtomicU64,
+    errors: AtomicU64,
+    rejected: AtomicU64,
+    cancelled: AtomicU64,
+    requests: AtomicU64,
+    retries: AtomicU64,
+    /// The usual time of a good attempt in nanoseconds; 0 before there was one.
+    usual: AtomicU64,
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
-    counts: SourceStats,
     latencies: VecDeque<Duration>,
-    usual: Option<Duration>,
+    last_error: Option<(Timestamp, String)>,
 }
 
 /// What an exchange is thought to take before it was asked.
 const UNKNOWN: Duration = Duration::from_millis(100);
 
+fn add(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
 impl Stats {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        let zero = AtomicU64::default;
         Self {
             clock,
-            inner: Mutex::default(),
+            calls: zero(),
+            ok: zero(),
+            errors: zero(),
+            rejected: zero(),
+            cancelled: zero(),
+            requests: zero(),
+            retries: zero(),
+            usual: zero(),
+            inner: Mutex::new(Inner {
+                latencies: VecDeque::with_capacity(LATENCIES),
+                last_error: None,
+            }),
         }
     }
 
@@ -80,18 +106,18 @@ impl Stats {
 
     /// The usual time of a good attempt: the mean of the past ones, each weighing 7/8 of the next.
     pub(crate) fn usual(&self) -> Duration {
-        self.lock()
-            .usual
-            .unwrap_or(UNKNOWN)
-            .max(Duration::from_millis(1))
+        match self.usual.load(Ordering::Relaxed) {
+            0 => UNKNOWN,
+            nanos => Duration::from_nanos(nanos).max(Duration::from_millis(1)),
+        }
     }
 
     pub(crate) fn begin(&self) {
-        self.lock().counts.calls += 1;
+        add(&self.calls);
     }
 
     pub(crate) fn cancel(&self) {
-        self.lock().counts.cancelled += 1;
+        add(&self.cancelled);
     }
 
     /// Notes one attempt.
@@ -106,50 +132,70 @@ impl Stats {
                 error.attempts,
             ),
         };
+        if sent {
+            add(&self.requests);
+            if attempt > 1 {
+                add(&self.retries);
+            }
+        }
+        // Made before the lock: it takes long.
+        let error = outcome.as_ref().err();
+        let error = error.map(|error| (self.clock.now(), error.to_string()));
         let mut inner = self.lock();
         if sent {
-            inner.counts.requests += 1;
-            inner.counts.retries += u64::from(attempt > 1);
             if inner.latencies.len() == LATENCIES {
                 inner.latencies.pop_front();
             }
             inner.latencies.push_back(took);
             if outcome.is_ok() {
-                let usual = inner.usual.unwrap_or(took);
-                inner.usual = Some((usual * 7 + took) / 8);
+                let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
+                let usual = match self.usual.load(Ordering::Relaxed) {
+                    0 => took,
+                    usual => usual - usual / 8 + took / 8,
+                };
+                self.usual.store(usual.max(1), Ordering::Relaxed);
             }
         }
-        if let Err(error) = outcome {
-            inner.counts.last_error = Some((self.clock.now(), error.to_string()));
+        if error.is_some() {
+            inner.last_error = error;
         }
     }
 
     /// Notes the end of a whole call.
-    pub(crate) fn end(&self, outcome: &Result<Answer, SourceError>, _took: Duration) {
-        let mut inner = self.lock();
+    pub(crate) fn end(&self, outcome: &Result<Answer, SourceError>) {
         match outcome {
-            Ok(_) => inner.counts.ok += 1,
+            Ok(_) => add(&self.ok),
             Err(error) => {
-                inner.counts.errors += 1;
-                inner.counts.rejected += u64::from(error.judgement.is_none());
+                add(&self.errors);
+                if error.judgement.is_none() {
+                    add(&self.rejected);
+                }
             }
         }
     }
 
     pub(crate) fn snapshot(&self) -> SourceStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let inner = self.lock();
         let mut sorted: Vec<Duration> = inner.latencies.iter().copied().collect();
-        let mut stats = inner.counts.clone();
+        let last_error = inner.last_error.clone();
         drop(inner);
         sorted.sort_unstable();
         let total: Duration = sorted.iter().sum();
-        stats.mean = u32::try_from(sorted.len())
-            .ok()
-            .filter(|n| *n > 0)
-            .map(|n| total / n);
-        stats.p95 = percentile(&sorted, 95);
-        stats.p99 = percentile(&sorted, 99);
-        stats
+        let count = u32::try_from(sorted.len()).ok().filter(|n| *n > 0);
+        SourceStats {
+            calls: read(&self.calls),
+            ok: read(&self.ok),
+            errors: read(&self.errors),
+            rejected: read(&self.rejected),
+            cancelled: read(&self.cancelled),
+            requests: read(&self.requests),
+            retries: read(&self.retries),
+            mean: count.map(|n| total / n),
+            p95: percentile(&sorted, 95),
+            p99: percentile(&sorted, 99),
+            last_error,
+        }
     }
 }
 

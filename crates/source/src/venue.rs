@@ -15,14 +15,15 @@ use tower::Service;
 
 use crate::addresses::{Address, Addresses};
 use crate::signing::{self, Moments, Sent};
-use crate::{Answer, Call, Cause, Judgement, Seen, SymbolCell, Tap, Transport};
+use crate::{Answer, Call, Cause, Seen, SymbolCell, Tap, Transport};
 
 /// The `Server` header that the simulator of this workspace sends.
 const SIMULATOR: &str = "robust-sim";
 
-/// Encodes, sends, collects and decodes: one attempt, without any opinion on what it means.
+/// The exchange behind a connector and a transport: encodes, signs, sends, collects and decodes one attempt, without any opinion on
+/// what it means.
 #[derive(Debug, Clone)]
-pub(crate) struct Venue {
+pub struct Venue {
     shared: Arc<Shared>,
     transport: Transport,
 }
@@ -39,10 +40,13 @@ struct Shared {
 }
 
 /// Why an attempt has no answer, and what its headers said all the same.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) cause: Cause,
-    pub(crate) usage: Usages,
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Failed {
+    /// What happened.
+    pub cause: Cause,
+    /// What the exchange says it has counted.
+    pub usage: Usages,
 }
 
 impl From<Cause> for Failed {
@@ -203,16 +207,12 @@ impl Shared {
         };
         let context = robust_connectors::Context::new(symbols, received);
         match self.connector.decode(&call.request, &context, &reply) {
-            Ok(decoded) => Ok(Answer {
-                decoded,
-                origin: self.origin(fetched, &address),
-                authority: address.authority,
-                received,
-                first_byte: fetched.first_byte,
-                attempts: call.attempt.max(1),
-                usage,
-                judgement: Judgement::default(),
-            }),
+            Ok(decoded) => {
+                let origin = self.origin(fetched, &address);
+                let at = (received, fetched.first_byte);
+                let answer = Answer::new(decoded, origin, address.authority, at.0, at.1);
+                Ok(Answer { usage, ..answer })
+            }
             Err(verdict) => Err(Failed {
                 cause: Cause::Refused(verdict),
                 usage,

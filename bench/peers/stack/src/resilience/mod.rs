@@ -6,6 +6,7 @@ mod handles;
 mod ours;
 mod report;
 mod rounds;
+mod source;
 mod subject;
 mod tower_layers;
 mod tower_resilience_layers;
@@ -19,8 +20,6 @@ use std::rc::Rc;
 use tokio::runtime::Runtime;
 
 /// Every case, ours and the peers'.
-///
-/// The whole source stack will stand beside `ours/stack4` when it can be built from outside of its crate.
 pub fn cases(runtime: &Rc<Runtime>) -> Vec<Case> {
     // Buffers start a worker, rate limits make a timer.
     let _inside = runtime.enter();
@@ -29,5 +28,6 @@ pub fn cases(runtime: &Rc<Runtime>) -> Vec<Case> {
     cases.extend(tower_resilience_layers::cases(runtime));
     cases.extend(handles::cases(runtime));
     cases.extend(ours::cases(runtime));
+    cases.push(source::case(runtime));
     cases
 }

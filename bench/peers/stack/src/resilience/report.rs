@@ -14,6 +14,7 @@ use super::ours::{
     TIMEOUT_LAYER,
 };
 use super::rounds::{Measured, measure};
+use super::source::SOURCE;
 use super::{cases, runtime};
 
 /// How to run.
@@ -122,6 +123,7 @@ impl Table {
 
     fn rows(&self) -> Result<Vec<Row>> {
         let mut rows = vec![self.stack_ratio()?, self.stack_allocations()?];
+        rows.extend([self.source_allocations()?, self.source_clock_reads()?]);
         let breakers = [
             "tower-resilience breaker, consecutive",
             "failsafe consecutive",
@@ -176,6 +178,39 @@ impl Table {
             holds: value == 0.0,
             peers: BTreeMap::from([(PEER_STACK.to_owned(), peer)]),
             note: "of one call, after warming up".to_owned(),
+        })
+    }
+
+    fn source_allocations(&self) -> Result<Row> {
+        let value = self.allocations_of(SOURCE)?;
+        Ok(Row {
+            id: "source.allocs".to_owned(),
+            value,
+            unit: "allocations",
+            goal: 0.0,
+            holds: value == 0.0,
+            peers: BTreeMap::new(),
+            note: "of one call through the whole stack of a source, around a venue that is ready".to_owned(),
+        })
+    }
+
+    fn source_clock_reads(&self) -> Result<Row> {
+        const GOAL: f64 = 12.0;
+        let own = self.of(SOURCE)?;
+        let (reads, bound) = own.ratio(self.of(CLOCK_READ)?);
+        Ok(Row {
+            id: "source.clock_reads".to_owned(),
+            value: reads,
+            unit: "clock reads",
+            goal: GOAL,
+            holds: bound.1 <= GOAL,
+            peers: BTreeMap::new(),
+            note: format!(
+                "what a call costs, in looks at the clock; {:.0} ns; 95 % between {:.1} and {:.1}",
+                own.ns(),
+                bound.0,
+                bound.1
+            ),
         })
     }
 
