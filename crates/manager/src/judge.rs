@@ -74,9 +74,10 @@ where
             let kind = request.kind();
             let times = (answer.received, shared.clock.now());
             let judge = |request: &Request, decoded: &Decoded<Payload>| {
-                let report = shared
-                    .judges
-                    .judge(&exchange, request, kind, decoded, times);
+                let report =
+                    shared
+                        .judges
+                        .judge(&exchange, request, kind, decoded, answer.origin, times);
                 report.map(Arc::new)
             };
             let store = |report, payload| {

@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use robust_market::{Decoded, Exchange, Kind, Payload, Report, Request, Timestamp};
-use robust_quality::{Context, Profile, StatePool};
+use robust_market::{Decoded, Exchange, Kind, Origin, Payload, Report, Request, Timestamp};
+use robust_quality::{Context, Profile, Provenance, StatePool};
 
 /// The memory of the quality rules, bounded by number of symbols.
 #[derive(Debug, Default)]
@@ -17,10 +17,15 @@ impl Judges {
         request: &Request,
         kind: Kind,
         decoded: &Decoded<Payload>,
+        origin: Origin,
         (received, now): (Timestamp, Timestamp),
     ) -> Option<Report> {
         let profile = Profile::of(exchange, kind);
-        let context = Context::new(request, profile, received, now);
+        let mut context = Context::new(request, profile, received, now);
+        // Whether a simulator may be read is decided elsewhere; here it only matters that its origin is told.
+        let mut provenance = Provenance::of(origin);
+        provenance.production = false;
+        context.provenance = Some(provenance);
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pool.judge(exchange, decoded, &context)
     }

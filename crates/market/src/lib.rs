@@ -51,7 +51,7 @@ pub use error::{InvalidName, quote};
 pub use exchange::Exchange;
 pub use instrument::{Asset, Instrument, Operation, Status};
 pub use payload::{Decoded, Defect, DefectKind, Payload};
-pub use report::{Acceptance, Dimension, Issue, Report, Score, Severity};
+pub use report::{Acceptance, Aging, Dimension, Issue, Report, Score, Severity};
 pub use request::{Kind, Request};
 pub use sample::{Freshness, Meta, Origin, RequestId, Sample, Tier};
 pub use symbol::Symbol;

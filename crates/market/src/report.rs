@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
+
+use crate::Timestamp;
 
 /// The six dimensions of data quality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -161,6 +164,24 @@ pub struct Report {
     pub issues: Vec<Issue>,
     /// Objections beyond the limit, counted but not kept.
     pub issues_dropped: usize,
+    /// How the timeliness goes on falling after the judgement; `None` where age says nothing. Not part of the exchange format.
+    #[serde(skip)]
+    pub aging: Option<Aging>,
+}
+
+/// What the age of a value means: enough to judge its timeliness again when it is read later.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Aging {
+    /// When the value was born, by this machine's clock.
+    pub born: Timestamp,
+    /// Up to this age nothing is lost.
+    pub good: Duration,
+    /// Older than this is a warning, at a score of 95.
+    pub warning: Duration,
+    /// Older than this is an error, at a score of 50; five times as old scores 0.
+    pub error: Duration,
+    /// Share of 1 that other objections to the timeliness cost.
+    pub charged: f64,
 }
 
 impl Report {
@@ -186,6 +207,7 @@ impl Report {
             exclusions,
             issues,
             issues_dropped,
+            aging: None,
         }
     }
 

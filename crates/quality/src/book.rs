@@ -12,7 +12,8 @@ use crate::rules::{
     K_UNSORTED_BIDS, Rule, U_DUP_LEVEL, V_PRICE, V_SIZE, V_SYMBOL, V_TICK,
 };
 use crate::tally::{Place, Tally};
-use crate::{Context, SymbolState, timeliness};
+use crate::timeliness::SourceTime;
+use crate::{Context, SymbolState, provenance, timeliness};
 
 /// One side of the book under judgement.
 struct Side<'a> {
@@ -60,9 +61,11 @@ pub(crate) fn book(
     twice(&mut tally, &bids);
     twice(&mut tally, &asks);
     let time = event_time(&mut tally, book, context);
-    timeliness::event(&mut tally, time, context);
+    let clock = SourceTime::of(context, &state.seen.clock);
+    timeliness::event(&mut tally, time, &clock, context);
+    provenance::judge(&mut tally, context.provenance, Some(book.symbol.as_str()));
     let sound = tally.is_sound();
-    let report = tally.finish();
+    let report = tally.finish(context.config);
     if sound {
         // A market that is thinner than what was asked for would never be accepted if only accepted books taught its depth.
         state.learn_depth(bids.count(), asks.count());

@@ -10,7 +10,8 @@ use crate::{Context, SymbolState, book, candles, ticker, trades};
 ///
 /// Pure: the clock is in the context, and only `state` is changed, and only by values without an error.
 ///
-/// Accuracy does not apply yet: it needs history and peers, and nothing is invented in its place.
+/// Accuracy applies once there is history to judge by: after 30 tickers or books, in a series of 30 bars, in a list of trades that
+/// is long enough, or with peers. Nothing is invented in its place before.
 pub fn judge(
     decoded: &Decoded<Payload>,
     context: &Context<'_>,
@@ -23,11 +24,15 @@ pub fn judge(
             Some(ticker::single(value, decoded, context, state))
         }
         (Payload::Tickers(rows), Kind::Tickers | Kind::BidsAsks | Kind::LastPrices) => {
-            Some(ticker::list(rows, decoded, context))
+            Some(ticker::list(rows, decoded, context, state))
         }
         (Payload::OrderBook(value), Kind::Book) => Some(book::book(value, decoded, context, state)),
-        (Payload::Candles(value), Kind::Candles) => Some(candles::candles(value, decoded, context)),
-        (Payload::Trades(value), Kind::Trades) => Some(trades::trades(value, decoded, context)),
+        (Payload::Candles(value), Kind::Candles) => {
+            Some(candles::candles(value, decoded, context, state))
+        }
+        (Payload::Trades(value), Kind::Trades) => {
+            Some(trades::trades(value, decoded, context, state))
+        }
         (_, Kind::Instruments | Kind::Assets | Kind::Time | Kind::Status) => None,
         _ => {
             let mut tally = Tally::single();
@@ -35,7 +40,7 @@ pub fn judge(
             tally.whole(&V_KIND, Severity::Critical, None, || {
                 format!("{kind} was asked for, and something else came")
             });
-            Some(tally.finish())
+            Some(tally.finish(context.config))
         }
     }
 }

@@ -28,30 +28,46 @@
 //! |---|---|
 //! | [`judge`], [`Context`] | the judgement and what it depends on |
 //! | [`Profile`] | what a source is able to send |
-//! | [`SymbolState`], [`StatePool`] | what is remembered, bounded |
+//! | [`SymbolState`], [`StatePool`], [`ClockOffset`], [`Consensus`] | what is remembered, bounded |
 //! | [`RULES`] | every rule with its dimension and weight |
 //! | [`WEIGHTS`], [`THRESHOLDS`] | the numbers of the score |
 
 mod book;
 mod candles;
+mod clock;
+mod config;
+mod consensus;
 mod context;
 mod defects;
+mod engine;
 mod exact;
+mod finite;
+mod frozen;
 mod judge;
 mod pool;
+mod presence;
 mod profile;
+mod provenance;
 mod rules;
+mod seen;
 mod state;
 mod tally;
 mod ticker;
 mod timeliness;
 mod trades;
+mod window;
 
-pub use context::Context;
+pub use clock::ClockOffset;
+pub use config::{Config, ConfigError, PriceBounds};
+pub use consensus::{Consensus, Peers};
+pub use context::{Context, Quote};
+pub use finite::{Finite64, NotFinite};
 pub use judge::judge;
 pub use pool::StatePool;
 pub use profile::{Profile, TickerField, TickerFields};
+pub use provenance::Provenance;
 pub use robust_market::Report;
 pub use rules::{RULES, Rule};
-pub use state::SymbolState;
+pub use state::{SavedStateError, SymbolState};
 pub use tally::{THRESHOLDS, WEIGHTS};
+pub use window::Window;

@@ -2,13 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
-use robust_market::{Decoded, Exchange, Kind, Payload, Report, Symbol};
+use robust_market::{Acceptance, Decoded, Exchange, Kind, Payload, Report, Symbol, Timestamp};
 
-use crate::{Context, SymbolState, judge};
+use crate::ticker::accuracy::Prices;
+use crate::{ClockOffset, Consensus, Context, Quote, SymbolState, judge, seen, timeliness};
 
 /// Symbols that are remembered unless another bound is given.
 const DEFAULT_CAPACITY: usize = 4_096;
+
+/// Sources whose clock and pace are remembered.
+const SOURCES_MAX: usize = 64;
+/// Quotes that books and trades are held against, per source.
+const QUOTES_MAX: usize = 4_096;
+/// A source in which nothing changes for this long may stand still.
+const STILL: Duration = Duration::from_secs(30);
+/// Symbols that must be watched to say so.
+const SYMBOLS_MIN: usize = 3;
 
 type Key = (Exchange, Option<Symbol>, Kind);
 
@@ -31,6 +42,43 @@ pub struct StatePool {
     by_use: BTreeMap<u64, Key>,
     uses: u64,
     evictions: u64,
+    sources: BTreeMap<Exchange, Source>,
+    consensus: Consensus,
+}
+
+/// What is known of one source over all its symbols.
+#[derive(Debug, Default)]
+struct Source {
+    clock: ClockOffset,
+    quotes: BTreeMap<Symbol, Quote>,
+    /// The newest content of each symbol, at most [`QUOTES_MAX`].
+    contents: BTreeMap<Symbol, u64>,
+    symbols: usize,
+    /// When watching began, when the last answer came, and when one of them was different last.
+    began: Option<Timestamp>,
+    heard: Option<Timestamp>,
+    moved: Option<Timestamp>,
+}
+
+impl Source {
+    fn note(&mut self, symbol: &Symbol, content: u64, at: Timestamp) {
+        self.began = self.began.or(Some(at));
+        self.heard = self.heard.max(Some(at));
+        if self.contents.get(symbol) == Some(&content) {
+            return;
+        }
+        self.moved = self.moved.max(Some(at));
+        match self.contents.get_mut(symbol) {
+            Some(known) => *known = content,
+            None => {
+                if self.contents.len() >= QUOTES_MAX {
+                    self.contents.pop_first();
+                }
+                self.contents.insert(symbol.clone(), content);
+                self.symbols = self.contents.len();
+            }
+        }
+    }
 }
 
 impl Default for StatePool {
@@ -49,10 +97,16 @@ impl StatePool {
             by_use: BTreeMap::new(),
             uses: 0,
             evictions: 0,
+            sources: BTreeMap::new(),
+            consensus: Consensus::default(),
         }
     }
 
     /// Judges an answer of `exchange` with the memory of its symbol; `None` for kinds that no rule judges.
+    ///
+    /// What the context leaves open is filled in from what the pool has seen: the source's clock, the other exchanges' prices of
+    /// the pair, whether the whole source stands still, and for books and trades the newest quote of the same market. Accepted
+    /// tickers are what the other exchanges are compared with.
     pub fn judge(
         &mut self,
         exchange: &Exchange,
@@ -60,11 +114,102 @@ impl StatePool {
         context: &Context<'_>,
     ) -> Option<Report> {
         let symbol = context.request.symbol();
-        judge(
-            decoded,
-            context,
-            self.state(exchange, symbol, context.request.kind()),
-        )
+        let kind = context.request.kind();
+        let mut context = *context;
+        if context.clock_ahead.is_none() {
+            let clock = self.sources.get(exchange).map(|source| &source.clock);
+            context.clock_ahead = clock.map(|clock| clock.ahead(context.now));
+        }
+        if context.peers.is_none() && matches!(kind, Kind::Ticker | Kind::Book) {
+            context.peers = symbol.and_then(|s| self.consensus.peers(exchange, s, context.now));
+        }
+        if context.quote.is_none() && matches!(kind, Kind::Book | Kind::Trades) {
+            context.quote = symbol.and_then(|symbol| self.quote(exchange, symbol));
+        }
+        if kind == Kind::Ticker {
+            context.source_frozen |= self.stands_still(exchange, context.now);
+        }
+        let report = judge(decoded, &context, self.state(exchange, symbol, kind))?;
+        self.note(exchange, decoded, &context, &report);
+        Some(report)
+    }
+
+    /// Takes in what is good for other judgements: times, and accepted prices.
+    fn note(
+        &mut self,
+        exchange: &Exchange,
+        decoded: &Decoded<Payload>,
+        context: &Context<'_>,
+        report: &Report,
+    ) {
+        if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(exchange) {
+            self.sources.pop_first();
+        }
+        let source = self.sources.entry(exchange.clone()).or_default();
+        let instant = matches!(decoded.value, Payload::Ticker(_) | Payload::OrderBook(_));
+        let time = decoded.value.exchange_time().filter(|_| instant);
+        if let Some(time) = time.filter(|time| timeliness::impossible(*time, context.now).is_none())
+        {
+            source.clock.observe(time, context.received);
+        }
+        if report.acceptance < Acceptance::Quarantine {
+            return;
+        }
+        let Payload::Ticker(ticker) = &decoded.value else {
+            return;
+        };
+        source.note(&ticker.symbol, seen::content(ticker), context.received);
+        let prices = Prices {
+            last: ticker.last,
+            bid: ticker.bid,
+            ask: ticker.ask,
+        };
+        let (spread, price) = (prices.spread(), prices.price());
+        // A quarantined price is told to the others as well: of two exchanges that jump, each is the other's witness.
+        if let Some(price) = price {
+            self.consensus
+                .update(exchange, &ticker.symbol, price, spread, context.received);
+        }
+        if let (Some(bid), Some(ask)) = (ticker.bid, ticker.ask)
+            && report.acceptance >= Acceptance::AcceptWithExclusions
+        {
+            source.quotes.insert(
+                ticker.symbol.clone(),
+                Quote {
+                    bid,
+                    ask,
+                    at: context.received,
+                },
+            );
+            if source.quotes.len() > QUOTES_MAX {
+                source.quotes.pop_first();
+            }
+        }
+    }
+
+    fn quote(&self, exchange: &Exchange, symbol: &Symbol) -> Option<Quote> {
+        self.sources.get(exchange)?.quotes.get(symbol).copied()
+    }
+
+    /// Whether several symbols of this source have stood still for long, all of them, while another source moves.
+    fn stands_still(&self, exchange: &Exchange, now: Timestamp) -> bool {
+        let Some(own) = self.sources.get(exchange) else {
+            return false;
+        };
+        let moves = |source: &Source| source.moved.is_some_and(|at| now.since(at) < STILL);
+        own.symbols >= SYMBOLS_MIN
+            && own.heard.is_some_and(|at| now.since(at) < STILL)
+            && own.began.is_some_and(|at| now.since(at) >= STILL)
+            && !moves(own)
+            && self
+                .sources
+                .iter()
+                .any(|(other, source)| other != exchange && moves(source))
+    }
+
+    /// What other exchanges say, to look up or to feed.
+    pub fn consensus(&mut self) -> &mut Consensus {
+        &mut self.consensus
     }
 
     /// The memory of one symbol, new if it was not known or forgotten.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use robust_market::{Exchange, Kind};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 /// A field of a ticker that a source may or may not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,7 +82,7 @@ impl TickerField {
 }
 
 /// A set of ticker fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TickerFields(u16);
 
 impl TickerFields {
@@ -110,6 +111,26 @@ impl TickerFields {
     #[must_use]
     pub const fn with(self, field: TickerField) -> Self {
         Self(self.0 | 1 << field as u16)
+    }
+
+    /// The set with one field less.
+    #[must_use]
+    pub const fn without(self, field: TickerField) -> Self {
+        Self(self.0 & !(1 << field as u16))
+    }
+
+    /// The fields of either set.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) const fn bits(self) -> u16 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u16) -> Self {
+        Self(bits)
     }
 }
 

@@ -25,8 +25,8 @@ macro_rules! rules {
             what: $what,
         };)*
 
-        /// Every rule of this crate, by dimension; `C` completeness, `V` validity, `K` consistency, `T` timeliness,
-        /// `U` uniqueness.
+        /// Every rule of this crate, by dimension; `C` completeness, `V` validity, `A` accuracy, `K` consistency, `T`
+        /// timeliness, `U` uniqueness.
         pub const RULES: &[Rule] = &[$($name),*];
     };
 }
@@ -59,7 +59,19 @@ rules! {
     V_GRID = "V.grid", Validity, Error, "a single bar does not start on the grid of its interval";
     V_SHIFTED_GRID = "V.shifted_grid", Validity, Warning, "three or more bars in a row start off the grid by the same offset";
     V_INTERVAL = "V.interval", Validity, Error, "the bars are of another length than was asked for";
+    V_BOUNDS = "V.bounds", Validity, Error, "a price outside the limits that the user has set for the pair";
     V_ID = "V.id", Validity, Error, "a trade id is empty";
+
+    A_OUTLIER = "A.outlier", Accuracy, Error, "a price that its history does not explain: Warning over 12 usual steps, Error over 25 or half of the price; released when three prints (five in a waterfall) confirm the level";
+    A_REGIME = "A.regime", Accuracy, Info, "a new level, confirmed by the prints before";
+    A_WIDE_SPREAD = "A.wide_spread", Accuracy, Warning, "a spread above 10 % and fifty times the usual one";
+    A_FROZEN = "A.frozen", Accuracy, Error, "the same content for much longer than is natural, or identical bars with volume";
+    A_HALTED = "A.halted", Accuracy, Info, "the same content for long in a market without volume or known to be halted: a fact";
+    A_CONSENSUS = "A.consensus", Accuracy, Error, "far from the median of the other exchanges: Warning over the limit, Error over three times it; across quote currencies Warning only";
+    A_PROVENANCE = "A.provenance", Accuracy, Critical, "nobody says where the value was born";
+    A_TEST_HOST = "A.test_host", Accuracy, Critical, "a value of a test system, a test pair or a simulator where only the real market will do";
+    A_UNLABELLED = "A.unlabelled", Accuracy, Critical, "a computed value that passes for a received one";
+    A_EXPIRED = "A.expired", Accuracy, Error, "a cached value past its time, presented as live";
 
     K_CROSSED = "K.crossed", Consistency, Critical, "bid above ask: Error in a ticker, Critical in a book";
     K_LOCKED = "K.locked", Consistency, Warning, "bid equals ask";
@@ -82,8 +94,11 @@ rules! {
 
     T_STALE = "T.stale", Timeliness, Error, "older than is usual: Warning, then Error; the share that is lost is in the score's curve";
     T_FUTURE = "T.future", Timeliness, Critical, "ahead of our clock: Warning over 1 s, Error over 5 s, Critical over 60 s (Error inside a list)";
+    T_CLOCK_SKEW = "T.clock_skew", Timeliness, Error, "the source's clock is ahead of ours by more than 5 s, steadily: the source is at fault, not the record";
     T_NO_EVENT_TIME = "T.no_event_time", Timeliness, Info, "the exchange does not say when it was; the receive time stands in";
 
+    U_REPLAY = "U.replay", Uniqueness, Warning, "an answer that was here before: Warning from a stream or where it is counted or older than the newest, Info for the newest one polled again";
+    U_CONFLICT = "U.conflict", Uniqueness, Error, "the same sequence number with another quote or other levels";
     U_DUP_SYMBOL = "U.dup_symbol", Uniqueness, Error, "a pair is in the list twice";
     U_DUP_LEVEL = "U.dup_level", Uniqueness, Error, "a price is on one side of the book twice";
     U_DUP_EXACT = "U.dup_exact", Uniqueness, Error, "the same record again";

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use robust_market::{Acceptance, Dimension, Issue, Report, Score, Severity};
+use robust_market::{Acceptance, Aging, Dimension, Issue, Report, Score, Severity};
 
+use crate::Config;
 use crate::rules::Rule;
 
 /// Share of each dimension in the overall score, in the order of [`Dimension::ALL`]; they sum to 1.
@@ -15,13 +16,13 @@ pub const WEIGHTS: [f64; 6] = [0.25, 0.25, 0.20, 0.15, 0.10, 0.05];
 pub const THRESHOLDS: [f64; 6] = [0.95, 0.99, 0.98, 0.90, 0.95, 0.98];
 
 /// The highest overall score of a rejected answer.
-const REJECTED_MAX: f64 = 49.0;
+pub(crate) const REJECTED_MAX: f64 = 49.0;
 /// The highest overall score of a quarantined answer.
-const QUARANTINED_MAX: f64 = 79.0;
+pub(crate) const QUARANTINED_MAX: f64 = 79.0;
 /// Below this overall score an answer is rejected.
-const REJECT_BELOW: f64 = 50.0;
+pub(crate) const REJECT_BELOW: f64 = 50.0;
 /// Sums of shares are compared with this slack, so that 1 − 0.05 is not below 0.95.
-const SLACK: f64 = 1e-9;
+pub(crate) const SLACK: f64 = 1e-9;
 
 /// What an objection is about.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,7 @@ pub(crate) struct Tally {
     issues: Vec<Issue>,
     kept: [usize; 4],
     dropped: usize,
+    aging: Option<Aging>,
 }
 
 impl Tally {
@@ -94,6 +96,7 @@ impl Tally {
             issues: Vec::new(),
             kept: [0; 4],
             dropped: 0,
+            aging: None,
         }
     }
 
@@ -119,6 +122,11 @@ impl Tally {
         if let Some(column) = self.columns.get_mut(dimension as usize) {
             column.own = Some(share);
         }
+    }
+
+    /// Notes how the answer goes on ageing, for whoever reads the report later.
+    pub(crate) fn ages(&mut self, aging: Aging) {
+        self.aging = Some(aging);
     }
 
     /// Objects to one unit of one record.
@@ -182,6 +190,17 @@ impl Tally {
         self.columns
             .iter()
             .all(|column| column.worst < Some(Severity::Error))
+    }
+
+    /// Whether nothing heavier than a warning was found, but for what one rule says.
+    pub(crate) fn is_sound_but_for(&self, rule: &Rule) -> bool {
+        let heavy = |issue: &Issue| issue.severity >= Severity::Error;
+        self.is_sound()
+            || self
+                .issues
+                .iter()
+                .filter(|issue| heavy(issue))
+                .all(|issue| issue.rule == rule.id)
     }
 
     /// Whether this record carries an objection that excludes it.
@@ -248,12 +267,12 @@ impl Tally {
     }
 
     /// Weighs everything to a report.
-    pub(crate) fn finish(self) -> Report {
+    pub(crate) fn finish(self, config: &Config) -> Report {
         let shares = Dimension::ALL.map(|dimension| self.share(dimension));
         let (sum, weight) =
             shares
                 .iter()
-                .zip(WEIGHTS)
+                .zip(config.weights())
                 .fold((0.0, 0.0), |(sum, weight), (share, w)| match share {
                     Some(share) => (sum + w * share, weight + w),
                     None => (sum, weight),
@@ -263,7 +282,7 @@ impl Tally {
         } else {
             100.0
         };
-        let acceptance = self.acceptance(&shares, overall);
+        let acceptance = self.acceptance(&shares, overall, config);
         let capped = match acceptance {
             Acceptance::Reject => overall.min(REJECTED_MAX),
             Acceptance::Quarantine => overall.min(QUARANTINED_MAX),
@@ -282,21 +301,28 @@ impl Tally {
             self.issues,
         );
         report.issues_dropped += self.dropped;
+        let charged = self.columns.get(Dimension::Timeliness as usize);
+        report.aging = self.aging.map(|aging| Aging {
+            charged: charged.map_or(0.0, |column| column.charged),
+            ..aging
+        });
         report
     }
 
-    fn acceptance(&self, shares: &[Option<f64>; 6], overall: f64) -> Acceptance {
+    fn acceptance(&self, shares: &[Option<f64>; 6], overall: f64, config: &Config) -> Acceptance {
         let worst = self.columns.iter().filter_map(|column| column.worst).max();
         let mostly_broken = self.many && self.broken.len().saturating_mul(2) > self.records;
         if worst == Some(Severity::Critical) || mostly_broken || overall < REJECT_BELOW - SLACK {
             return Acceptance::Reject;
         }
-        let below = self.columns.iter().zip(shares.iter().zip(THRESHOLDS)).any(
-            |(column, (share, threshold))| {
+        let below = self
+            .columns
+            .iter()
+            .zip(shares.iter().zip(config.thresholds()))
+            .any(|(column, (share, threshold))| {
                 column.worst >= Some(Severity::Warning)
                     && share.is_some_and(|share| share < threshold - SLACK)
-            },
-        );
+            });
         let error_in_one = !self.many && worst >= Some(Severity::Error);
         if self.whole_error || error_in_one || below {
             Acceptance::Quarantine

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use robust_market::{Dimension, Interval, Severity, Timestamp};
+use robust_market::{Aging, Dimension, Interval, Severity, Timestamp};
 
-use crate::Context;
-use crate::rules::{Rule, T_NO_EVENT_TIME};
-use crate::rules::{T_FUTURE, T_STALE, V_TIME, V_TS_UNIT};
+use crate::clock::CORRECTED_MAX;
+use crate::rules::{Rule, T_CLOCK_SKEW, T_FUTURE, T_NO_EVENT_TIME, T_STALE, V_TIME, V_TS_UNIT};
 use crate::tally::{Place, Tally};
+use crate::{ClockOffset, Context};
 
 /// 2009-01-03T00:00:00Z, the day of Bitcoin's first block: no crypto market is older.
 const FIRST_NS: i64 = 1_230_940_800_000_000_000;
@@ -47,8 +47,38 @@ impl Bounds {
         }
     }
 
+    /// The same that a report was judged by.
+    pub(crate) const fn of(aging: &Aging) -> Self {
+        Self {
+            good: aging.good,
+            warning: aging.warning,
+            error: aging.error,
+        }
+    }
+
+    /// How heavy an age is; `None` where it is usual.
+    pub(crate) fn severity(self, age: Duration) -> Option<Severity> {
+        if age > self.error {
+            Some(Severity::Error)
+        } else if age > self.warning {
+            Some(Severity::Warning)
+        } else {
+            None
+        }
+    }
+
+    /// An age in words.
+    pub(crate) fn words(self, age: Duration) -> String {
+        format!(
+            "{:.1} s old; {:.1} s is usual, {:.1} s at most",
+            age.as_secs_f64(),
+            self.good.as_secs_f64(),
+            self.error.as_secs_f64()
+        )
+    }
+
     /// The share of 1 for an age: 1, then linear to 0.95, to 0.5, and to 0 at five times the error age.
-    fn share(self, age: Duration) -> f64 {
+    pub(crate) fn share(self, age: Duration) -> f64 {
         let points = [
             (self.good, 1.0),
             (self.warning, 0.95),
@@ -72,24 +102,73 @@ impl Bounds {
     }
 }
 
+/// The time by the source's clock, as far as it is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SourceTime {
+    /// Now, by our clock.
+    now: Timestamp,
+    /// Now, by the source's clock; at most 5 s later.
+    pub(crate) there: Timestamp,
+    /// How far a clock is ahead that is too far ahead to be corrected.
+    skewed: Option<Duration>,
+}
+
+impl SourceTime {
+    /// From what the context says, or what this symbol has shown.
+    pub(crate) fn of(context: &Context<'_>, shown: &ClockOffset) -> Self {
+        let ahead = context
+            .clock_ahead
+            .unwrap_or_else(|| shown.ahead(context.now));
+        Self {
+            now: context.now,
+            there: context.now.saturating_add(ahead.min(CORRECTED_MAX)),
+            skewed: (ahead > CORRECTED_MAX).then_some(ahead),
+        }
+    }
+
+    /// Whether an event is ahead as everything of this source is.
+    fn explains(&self, event: Timestamp) -> Option<Duration> {
+        let skewed = self.skewed?;
+        let ahead = event.since(self.now);
+        let same = ahead > CORRECTED_MAX && ahead <= skewed.saturating_add(CORRECTED_MAX);
+        same.then_some(skewed)
+    }
+
+    /// Objects to the source's clock where it explains the time of the newest event.
+    pub(crate) fn skew(&self, tally: &mut Tally, newest: Timestamp) {
+        if let Some(skewed) = self.explains(newest) {
+            tally.whole(&T_CLOCK_SKEW, Severity::Error, Some("time"), || {
+                format!(
+                    "the source's clock is {:.1} s ahead of ours",
+                    skewed.as_secs_f64()
+                )
+            });
+        }
+    }
+}
+
 /// Judges the age of the answer. The loss is in the curve, so a stale value is not charged a second time.
-pub(crate) fn age(tally: &mut Tally, age: Duration, bounds: Bounds) {
+pub(crate) fn age(
+    tally: &mut Tally,
+    born: Timestamp,
+    now: Timestamp,
+    bounds: Bounds,
+    clock: &SourceTime,
+) {
+    let age = now.since(born);
     tally.own(Dimension::Timeliness, bounds.share(age));
-    let severity = if age > bounds.error {
-        Severity::Error
-    } else if age > bounds.warning {
-        Severity::Warning
-    } else {
-        return;
-    };
-    tally.measured(&T_STALE, severity, Some("time"), || {
-        format!(
-            "{:.1} s old; {:.1} s is usual, {:.1} s at most",
-            age.as_secs_f64(),
-            bounds.good.as_secs_f64(),
-            bounds.error.as_secs_f64()
-        )
+    // By our clock, for whoever looks at ours later.
+    let difference = now.since(clock.now);
+    tally.ages(Aging {
+        born: born.saturating_sub(difference),
+        good: bounds.good,
+        warning: bounds.warning,
+        error: bounds.error,
+        charged: 0.0,
     });
+    if let Some(severity) = bounds.severity(age) {
+        tally.measured(&T_STALE, severity, Some("time"), || bounds.words(age));
+    }
 }
 
 /// How heavy it is that an event lies ahead of our clock; `None` when it does not, by more than a second.
@@ -104,18 +183,32 @@ pub(crate) fn ahead(event: Timestamp, now: Timestamp) -> Option<Severity> {
 }
 
 /// Judges the one time of a ticker or a book.
-pub(crate) fn event(tally: &mut Tally, event: Option<Timestamp>, context: &Context<'_>) {
+pub(crate) fn event(
+    tally: &mut Tally,
+    event: Option<Timestamp>,
+    clock: &SourceTime,
+    context: &Context<'_>,
+) {
     let Some(event) = event else {
         return;
     };
     age(
         tally,
-        context.now.since(event),
+        event,
+        clock.there,
         Bounds::polled(context.profile.cadence),
+        clock,
     );
-    if let Some(severity) = ahead(event, context.now) {
+    whole_ahead(tally, event, clock);
+}
+
+/// Objects to an answer whose newest event lies ahead: to the source's clock where that explains it.
+pub(crate) fn whole_ahead(tally: &mut Tally, event: Timestamp, clock: &SourceTime) {
+    if clock.explains(event).is_some() {
+        clock.skew(tally, event);
+    } else if let Some(severity) = ahead(event, clock.there) {
         tally.whole(&T_FUTURE, severity, Some("time"), || {
-            future(event, context.now)
+            future(event, clock.there)
         });
     }
 }
@@ -128,10 +221,18 @@ pub(crate) fn no_event_time(tally: &mut Tally) {
 }
 
 /// Objects to one record of a list that lies ahead of our clock.
-pub(crate) fn record_ahead(tally: &mut Tally, event: Timestamp, now: Timestamp, place: Place<'_>) {
-    if let Some(severity) = ahead(event, now) {
+pub(crate) fn record_ahead(
+    tally: &mut Tally,
+    event: Timestamp,
+    clock: &SourceTime,
+    place: Place<'_>,
+) {
+    if clock.explains(event).is_some() {
+        return;
+    }
+    if let Some(severity) = ahead(event, clock.there) {
         tally.object(&T_FUTURE, severity.min(Severity::Error), place, || {
-            future(event, now)
+            future(event, clock.there)
         });
     }
 }

@@ -11,8 +11,8 @@ use crate::rules::{
     V_SYMBOL, V_TICK,
 };
 use crate::tally::{Place, Tally};
-use crate::timeliness::{self, Bounds};
-use crate::{Context, defects};
+use crate::timeliness::{self, Bounds, SourceTime};
+use crate::{Context, SymbolState, defects, provenance};
 
 /// A trade that passed validity.
 struct Row<'a> {
@@ -23,7 +23,12 @@ struct Row<'a> {
 }
 
 /// Judges one page of trades.
-pub(crate) fn trades(trades: &Trades, decoded: &Decoded<Payload>, context: &Context<'_>) -> Report {
+pub(crate) fn trades(
+    trades: &Trades,
+    decoded: &Decoded<Payload>,
+    context: &Context<'_>,
+    state: &mut SymbolState,
+) -> Report {
     let total = trades.rows.len().saturating_add(decoded.excluded.len());
     let mut tally = Tally::list(total);
     if context
@@ -37,13 +42,15 @@ pub(crate) fn trades(trades: &Trades, decoded: &Decoded<Payload>, context: &Cont
     }
     let lacking = defects::rows(&mut tally, decoded, trades.rows.len());
     // The page is as old as its transport: a quiet market is not a stale one.
-    let age = context.now.since(context.received);
-    timeliness::age(&mut tally, age, Bounds::polled(context.profile.cadence));
+    let clock = SourceTime::of(context, &state.seen.clock);
+    let bounds = Bounds::polled(context.profile.cadence);
+    timeliness::age(&mut tally, context.received, context.now, bounds, &clock);
+    provenance::judge(&mut tally, context.provenance, Some(trades.symbol.as_str()));
     if total == 0 {
         tally.measured(&C_QUIET, Severity::Info, None, || {
             "no trade on the page".to_owned()
         });
-        return tally.finish();
+        return tally.finish(context.config);
     }
     let rows = valid(&mut tally, trades, decoded, context);
     let copies = twice(&mut tally, &rows);
@@ -53,14 +60,14 @@ pub(crate) fn trades(trades: &Trades, decoded: &Decoded<Payload>, context: &Cont
         timeliness::record_ahead(
             &mut tally,
             row.trade.time,
-            context.now,
+            &clock,
             Place {
                 field: Some("time"),
                 ..Place::row(row.position)
             },
         );
     }
-    tally.finish()
+    tally.finish(context.config)
 }
 
 fn valid<'a>(

@@ -10,11 +10,11 @@ use std::time::Duration;
 use robust_market::{Candle, Candles, Decoded, Dimension, Payload, Report, Request, Severity};
 
 use crate::rules::{
-    K_DESCENDING, K_ORDER, T_FUTURE, U_DUP_CONFLICT, U_DUP_EXACT, V_INTERVAL, V_SYMBOL, V_TS_UNIT,
+    K_DESCENDING, K_ORDER, U_DUP_CONFLICT, U_DUP_EXACT, V_INTERVAL, V_SYMBOL, V_TS_UNIT,
 };
 use crate::tally::{Place, Tally};
-use crate::timeliness::{self, Bounds};
-use crate::{Context, defects};
+use crate::timeliness::{self, Bounds, SourceTime};
+use crate::{Context, SymbolState, defects, provenance};
 use grid::Grid;
 
 /// A bar whose time is possible, with its place on the wire and on the grid.
@@ -31,6 +31,7 @@ pub(crate) fn candles(
     candles: &Candles,
     decoded: &Decoded<Payload>,
     context: &Context<'_>,
+    state: &mut SymbolState,
 ) -> Report {
     let total = candles.rows.len().saturating_add(decoded.excluded.len());
     let mut tally = Tally::list(total);
@@ -55,8 +56,14 @@ pub(crate) fn candles(
         regular: regular && !backwards,
     };
     gaps::completeness(&mut tally, &series, &grid, context);
-    age(&mut tally, &timed, &unique, &grid, context);
-    tally.finish()
+    let clock = SourceTime::of(context, &state.seen.clock);
+    age(&mut tally, &timed, &unique, &grid, &clock, context);
+    provenance::judge(
+        &mut tally,
+        context.provenance,
+        Some(candles.symbol.as_str()),
+    );
+    tally.finish(context.config)
 }
 
 fn asked_for(tally: &mut Tally, candles: &Candles, context: &Context<'_>) {
@@ -244,20 +251,23 @@ fn age(
     rows: &[Row<'_>],
     unique: &[Row<'_>],
     grid: &Grid,
+    clock: &SourceTime,
     context: &Context<'_>,
 ) {
     let newest = rows.iter().map(|row| row.candle.time).max();
     let closed = unique.iter().rev().find(|row| !row.forming);
     if let (Some(closed), true) = (closed, gaps::wants_newest(grid, context)) {
-        let age = context.now.since(grid.end(closed.candle.time));
-        timeliness::age(tally, age, Bounds::bars(grid.interval()));
+        let end = grid.end(closed.candle.time);
+        timeliness::age(
+            tally,
+            end,
+            clock.there,
+            Bounds::bars(grid.interval()),
+            clock,
+        );
     }
     let Some(newest) = newest else {
         return;
     };
-    if let Some(severity) = timeliness::ahead(newest, context.now) {
-        tally.whole(&T_FUTURE, severity, Some("time"), || {
-            timeliness::future(newest, context.now)
-        });
-    }
+    timeliness::whole_ahead(tally, newest, clock);
 }

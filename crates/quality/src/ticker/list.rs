@@ -7,24 +7,30 @@ use robust_market::{
 };
 
 use super::record::{BLOCK, Record, WEIGHT_REQUIRED};
-use crate::Context;
 use crate::defects::{self, Meaning};
-use crate::profile::TickerField as F;
+use crate::profile::{TickerField as F, TickerFields};
 use crate::rules::{C_ABSENT, C_OPTIONAL, C_REQUIRED, U_DUP_SYMBOL};
 use crate::tally::{Place, Tally};
-use crate::timeliness::{self, Bounds};
+use crate::timeliness::{self, Bounds, SourceTime};
+use crate::{Context, SymbolState, provenance};
 
 /// Judges many tickers of one answer.
-pub(crate) fn list(rows: &[Ticker], decoded: &Decoded<Payload>, context: &Context<'_>) -> Report {
+pub(crate) fn list(
+    rows: &[Ticker],
+    decoded: &Decoded<Payload>,
+    context: &Context<'_>,
+    state: &mut SymbolState,
+) -> Report {
     let total = rows.len().saturating_add(decoded.excluded.len());
     let mut tally = Tally::list(total);
     let faults = defects::by_record(decoded);
     let (mut expected, mut found) = (0, 0);
     let mut newest: Option<Timestamp> = None;
+    let clock = SourceTime::of(context, &state.seen.clock);
     for (ticker, index) in rows.iter().zip(defects::positions(&decoded.excluded)) {
         let own = faults.get(&index).map_or(&[][..], Vec::as_slice);
-        let mut record = Record::new(&mut tally, ticker, index, true, own, context);
-        record.judge(context.request.symbols());
+        let mut record = Record::new(&mut tally, ticker, index, true, context, TickerFields::NONE);
+        record.judge(context.request.symbols(), own.iter().copied());
         expected += record.expected;
         found += record.found;
         let time = record.time;
@@ -34,7 +40,7 @@ pub(crate) fn list(rows: &[Ticker], decoded: &Decoded<Payload>, context: &Contex
                 record: index,
                 field: Some("time"),
             };
-            timeliness::record_ahead(&mut tally, time, context.now, place);
+            timeliness::record_ahead(&mut tally, time, &clock, place);
         }
         newest = newest.max(time);
     }
@@ -49,13 +55,23 @@ pub(crate) fn list(rows: &[Ticker], decoded: &Decoded<Payload>, context: &Contex
     twice(&mut tally, rows, decoded);
     match newest {
         Some(newest) => {
-            let age = context.now.since(newest);
-            timeliness::age(&mut tally, age, Bounds::polled(context.profile.cadence));
+            timeliness::age(
+                &mut tally,
+                newest,
+                clock.there,
+                Bounds::polled(context.profile.cadence),
+                &clock,
+            );
         }
         None if total > 0 => timeliness::no_event_time(&mut tally),
         None => {}
     }
-    tally.finish()
+    if let Some(newest) = newest {
+        clock.skew(&mut tally, newest);
+        state.seen.clock.observe(newest, context.received);
+    }
+    provenance::judge(&mut tally, context.provenance, None);
+    tally.finish(context.config)
 }
 
 /// Objects to the records that are not in the list; returns their weight and how much of it is no fault of completeness.

@@ -3,13 +3,14 @@
 use robust_market::{Defect, Dimension, Kind, Severity, Symbol, Ticker, Timestamp};
 use rust_decimal::Decimal;
 
+use super::accuracy::Prices;
 use crate::defects::{self, Meaning};
 use crate::exact::{on_grid, within};
 use crate::profile::{TickerField as F, TickerFields};
 use crate::rules::{
     C_ONE_SIDED, C_OPTIONAL, C_REQUIRED, K_CROSSED, K_HIGH_LOW, K_LAST_VS_QUOTE, K_LAST_VS_RANGE,
-    K_LOCKED, K_QUOTE_VOLUME, K_SEQ_REGRESS, K_TS_REGRESS, K_VWAP_RANGE, Rule, V_PRICE, V_SIZE,
-    V_SYMBOL, V_TICK,
+    K_LOCKED, K_QUOTE_VOLUME, K_SEQ_REGRESS, K_TS_REGRESS, K_VWAP_RANGE, Rule, V_BOUNDS, V_PRICE,
+    V_SIZE, V_SYMBOL, V_TICK,
 };
 use crate::tally::{Place, Tally};
 use crate::{Context, SymbolState, timeliness};
@@ -43,12 +44,15 @@ pub(super) struct Record<'t, 'a> {
     ticker: &'a Ticker,
     index: usize,
     in_list: bool,
-    faults: &'a [&'a Defect],
     context: &'a Context<'a>,
+    /// Fields that this source has shown to send.
+    learned: TickerFields,
+    /// Fields that are on the wire as null.
+    nulls: TickerFields,
     /// Values that passed validity, by field.
     values: [Option<Decimal>; 12],
     /// Fields that are on the wire, valid or not.
-    present: TickerFields,
+    pub(super) present: TickerFields,
     pub(super) time: Option<Timestamp>,
     pub(super) sequence: Option<u64>,
     /// Weight of the fields that should be there, and of those that are.
@@ -62,16 +66,17 @@ impl<'t, 'a> Record<'t, 'a> {
         ticker: &'a Ticker,
         index: usize,
         in_list: bool,
-        faults: &'a [&'a Defect],
         context: &'a Context<'a>,
+        learned: TickerFields,
     ) -> Self {
         Self {
             tally,
             ticker,
             index,
             in_list,
-            faults,
             context,
+            learned,
+            nulls: TickerFields::NONE,
             values: [None; 12],
             present: TickerFields::NONE,
             time: None,
@@ -81,10 +86,19 @@ impl<'t, 'a> Record<'t, 'a> {
         }
     }
 
-    pub(super) fn judge(&mut self, asked: &[Symbol]) {
-        self.validity(asked);
+    pub(super) fn judge<'d>(&mut self, asked: &[Symbol], faults: impl Iterator<Item = &'d Defect>) {
+        self.validity(asked, faults);
         self.completeness();
         self.consistency();
+    }
+
+    /// The prices that passed validity.
+    pub(super) fn prices(&self) -> Prices {
+        Prices {
+            last: self.value(F::Last),
+            bid: self.value(F::Bid),
+            ask: self.value(F::Ask),
+        }
     }
 
     fn value(&self, field: F) -> Option<Decimal> {
@@ -140,7 +154,7 @@ impl<'t, 'a> Record<'t, 'a> {
         }
     }
 
-    fn validity(&mut self, asked: &[Symbol]) {
+    fn validity<'d>(&mut self, asked: &[Symbol], faults: impl Iterator<Item = &'d Defect>) {
         let mut units = 1;
         if !asked.is_empty() && !asked.contains(&self.ticker.symbol) {
             let came = self.ticker.symbol.clone();
@@ -181,18 +195,21 @@ impl<'t, 'a> Record<'t, 'a> {
                 }
             }
         }
-        units += self.unreadable_fields();
+        units += self.unreadable_fields(faults);
         self.tally.checked(Dimension::Validity, units);
     }
 
     /// Fields that came and could not be read: validity, not completeness.
-    fn unreadable_fields(&mut self) -> usize {
+    fn unreadable_fields<'d>(&mut self, faults: impl Iterator<Item = &'d Defect>) -> usize {
         let mut units = 0;
-        for defect in self.faults {
+        for defect in faults {
+            let field = F::ALL.into_iter().find(|f| f.as_str() == defect.field);
             let Meaning::Invalid(rule) = defects::meaning(defect) else {
+                if let Some(field) = field {
+                    self.nulls = self.nulls.with(field);
+                }
                 continue;
             };
-            let field = F::ALL.into_iter().find(|f| f.as_str() == defect.field);
             let severity = if field.is_some_and(|field| self.required().contains(&field)) {
                 Severity::Critical
             } else {
@@ -221,6 +238,14 @@ impl<'t, 'a> Record<'t, 'a> {
                 };
                 self.object(&V_PRICE, severity, unit, field.as_str(), || {
                     format!("{value} is not above zero")
+                });
+                return false;
+            }
+            let bounds = self.context.config.bounds(&self.ticker.symbol);
+            let bounded = matches!(field, F::Last | F::Bid | F::Ask);
+            if let Some(bounds) = bounds.filter(|b| bounded && !b.contains(value)) {
+                self.object(&V_BOUNDS, Severity::Error, unit, field.as_str(), || {
+                    format!("{value} is outside {} to {}", bounds.min(), bounds.max())
                 });
                 return false;
             }
@@ -263,14 +288,15 @@ impl<'t, 'a> Record<'t, 'a> {
                 || format!("{} is missing", field.as_str()),
             );
         }
+        let due = self
+            .context
+            .profile
+            .expected
+            .or(self.learned)
+            .or(self.nulls);
         let (mut optional, mut lost) = (0, 0);
         for field in F::ALL {
-            let null = self.faults.iter().any(|defect| {
-                defect.field == field.as_str()
-                    && matches!(defects::meaning(defect), Meaning::Absent)
-            });
-            let due = self.context.profile.expected.contains(field) || null;
-            if required.contains(&field) || !due {
+            if required.contains(&field) || !due.contains(field) {
                 continue;
             }
             let quote = matches!(field, F::Bid | F::Ask);

@@ -2,9 +2,10 @@
 
 use robust_market::{
     Acceptance, Candle, Candles, Decoded, Dimension, Exchange, Interval, Kind, Level, OrderBook,
-    Payload, Report, Request, Score, Severity, Side, Symbol, Ticker, Timestamp, Trade, Trades,
+    Origin, Payload, Report, Request, Score, Severity, Side, Symbol, Ticker, Timestamp, Trade,
+    Trades,
 };
-use robust_quality::{Context, Profile, SymbolState, judge};
+use robust_quality::{Context, Profile, Provenance, SymbolState, judge};
 use rust_decimal::Decimal;
 
 /// Noon of a day, on the grid of every interval up to twelve hours.
@@ -30,11 +31,14 @@ pub(crate) struct Case {
     pub(crate) now: Timestamp,
     pub(crate) received: Timestamp,
     pub(crate) decoded: Decoded<Payload>,
+    /// Where it was born, if anybody says.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Case {
     pub(crate) fn judge_with(&self, state: &mut SymbolState) -> Report {
-        let context = Context::new(&self.request, self.profile, self.received, self.now);
+        let mut context = Context::new(&self.request, self.profile, self.received, self.now);
+        context.provenance = self.origin.map(Provenance::of);
         judge(&self.decoded, &context, state).expect("a kind that is judged")
     }
 
@@ -42,7 +46,7 @@ impl Case {
         self.judge_with(&mut SymbolState::new())
     }
 
-    fn new(request: Request, payload: Payload) -> Self {
+    pub(crate) fn of(request: Request, payload: Payload) -> Self {
         let profile = Profile::of(&Exchange::BINANCE, request.kind());
         Self {
             request,
@@ -50,6 +54,7 @@ impl Case {
             now: at(NOW),
             received: at(NOW),
             decoded: Decoded::clean(payload),
+            origin: None,
         }
     }
 }
@@ -74,7 +79,7 @@ fn full(symbol: Symbol) -> Ticker {
 }
 
 pub(crate) fn ticker() -> Case {
-    Case::new(
+    Case::of(
         Request::Ticker { symbol: symbol() },
         Payload::Ticker(full(symbol())),
     )
@@ -84,7 +89,7 @@ pub(crate) fn tickers() -> Case {
     let rows = (0..100)
         .map(|n| full(format!("C{n}/USDT").parse().unwrap()))
         .collect();
-    Case::new(
+    Case::of(
         Request::Tickers {
             symbols: Vec::new(),
         },
@@ -108,7 +113,7 @@ pub(crate) fn book() -> Case {
     }
     book.sequence = Some(9);
     book.time = Some(at(NOW));
-    Case::new(
+    Case::of(
         Request::OrderBook {
             symbol: symbol(),
             depth: Some(100),
@@ -135,7 +140,7 @@ pub(crate) fn candles() -> Case {
             closed: n < 200,
         });
     }
-    let mut case = Case::new(
+    let mut case = Case::of(
         Request::Candles {
             symbol: symbol(),
             interval: Interval::M1,
@@ -161,7 +166,7 @@ pub(crate) fn trades() -> Case {
             time: at(NOW - 100 + n / 2),
         });
     }
-    Case::new(
+    Case::of(
         Request::Trades {
             symbol: symbol(),
             since: None,

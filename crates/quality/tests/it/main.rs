@@ -8,5 +8,6 @@
 
 mod clean;
 mod faults;
+mod past;
 mod properties;
 mod state;

@@ -15,7 +15,11 @@ fn an_older_time_or_a_lower_sequence_than_the_accepted_one_is_an_error() {
     let mut case = clean::ticker();
     case.now = at(NOW + 3);
     assert_eq!(case.judge_with(&mut state).acceptance, Acceptance::Accept);
-    assert_eq!(case.judge_with(&mut state).issues, []); // the same again is legal
+    // Polled again before anything has changed: a fact.
+    case.origin = Some(robust_market::Origin::Rest);
+    let again = case.judge_with(&mut state);
+    assert_eq!(rules(&again), ["U.replay"]);
+    assert_eq!(again.acceptance, Acceptance::Accept);
     let Payload::Ticker(ticker) = &mut case.decoded.value else {
         unreachable!()
     };

@@ -1,0 +1,96 @@
+//! The one gate between exact decimals and statistics.
+
+use robust_market::Timestamp;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde::{Deserialize, Serialize};
+
+/// A floating-point number that is neither NaN nor infinite.
+///
+/// All statistics take this type alone, so a broken number cannot enter a memory. It is written to a saved state as the
+/// bits of the number, because a decimal text may come back as its neighbour.
+///
+/// ```
+/// use robust_quality::Finite64;
+///
+/// assert!(Finite64::new(f64::NAN).is_none());
+/// assert_eq!(Finite64::new(1.5).map(Finite64::get), Some(1.5));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct Finite64(f64);
+
+impl Finite64 {
+    /// Zero.
+    pub const ZERO: Self = Self(0.0);
+
+    /// The number, unless it is NaN or infinite.
+    #[must_use]
+    pub const fn new(value: f64) -> Option<Self> {
+        if value.is_finite() {
+            Some(Self(value))
+        } else {
+            None
+        }
+    }
+
+    /// The natural logarithm of a price above zero.
+    #[must_use]
+    pub fn ln(price: Decimal) -> Option<Self> {
+        let price = price.to_f64().filter(|price| *price > 0.0)?;
+        Self::new(price.ln())
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl From<Finite64> for u64 {
+    fn from(value: Finite64) -> Self {
+        value.0.to_bits()
+    }
+}
+
+impl TryFrom<u64> for Finite64 {
+    type Error = NotFinite;
+
+    fn try_from(bits: u64) -> Result<Self, NotFinite> {
+        Self::new(f64::from_bits(bits)).ok_or(NotFinite)
+    }
+}
+
+/// A number of a saved state is NaN or infinite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a number of the saved state is not finite")]
+pub struct NotFinite;
+
+/// Seconds from `from` to `to`, negative where `to` is earlier.
+pub(crate) fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    if to >= from {
+        to.since(from).as_secs_f64()
+    } else {
+        -from.since(to).as_secs_f64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_finite_numbers_pass_the_gate() {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(Finite64::new(bad), None);
+            assert_eq!(Finite64::try_from(bad.to_bits()), Err(NotFinite));
+        }
+        for price in [Decimal::ZERO, Decimal::MIN, Decimal::NEGATIVE_ONE] {
+            assert_eq!(Finite64::ln(price), None);
+        }
+        assert_eq!(Finite64::ln(Decimal::ONE), Some(Finite64::ZERO));
+        assert!(Finite64::ln(Decimal::MAX).is_some());
+        assert!(Finite64::ln(Decimal::new(1, 28)).is_some());
+    }
+}

@@ -1,0 +1,257 @@
+//! Was this here before?
+
+use std::collections::VecDeque;
+
+use robust_market::{OrderBook, Ticker, Trade};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// Answers of one record that are remembered by their fingerprint.
+const ANSWERS: usize = 64;
+/// Trades that are remembered by their id: two of the longest pages that an exchange serves.
+pub(crate) const IDS: usize = 2_000;
+
+/// A number that stands for a whole record. Stable: it is kept in saved states.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fingerprint(u64);
+
+impl Fingerprint {
+    pub(crate) const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    /// Mixes a word in (the finaliser of SplitMix64, so that neighbours do not collide).
+    pub(crate) const fn word(self, word: u64) -> Self {
+        let mut mixed = (self.0.rotate_left(5) ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Self(mixed ^ (mixed >> 31))
+    }
+
+    /// Mixes an exact number in, as it is written: `1.0` is not `1.00`.
+    pub(crate) fn decimal(self, value: Decimal) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = value.serialize();
+        self.word(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+            .word(u64::from_le_bytes([i, j, k, l, m, n, o, p]))
+    }
+
+    pub(crate) fn optional(self, value: Option<Decimal>) -> Self {
+        match value {
+            Some(value) => self.decimal(value),
+            None => self.word(u64::MAX),
+        }
+    }
+
+    pub(crate) fn text(self, text: &str) -> Self {
+        let mut mixed = self.word(text.len() as u64);
+        for bytes in text.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            for (slot, byte) in word.iter_mut().zip(bytes) {
+                *slot = *byte;
+            }
+            mixed = mixed.word(u64::from_le_bytes(word));
+        }
+        mixed
+    }
+
+    pub(crate) const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// What a market shows in a ticker, without time and counter: this stands still in a frozen feed.
+pub(crate) fn content(ticker: &Ticker) -> u64 {
+    [
+        ticker.last,
+        ticker.bid,
+        ticker.ask,
+        ticker.bid_size,
+        ticker.ask_size,
+        ticker.base_volume,
+        ticker.quote_volume,
+    ]
+    .into_iter()
+    .fold(Fingerprint::new(), Fingerprint::optional)
+    .get()
+}
+
+/// A whole ticker.
+pub(crate) fn ticker(ticker: &Ticker, content: u64) -> u64 {
+    let time = ticker.time.map_or(0, |time| time.as_ns());
+    [
+        ticker.high,
+        ticker.low,
+        ticker.open,
+        ticker.vwap,
+        ticker.change,
+    ]
+    .into_iter()
+    .fold(Fingerprint::new().word(content), Fingerprint::optional)
+    .word(time.cast_unsigned())
+    .word(ticker.sequence.unwrap_or(u64::MAX))
+    .get()
+}
+
+/// The best levels of a book, without time and counter.
+pub(crate) fn top(book: &OrderBook, levels: usize) -> u64 {
+    let sides = book
+        .bids
+        .iter()
+        .take(levels)
+        .chain(book.asks.iter().take(levels));
+    sides
+        .fold(Fingerprint::new(), |mixed, level| {
+            mixed.decimal(level.price).decimal(level.size)
+        })
+        .get()
+}
+
+/// A whole trade but for its id.
+pub(crate) fn trade(trade: &Trade) -> u64 {
+    Fingerprint::new()
+        .decimal(trade.price)
+        .decimal(trade.amount)
+        .word(trade.side.map_or(2, |side| side as u64))
+        .word(trade.time.as_ns().cast_unsigned())
+        .get()
+}
+
+/// The fingerprints of the last 64 answers.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Answers(VecDeque<u64>);
+
+/// Where an answer was met before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Met {
+    Never,
+    /// It is the newest one.
+    Last,
+    /// It is an older one.
+    Before,
+}
+
+impl Answers {
+    pub(crate) fn met(&self, fingerprint: u64) -> Met {
+        match self.0.iter().rposition(|known| *known == fingerprint) {
+            None => Met::Never,
+            Some(place) if place + 1 == self.0.len() => Met::Last,
+            Some(_) => Met::Before,
+        }
+    }
+
+    pub(crate) fn learn(&mut self, fingerprint: u64) {
+        if self.0.back() == Some(&fingerprint) {
+            return;
+        }
+        if self.0.capacity() == 0 {
+            self.0.reserve_exact(ANSWERS);
+        }
+        while self.0.len() >= ANSWERS {
+            self.0.pop_front();
+        }
+        self.0.push_back(fingerprint);
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.0.capacity() * size_of::<u64>()
+    }
+}
+
+/// The ids of the last 2 000 trades with the fingerprints of their contents, sorted by id for the search.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Ids {
+    by_age: VecDeque<u64>,
+    sorted: Vec<(u64, u64)>,
+}
+
+impl Ids {
+    /// The fingerprint of the trade that had this id, if it is remembered.
+    pub(crate) fn content(&self, id: u64) -> Option<u64> {
+        let place = self
+            .sorted
+            .binary_search_by_key(&id, |known| known.0)
+            .ok()?;
+        self.sorted.get(place).map(|known| known.1)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
+    /// Takes a page in: at most so many as are kept, then one sort.
+    pub(crate) fn learn(&mut self, page: &[(u64, u64)]) {
+        let newest = page.len().saturating_sub(IDS);
+        let mut fresh: Vec<(u64, u64)> = page
+            .iter()
+            .skip(newest)
+            .filter(|(id, _)| self.content(*id).is_none())
+            .copied()
+            .collect();
+        if fresh.is_empty() {
+            return;
+        }
+        self.by_age.extend(fresh.iter().map(|(id, _)| *id));
+        let surplus = self.by_age.len().saturating_sub(IDS);
+        if surplus > 0 {
+            let mut gone: Vec<u64> = self.by_age.drain(..surplus).collect();
+            gone.sort_unstable();
+            self.sorted
+                .retain(|(id, _)| gone.binary_search(id).is_err());
+        }
+        self.sorted.append(&mut fresh);
+        self.sorted.sort_unstable();
+        self.sorted.dedup_by_key(|known| known.0);
+        if self.by_age.capacity() > 4 * IDS {
+            self.by_age.shrink_to(2 * IDS);
+            self.sorted.shrink_to(2 * IDS);
+        }
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.by_age.capacity() * size_of::<u64>() + self.sorted.capacity() * size_of::<(u64, u64)>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_answer_is_told_from_an_older_one() {
+        let mut answers = Answers::default();
+        for n in 0..200 {
+            answers.learn(n);
+        }
+        assert_eq!(answers.met(199), Met::Last);
+        assert_eq!(answers.met(136), Met::Before);
+        assert_eq!(answers.met(135), Met::Never);
+        assert_eq!(answers.0.len(), ANSWERS);
+    }
+
+    #[test]
+    fn the_newest_ids_are_kept_and_no_more() {
+        let mut ids = Ids::default();
+        for page in 0..10_u64 {
+            let rows: Vec<_> = (page * 300..page * 300 + 1_000)
+                .map(|n| (n, n * 2))
+                .collect();
+            ids.learn(&rows);
+        }
+        assert_eq!((ids.by_age.len(), ids.sorted.len()), (IDS, IDS));
+        assert_eq!(ids.content(3_699), Some(7_398));
+        assert_eq!(ids.content(1_699), None);
+    }
+
+    #[test]
+    fn different_records_have_different_fingerprints() {
+        let mut all = std::collections::BTreeSet::new();
+        for n in 0..1_000_i64 {
+            for scale in 0..3 {
+                all.insert(Fingerprint::new().decimal(Decimal::new(n, scale)).get());
+            }
+        }
+        assert_eq!(all.len(), 3_000);
+        let text = |text| Fingerprint::new().text(text).get();
+        assert_ne!(text("12345678"), text("123456780"));
+    }
+}
