@@ -10,8 +10,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::Instant;
-use tower_http::decompression::DecompressionBody;
 
+use crate::coding::Coded;
 use crate::connection::Wire;
 use crate::error::{Error, Kind, Phase};
 use crate::gate::Slot;
@@ -131,10 +131,15 @@ impl HttpBody for WireBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
-        if let Some(wire) = this.lease.as_mut().and_then(|lease| lease.wire.as_mut()) {
+        // what came with the head, or with the piece before, is there already
+        let mut frame = Pin::new(&mut this.incoming).poll_frame(cx);
+        if frame.is_pending()
+            && let Some(wire) = this.lease.as_mut().and_then(|lease| lease.wire.as_mut())
+        {
             wire.drive(cx);
+            frame = Pin::new(&mut this.incoming).poll_frame(cx);
         }
-        let Some(frame) = ready!(Pin::new(&mut this.incoming).poll_frame(cx)) else {
+        let Some(frame) = ready!(frame) else {
             if let Some(lease) = this.lease.take() {
                 lease.finish(cx);
             }
@@ -182,7 +187,7 @@ impl Drop for WireBody {
 /// two, `Decompression` for a broken coding, `Closed`, `Reset` and `Protocol` for what the peer does. The server has seen the request in each of these cases. After an error the body is at its end.
 pub struct Body {
     /// `None` after the end or an error: nothing is held any more.
-    inner: Option<DecompressionBody<WireBody>>,
+    inner: Option<Coded>,
     left: usize,
     terms: Terms,
     /// Made when the body has to be waited for.
@@ -207,7 +212,7 @@ pub(crate) struct Terms {
 const FREE: usize = 1 << 20;
 
 impl Body {
-    pub(crate) fn new(inner: DecompressionBody<WireBody>, terms: Terms, route: Arc<Route>) -> Self {
+    pub(crate) fn new(inner: Coded, terms: Terms, route: Arc<Route>) -> Self {
         Self {
             inner: Some(inner),
             left: terms.limit,
@@ -232,6 +237,9 @@ impl Body {
         let Some(first) = self.data().await? else {
             return Ok(Bytes::new());
         };
+        if self.is_end_stream() {
+            return Ok(first);
+        }
         let Some(second) = self.data().await? else {
             return Ok(first);
         };
@@ -283,7 +291,7 @@ impl Body {
     fn received(&self) -> usize {
         self.inner
             .as_ref()
-            .map_or(0, |inner| inner.get_ref().received())
+            .map_or(0, |inner| inner.wire().received())
     }
 
     /// Counts a piece of the decompressed body.
@@ -307,7 +315,7 @@ impl Body {
         let times_sent = self
             .inner
             .as_ref()
-            .map_or(1, |inner| inner.get_ref().times_sent);
+            .map_or(1, |inner| inner.wire().times_sent);
         self.inner = None;
         let error = error.after(times_sent.saturating_sub(1));
         Poll::Ready(Some(Err(error.at(&self.route.target.label))))
@@ -326,7 +334,7 @@ impl HttpBody for Body {
         let Some(inner) = &mut this.inner else {
             return Poll::Ready(None);
         };
-        match Pin::new(inner).poll_frame(cx) {
+        match inner.poll_frame(cx) {
             // bytes that are there are taken even if the deadline has just passed: their number is bounded
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, Bytes::len);
@@ -335,14 +343,7 @@ impl HttpBody for Body {
                     Err(error) => this.fail(error),
                 }
             }
-            Poll::Ready(Some(Err(error))) => {
-                let error = error.downcast::<Error>().map_or_else(
-                    // the decoder's own texts say nothing that the kind does not
-                    |_| Error::new(Kind::Decompression, true),
-                    |own| *own,
-                );
-                this.fail(error)
-            }
+            Poll::Ready(Some(Err(error))) => this.fail(error),
             Poll::Ready(None) => {
                 this.inner = None;
                 Poll::Ready(None)
@@ -355,13 +356,13 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
+        self.inner.as_ref().is_none_or(Coded::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         self.inner
             .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
+            .map_or_else(|| SizeHint::with_exact(0), Coded::size_hint)
     }
 }
 

@@ -12,13 +12,12 @@ use http::{HeaderValue, Request};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::time::Instant;
-use tower::service_fn;
-use tower_http::decompression::Decompression;
 use tower_service::Service;
 
 use crate::alarm::Alarm;
 use crate::body::{Body, Lease, Terms, WireBody};
 use crate::builder::Builder;
+use crate::coding::Coded;
 use crate::connect::Dialler;
 use crate::connection::{Fault, Heads, Wire};
 use crate::error::{Error, Kind, Phase};
@@ -155,18 +154,15 @@ impl Inner {
         request: Request<Bytes>,
         deadline: Option<Instant>,
     ) -> Result<Response, Error> {
-        let decoded = Decompression::new(service_fn(|request| {
-            self.transport(route, request, deadline)
-        }));
-        let mut decoded = decoded.no_deflate().no_br().no_zstd();
-        let (head, body) = decoded.call(request).await?.into_parts();
-        let times_sent = body.get_ref().times_sent;
+        let answer = self.transport(route, request, deadline).await?;
+        let (head, body) = Coded::of(answer).await?;
+        let wire = body.wire();
+        let (times_sent, first_byte, loopback) = (wire.times_sent, wire.first_byte, wire.loopback);
         if head::is_undecoded(&head.headers) {
             return Err(Error::new(Kind::Decompression, true)
                 .after(times_sent - 1)
                 .detail("a content coding that was not asked for"));
         }
-        let (first_byte, loopback) = (body.get_ref().first_byte, body.get_ref().loopback);
         let terms = Terms {
             deadline,
             ..self.settings.terms

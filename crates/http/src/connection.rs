@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -158,6 +159,12 @@ impl Wire {
         self.fault.take()
     }
 
+    /// Whether the answer and the request are done with and the connection is open, as far as it has been driven. Lets it
+    /// read and write only when that is needed to know.
+    pub(crate) fn is_done(&mut self, cx: &mut Context<'_>) -> bool {
+        (self.driver.is_some() && self.sender.is_ready()) || self.is_reusable(cx)
+    }
+
     /// Whether the next request can be sent now. An answer that is not fully read, a request that is not fully
     /// written, a closed peer and unasked-for bytes all say no.
     pub(crate) fn is_reusable(&mut self, cx: &mut Context<'_>) -> bool {
@@ -175,7 +182,14 @@ impl Wire {
         *request.uri_mut() = origin_form(request.uri());
         let mut answer = pin!(self.sender.try_send_request(request));
         let mut drip = None;
+        let mut queued = false;
         poll_fn(|cx| {
+            // The request leaves at the next turn of this task. Callers whose answers came together then read them first
+            // and write together, and the peer is woken once for many requests instead of once for each.
+            if !mem::replace(&mut queued, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if let Some(driver) = &mut self.driver
                 && let Poll::Ready(result) = Pin::new(driver).poll(cx)
             {

@@ -50,6 +50,7 @@ mod alarm;
 mod body;
 mod builder;
 mod client;
+mod coding;
 mod connect;
 mod connection;
 mod dns;

@@ -277,7 +277,8 @@ impl Pool {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        if !wire.is_reusable(cx) {
+        // what happens to it from now on shows when it is taken again
+        if !wire.is_done(cx) {
             return;
         }
         let now = Instant::now();
