@@ -84,6 +84,12 @@ const COMMANDS: &[Command] = &[
         run: measure::fuzz,
     },
     Command {
+        name: "quality",
+        usage: "quality [--data DIR] [--n 200] [--cases DIR] [--mutate] [--json FILE]",
+        about: "labelled faults and sound data through the quality rules: what is found, what is blamed",
+        run: measure::quality,
+    },
+    Command {
         name: "ci",
         usage: "ci [--only fmt|clippy|doc|tidy|api|loom|examples|test]",
         about: "everything that .ci/run checks, in the same order",
@@ -114,7 +120,7 @@ fn main() -> ExitCode {
     };
     let rest: Vec<OsString> = arguments.collect();
     // A command that hands its arguments on has its own help.
-    let hands_on = ["conformance", "bench", "fuzz"].contains(&command.name);
+    let hands_on = ["conformance", "bench", "fuzz", "quality"].contains(&command.name);
     if !hands_on && rest.iter().any(|a| a == "--help" || a == "-h") {
         println!("cargo xtask {}\n  {}", command.usage, command.about);
         return ExitCode::SUCCESS;

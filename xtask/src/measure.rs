@@ -1,4 +1,4 @@
-//! `cargo xtask bench` and `cargo xtask fuzz`: build and start the measuring programs of `crates/proof` and `bench/peers`.
+//! `cargo xtask bench`, `cargo xtask fuzz` and `cargo xtask quality`: build and start the measuring programs of `crates/proof` and `bench/peers`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -38,6 +38,11 @@ pub(crate) fn bench(mut arguments: Vec<OsString>) -> Result<ExitCode> {
 /// `fuzz [TARGET] [--seconds N] [--seed N] [--json FILE]`: hands every argument on.
 pub(crate) fn fuzz(arguments: Vec<OsString>) -> Result<ExitCode> {
     proof("fuzz", arguments)
+}
+
+/// `quality [--data DIR] [--n N] [--cases DIR] [--mutate] [--json FILE]`: hands every argument on.
+pub(crate) fn quality(arguments: Vec<OsString>) -> Result<ExitCode> {
+    proof("quality", arguments)
 }
 
 /// Builds one program of the peers in their own workspace. The first time it takes minutes.

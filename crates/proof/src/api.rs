@@ -46,7 +46,8 @@ impl Api {
     /// When the file cannot be read or is no such file.
     pub fn read(json: &Path) -> Result<Self> {
         let shown = json.display();
-        let text = std::fs::read_to_string(json).with_context(|| format!("{shown}: cannot be read"))?;
+        let text =
+            std::fs::read_to_string(json).with_context(|| format!("{shown}: cannot be read"))?;
         let document: serde_json::Value =
             serde_json::from_str(&text).with_context(|| format!("{shown}: is no JSON"))?;
         let version = document.get("format_version").and_then(|v| v.as_u64());
@@ -123,8 +124,12 @@ pub fn run(doc: &Path, crates: &Path, rooms: &[String], bless: bool) -> Result<(
             println!("robust-{room}: {} items written", api.items.len());
             continue;
         }
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("{}: cannot be read; cargo xtask api --bless writes it", path.display()))?;
+        let text = std::fs::read_to_string(&path).with_context(|| {
+            format!(
+                "{}: cannot be read; cargo xtask api --bless writes it",
+                path.display()
+            )
+        })?;
         match api.compare(&Api::listed(&text)?) {
             Compared::Same => println!("robust-{room}: {} items, as agreed on", api.items.len()),
             Compared::OtherVersion { listed, here } => println!(
@@ -181,7 +186,10 @@ mod tests {
         );
         assert_eq!(
             api(58, &[]).compare(&listed),
-            Compared::OtherVersion { listed: 57, here: 58 }
+            Compared::OtherVersion {
+                listed: 57,
+                here: 58
+            }
         );
     }
 }

@@ -15,4 +15,5 @@ pub mod bench;
 pub mod conformance;
 pub mod fuzz;
 pub mod payloads;
+pub mod quality;
 pub mod report;

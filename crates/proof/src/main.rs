@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use robust_proof::conformance::{self, Options};
 use robust_proof::payloads::Venue;
 use robust_proof::report::Report;
-use robust_proof::{api, bench, fuzz};
+use robust_proof::{api, bench, fuzz, quality};
 
 #[derive(Debug, Parser)]
 #[command(name = "proof", about = "Measures what the workspace promises.")]
@@ -55,6 +55,8 @@ enum Program {
         /// Folders of crates.
         rooms: Vec<String>,
     },
+    /// Labelled faults and sound data through the quality rules.
+    Quality(quality::Arguments),
     /// Changed answers through the connectors: no panic, nothing lost.
     Fuzz {
         /// `kraken_decode`, `binance_decode`, `kucoin_decode` or `htx_decode`; all of them without it.
@@ -114,6 +116,7 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Program::Quality(arguments) => quality(&arguments),
         Program::Fuzz {
             target,
             seconds,
@@ -158,6 +161,19 @@ fn decode(seconds: u64, peers: Option<PathBuf>, json: Option<&Path>) -> ExitCode
         Ok(decode) => {
             print!("{decode}");
             finish(&Report::new("bench decode", decode.rows()), json)
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn quality(arguments: &quality::Arguments) -> ExitCode {
+    match quality::command(arguments) {
+        Ok((text, rows)) => {
+            print!("{text}");
+            finish(&Report::new("quality", rows), arguments.json.as_deref())
         }
         Err(error) => {
             eprintln!("{error:#}");

