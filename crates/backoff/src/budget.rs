@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -11,6 +11,9 @@ use std::{
 use tokio::time::Instant;
 
 use crate::ledger::{Ledger, Purse};
+
+/// No cell runs: the next deposit begins one.
+const NO_CELL: u64 = 0;
 
 /// Limits retries to a share of the original requests, so that retries cannot become the outage.
 ///
@@ -41,11 +44,27 @@ pub struct Budget {
 
 struct Shared {
     /// `None` is unlimited.
-    ledger: Option<Mutex<Ledger>>,
+    till: Option<Till>,
+    /// Counts for the statistics, and for the ledger, which reads here how many came since it looked
+    /// last: a deposit is one addition.
     deposited: AtomicU64,
     withdrawn: AtomicU64,
     refunded: AtomicU64,
     refused: AtomicU64,
+}
+
+/// The ledger, and what a deposit has to know of it without the lock.
+struct Till {
+    made: Instant,
+    /// When the running cell is over, in nanoseconds since `made`; written with the lock.
+    cell_over: AtomicU64,
+    books: Mutex<Books>,
+}
+
+struct Books {
+    ledger: Ledger,
+    /// How many of the deposits are in the ledger.
+    entered: u64,
 }
 
 /// The counters of a [`Budget`] at one moment.
@@ -71,19 +90,26 @@ impl Budget {
     /// Both are kept to six decimals; negative or not a number counts as 0.
     #[must_use]
     pub fn new(ratio: f64, floor_per_second: f64) -> Self {
-        Self::with_ledger(Some(Mutex::new(Ledger::new(ratio, floor_per_second))))
+        Self::with_till(Some(Till {
+            made: Instant::now(),
+            cell_over: AtomicU64::new(NO_CELL),
+            books: Mutex::new(Books {
+                ledger: Ledger::new(ratio, floor_per_second),
+                entered: 0,
+            }),
+        }))
     }
 
     /// A budget that allows every retry and only counts.
     #[must_use]
     pub fn unlimited() -> Self {
-        Self::with_ledger(None)
+        Self::with_till(None)
     }
 
-    fn with_ledger(ledger: Option<Mutex<Ledger>>) -> Self {
+    fn with_till(till: Option<Till>) -> Self {
         Self {
             shared: Arc::new(Shared {
-                ledger,
+                till,
                 deposited: AtomicU64::new(0),
                 withdrawn: AtomicU64::new(0),
                 refunded: AtomicU64::new(0),
@@ -94,8 +120,14 @@ impl Budget {
 
     /// Adds the share of one original request. Not to be called for retries.
     pub fn deposit(&self) {
+        if let Some(till) = &self.shared.till {
+            let now = Instant::now();
+            if till.nanos(now) >= till.cell_over.load(Ordering::Acquire) {
+                self.shared.begin_cell(till, now);
+            }
+        }
+        // A cell that ends between the look and this line gets one deposit of the cell before.
         self.shared.deposited.fetch_add(1, Ordering::Relaxed);
-        self.shared.with(|ledger| ledger.deposit(Instant::now()));
     }
 
     /// Takes one retry out; `None` when there is none.
@@ -136,12 +168,34 @@ impl fmt::Debug for Budget {
 }
 
 impl Shared {
+    /// With all deposits in the ledger; `None` when unlimited.
     fn with<T>(&self, act: impl FnOnce(&mut Ledger) -> T) -> Option<T> {
-        let ledger = self.ledger.as_ref()?;
+        let till = self.till.as_ref()?;
+        Some(act(&mut self.open(till).ledger))
+    }
+
+    #[cold]
+    fn begin_cell(&self, till: &Till, now: Instant) {
+        let mut books = self.open(till);
+        let over = books.ledger.begin_cell(now);
+        till.cell_over.store(till.nanos(over), Ordering::Release);
+    }
+
+    fn open<'a>(&self, till: &'a Till) -> MutexGuard<'a, Books> {
         // The ledger is a few integers, whole after every statement: a poisoned lock is usable.
-        Some(act(&mut ledger
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)))
+        let mut books = till.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let deposited = self.deposited.load(Ordering::Relaxed);
+        let fresh = deposited.wrapping_sub(books.entered);
+        books.entered = deposited;
+        books.ledger.deposit(fresh);
+        books
+    }
+}
+
+impl Till {
+    fn nanos(&self, instant: Instant) -> u64 {
+        let since = instant.saturating_duration_since(self.made);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

@@ -72,18 +72,30 @@ impl Ledger {
         }
     }
 
-    /// An original request was made.
-    pub(crate) fn deposit(&mut self, now: Instant) {
+    /// Begins a cell at `now`, unless the youngest still runs, and says when that one is over.
+    pub(crate) fn begin_cell(&mut self, now: Instant) -> Instant {
         self.expire(now);
-        match self.cells.back_mut() {
+        let began = match self.cells.back() {
             // A thread may arrive with a slightly older clock: then `now < began`, same cell.
-            Some(cell) if now.saturating_duration_since(cell.began) < CELL => {
-                cell.amount = cell.amount.saturating_add(self.per_deposit);
+            Some(cell) if now.saturating_duration_since(cell.began) < CELL => cell.began,
+            _ => {
+                self.cells.push_back(Cell {
+                    began: now,
+                    amount: 0,
+                });
+                now
             }
-            _ => self.cells.push_back(Cell {
-                began: now,
-                amount: self.per_deposit,
-            }),
+        };
+        began.checked_add(CELL).unwrap_or(began)
+    }
+
+    /// That many original requests were made in the youngest cell.
+    ///
+    /// Without a cell they are worth nothing: who made them looked at the clock in one that has expired.
+    pub(crate) fn deposit(&mut self, requests: u64) {
+        if let Some(cell) = self.cells.back_mut() {
+            let amount = requests.saturating_mul(self.per_deposit);
+            cell.amount = cell.amount.saturating_add(amount);
         }
     }
 

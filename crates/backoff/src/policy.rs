@@ -45,8 +45,13 @@ const TIMER_TICK: Duration = Duration::from_millis(1);
 /// The pause uses tokio's timer and panics outside of a tokio runtime with time enabled.
 pub struct Policy<C> {
     shared: Arc<Shared<C>>,
-    /// Drawn at the first retry: a call that succeeds touches no shared counter.
-    rng: Option<fastrand::Rng>,
+    /// Made at the first retry. `tower::retry` copies a policy around with every call, so that one
+    /// which succeeds carries a pointer only, draws no seed, and touches one counter, that of `shared`.
+    session: Option<Box<Session>>,
+}
+
+struct Session {
+    rng: fastrand::Rng,
     retries: u32,
     /// The own delay before the last retry, from which decorrelated jitter grows.
     before: Option<Duration>,
@@ -58,7 +63,8 @@ struct Shared<C> {
     exponential: Exponential,
     classify: C,
     max_retries: u32,
-    budget: Budget,
+    /// `None` is one that is unlimited and that nobody can look at.
+    budget: Option<Budget>,
     seeds: Seeds,
     stats: Option<Arc<Stats>>,
 }
@@ -89,56 +95,47 @@ impl<C> Policy<C> {
         after: Option<Duration>,
         sent: bool,
     ) -> Option<Duration> {
-        if self.retries >= self.shared.max_retries {
-            return self.give_up(Event::GivenUpAttempts);
+        let shared = &*self.shared;
+        if retries(self.session.as_deref()) >= shared.max_retries {
+            return shared.give_up(Event::GivenUpAttempts);
         }
-        let delay = self.delay(after);
+        let session = self
+            .session
+            .get_or_insert_with(|| Box::new(Session::new(shared.seeds.draw())));
+        let delay = session.delay(&shared.exponential, after);
         if let Some(deadline) = deadline {
             let left = deadline.saturating_duration_since(Instant::now());
             if delay.saturating_add(TIMER_TICK) >= left {
-                return self.give_up(Event::GivenUpDeadline);
+                return shared.give_up(Event::GivenUpDeadline);
             }
         }
-        let withdrawal = if sent {
-            self.shared.budget.withdraw()
-        } else {
-            None
+        let withdrawal = match &shared.budget {
+            Some(budget) if sent => match budget.withdraw() {
+                None => return shared.give_up(Event::GivenUpBudget),
+                paid => paid,
+            },
+            _ => None,
         };
-        if sent && withdrawal.is_none() {
-            return self.give_up(Event::GivenUpBudget);
-        }
-        self.pending = Some(Pending { withdrawal });
-        self.retries += 1;
+        session.pending = Some(Pending { withdrawal });
+        session.retries += 1;
         Some(delay)
-    }
-
-    fn delay(&mut self, after: Option<Duration>) -> Duration {
-        let rng = self.rng.get_or_insert_with(|| self.shared.seeds.draw());
-        let own = self
-            .shared
-            .exponential
-            .delay_after(self.before, self.retries, rng);
-        self.before = Some(own);
-        match after {
-            Some(after) => own.max(stretch(after, HINT_JITTER, rng)),
-            None => own,
-        }
-    }
-
-    fn give_up<T>(&self, reason: Event) -> Option<T> {
-        self.shared.count(reason);
-        None
     }
 
     /// Called by tower right before the request goes to the inner service.
     fn dispatched(&mut self) {
-        if let Some(pending) = self.pending.take() {
+        let pending = self
+            .session
+            .as_mut()
+            .and_then(|session| session.pending.take());
+        if let Some(pending) = pending {
             if let Some(withdrawal) = pending.withdrawal {
                 withdrawal.commit();
             }
             self.shared.count(Event::Started);
-        } else if self.retries == 0 {
-            self.shared.budget.deposit();
+        } else if retries(self.session.as_deref()) == 0
+            && let Some(budget) = &self.shared.budget
+        {
+            budget.deposit();
         }
     }
 
@@ -146,7 +143,35 @@ impl<C> Policy<C> {
     /// moves the request, unless counters are attached: tower shows an outcome to the policy only
     /// when there is a copy, and giving up must be counted.
     fn keeps_copy(&self) -> bool {
-        self.retries < self.shared.max_retries || self.shared.stats.is_some()
+        retries(self.session.as_deref()) < self.shared.max_retries || self.shared.stats.is_some()
+    }
+}
+
+/// Retries that were made in the session.
+const fn retries(session: Option<&Session>) -> u32 {
+    match session {
+        Some(session) => session.retries,
+        None => 0,
+    }
+}
+
+impl Session {
+    const fn new(rng: fastrand::Rng) -> Self {
+        Self {
+            rng,
+            retries: 0,
+            before: None,
+            pending: None,
+        }
+    }
+
+    fn delay(&mut self, exponential: &Exponential, after: Option<Duration>) -> Duration {
+        let own = exponential.delay_after(self.before, self.retries, &mut self.rng);
+        self.before = Some(own);
+        match after {
+            Some(after) => own.max(stretch(after, HINT_JITTER, &mut self.rng)),
+            None => own,
+        }
     }
 }
 
@@ -155,6 +180,11 @@ impl<C> Shared<C> {
         if let Some(stats) = &self.stats {
             stats.count(event);
         }
+    }
+
+    fn give_up<T>(&self, reason: Event) -> Option<T> {
+        self.count(reason);
+        None
     }
 }
 
@@ -169,13 +199,13 @@ where
         let (after, sent) = match self.shared.classify.disposition(result.as_ref()) {
             Disposition::Final => return None,
             Disposition::Retry { sent: true, .. } if !request.idempotent() => {
-                return self.give_up(Event::GivenUpNotIdempotent);
+                return self.shared.give_up(Event::GivenUpNotIdempotent);
             }
             Disposition::Retry { after, sent } => (after, sent),
             Disposition::Unprocessed { after } => (after, true),
         };
         let delay = self.plan(request.deadline(), after, sent)?;
-        request.attempt_started(self.retries.saturating_add(1));
+        request.attempt_started(retries(self.session.as_deref()).saturating_add(1));
         Some(tokio::time::sleep(delay))
     }
 
@@ -193,10 +223,7 @@ impl<C> Clone for Policy<C> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            rng: None,
-            retries: 0,
-            before: None,
-            pending: None,
+            session: None,
         }
     }
 }
@@ -207,7 +234,7 @@ impl<C> fmt::Debug for Policy<C> {
             .field("exponential", &self.shared.exponential)
             .field("max_retries", &self.shared.max_retries)
             .field("budget", &self.shared.budget)
-            .field("retries", &self.retries)
+            .field("retries", &retries(self.session.as_deref()))
             .finish_non_exhaustive()
     }
 }
@@ -262,14 +289,11 @@ impl<C> PolicyBuilder<C> {
                 exponential: self.exponential,
                 classify: self.classify,
                 max_retries: self.max_retries,
-                budget: self.budget.unwrap_or_else(Budget::unlimited),
+                budget: self.budget,
                 seeds: self.seed.map_or_else(Seeds::from_entropy, Seeds::new),
                 stats: self.stats,
             }),
-            rng: None,
-            retries: 0,
-            before: None,
-            pending: None,
+            session: None,
         }
     }
 }

@@ -8,6 +8,12 @@ fn at(start: Instant, millis: u64) -> Instant {
     start + Duration::from_millis(millis)
 }
 
+/// One request at `now`, as a budget sees it.
+fn request(ledger: &mut Ledger, now: Instant) {
+    ledger.begin_cell(now);
+    ledger.deposit(1);
+}
+
 fn drain(ledger: &mut Ledger, now: Instant) -> u64 {
     std::iter::from_fn(|| ledger.withdraw(now)).count() as u64
 }
@@ -24,7 +30,7 @@ fn ratios_are_not_truncated() {
     ] {
         let now = Instant::now();
         let mut ledger = Ledger::new(ratio, 0.0);
-        (0..originals).for_each(|_| ledger.deposit(now));
+        (0..originals).for_each(|_| request(&mut ledger, now));
         assert_eq!(drain(&mut ledger, now), retries, "ratio {ratio}");
     }
 }
@@ -34,7 +40,7 @@ fn numbers_that_make_no_sense_allow_nothing() {
     let now = Instant::now();
     for number in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
         let mut ledger = Ledger::new(number, number);
-        ledger.deposit(now);
+        request(&mut ledger, now);
         assert_eq!(drain(&mut ledger, now), 0, "{number}");
     }
 }
@@ -44,7 +50,7 @@ fn deposits_expire_after_ten_seconds() {
     let start = Instant::now();
     for (millis, retries) in [(0, 4), (9_999, 4), (10_500, 0), (60_000, 0)] {
         let mut ledger = Ledger::new(1.0, 0.0);
-        (0..4).for_each(|_| ledger.deposit(start));
+        (0..4).for_each(|_| request(&mut ledger, start));
         assert_eq!(
             drain(&mut ledger, at(start, millis)),
             retries,
@@ -95,7 +101,7 @@ fn asking_often_does_not_slow_the_floor_down() {
 fn a_refund_goes_back_to_its_purse() {
     let start = Instant::now();
     let mut ledger = Ledger::new(1.0, 1.0);
-    ledger.deposit(start);
+    request(&mut ledger, start);
     let first = ledger.withdraw(start).expect("deposit");
     let second = ledger.withdraw(start).expect("floor");
     assert_eq!((first, second), (Purse::Deposits(start), Purse::Floor));
@@ -113,6 +119,27 @@ fn a_refund_goes_back_to_its_purse() {
         ledger.available(at(start, 20_000)),
         1,
         "the refunded deposit expired with its cell"
+    );
+}
+
+/// A thread may sleep between its look at the clock and its deposit.
+#[test]
+fn a_deposit_counts_from_the_look_at_the_clock_and_not_from_when_it_is_found() {
+    let start = Instant::now();
+    let mut ledger = Ledger::new(1.0, 0.0);
+    let over = ledger.begin_cell(start);
+    assert_eq!(over, at(start, 500));
+    assert_eq!(ledger.begin_cell(at(start, 499)), over, "the same cell");
+    assert_eq!(ledger.withdraw(at(start, 9_000)), None);
+    ledger.deposit(2);
+    assert_eq!(drain(&mut ledger, at(start, 9_001)), 2);
+    ledger.deposit(2);
+    assert_eq!(drain(&mut ledger, at(start, 10_500)), 0, "expired");
+    ledger.deposit(2);
+    assert_eq!(
+        drain(&mut ledger, at(start, 10_501)),
+        0,
+        "later than its cell"
     );
 }
 
@@ -146,7 +173,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Wait(millis) => now = at(now, millis),
-                Step::Deposit => { ledger.deposit(now); deposits += 1.0; }
+                Step::Deposit => { request(&mut ledger, now); deposits += 1.0; }
                 Step::Withdraw => held.extend(ledger.withdraw(now)),
                 Step::RefundOldest => if !held.is_empty() { ledger.refund(now, held.remove(0)); },
             }
@@ -166,7 +193,7 @@ proptest! {
         let mut ledger = Ledger::new(ratio, floor);
         for wait in waits {
             now = at(now, wait);
-            ledger.deposit(now);
+            request(&mut ledger, now);
             let before = ledger.available(now);
             if let Some(purse) = ledger.withdraw(now) {
                 prop_assert!(ledger.available(now) < before);

@@ -228,3 +228,40 @@ fn threads_never_spend_more_than_was_deposited() {
         "nothing is lost either"
     );
 }
+
+/// Deposits take no lock: a deposit belongs to the half second in which its thread looked at the
+/// clock, however many half seconds pass while others deposit and withdraw.
+#[tokio::test(start_paused = true)]
+async fn the_ratio_holds_while_cells_begin_and_end() {
+    for (ratio, gap) in [(0.2, 7), (0.35, 130), (0.6, 499), (0.5, 501), (1.0, 2_300)] {
+        let budget = Budget::new(ratio, 0.0);
+        let mut retries = 0_u32;
+        for _ in 0..2_000 {
+            budget.deposit();
+            if let Some(withdrawal) = budget.withdraw() {
+                withdrawal.commit();
+                retries += 1;
+            }
+            tokio::time::advance(Duration::from_millis(gap)).await;
+        }
+        let share = f64::from(retries) / 2_000.0 / ratio;
+        assert!(
+            (0.99..=1.01).contains(&share),
+            "ratio {ratio}, every {gap} ms: {retries} retries"
+        );
+        // What came in the last ten seconds, and nothing that is older.
+        tokio::time::advance(Duration::from_secs(11)).await;
+        assert_eq!(budget.stats().available, Some(0));
+    }
+}
+
+/// One request a second for a minute, all well: what is left is what came in ten seconds.
+#[tokio::test(start_paused = true)]
+async fn quiet_traffic_leaves_ten_seconds_of_deposits() {
+    let budget = Budget::new(1.0, 0.0);
+    for _ in 0..60 {
+        budget.deposit();
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(budget.stats().available, Some(10));
+}
