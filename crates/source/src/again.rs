@@ -67,10 +67,12 @@ where
     type Error = SourceError;
     type Future = AgainFuture<S>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, call: Call) -> AgainFuture<S> {
         let mut policy = self.policy.clone();
         let next = clone_request(&mut policy, &call);
@@ -138,6 +140,7 @@ where
 {
     type Output = Result<Answer, SourceError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {

@@ -52,10 +52,12 @@ where
     type Error = Failed;
     type Future = AttemptFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut call: Call) -> Self::Future {
         // Classify has just looked at the clock.
         let start = call.dispatched.unwrap_or_else(Instant::now);
@@ -85,6 +87,7 @@ where
 {
     type Output = Result<T, Failed>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let in_time = ready!(this.answer.poll(cx));

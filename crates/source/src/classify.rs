@@ -44,12 +44,14 @@ where
     type Error = SourceError;
     type Future = ClassifyFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         self.inner
             .poll_ready(cx)
             .map_err(|failed| self.stats.judge(failed, 0))
     }
 
+    #[inline]
     fn call(&mut self, mut call: Call) -> Self::Future {
         let attempt = call.attempt.max(1);
         let dispatched = Instant::now();
@@ -80,6 +82,7 @@ where
 {
     type Output = Result<Answer, SourceError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let outcome = match ready!(this.answer.poll(cx)) {

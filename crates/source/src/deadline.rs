@@ -49,10 +49,12 @@ where
     type Error = SourceError;
     type Future = DeadlineFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut call: Call) -> Self::Future {
         let began = Instant::now();
         let end = call.deadline.min(began + self.longest);
@@ -80,6 +82,7 @@ where
 {
     type Output = Result<T, SourceError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if let Some(outcome) = ready!(this.answer.as_mut().poll(cx)) {

@@ -46,10 +46,12 @@ where
     type Error = SourceError;
     type Future = ObserveFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut call: Call) -> Self::Future {
         let ObserveLayer {
             stats,
@@ -85,6 +87,7 @@ where
 {
     type Output = Result<Answer, SourceError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let outcome = ready!(this.answer.poll(cx));

@@ -82,10 +82,12 @@ impl<V: Attempts> Service<Call> for Stack<V> {
     type Error = SourceError;
     type Future = StackFuture<V>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         self.layers.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, call: Call) -> StackFuture<V> {
         StackFuture {
             answer: self.layers.call(call),
@@ -113,6 +115,7 @@ pin_project! {
 impl<V: Attempts> Future for StackFuture<V> {
     type Output = Result<Answer, SourceError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.project().answer.poll(cx)
     }
