@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::{Class, ClassCell, Cost};
+use crate::{Charge, Class, ClassCell, Cost};
 
 /// A request that knows what it costs, how important it is and when it is too late.
 ///
@@ -21,6 +21,23 @@ pub trait Demand {
     fn deadline(&self) -> Option<Instant> {
         None
     }
+
+    /// The same three without a copy, for a request that stores its cost: what goes at once is admitted by this look, and only
+    /// what has to wait is asked for the rest. The default says that there is nothing to look at.
+    fn bid_ref(&self) -> Option<BidRef<'_>> {
+        None
+    }
+}
+
+/// What a request asks for, lent: the class as it is now, and the cost where it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct BidRef<'a> {
+    /// What it takes from which windows.
+    pub cost: &'a [Charge],
+    /// How important it is now.
+    pub class: Class,
+    /// When a grant is of no use any more.
+    pub deadline: Option<Instant>,
 }
 
 /// What a request asks for, as a value.
@@ -58,12 +75,27 @@ impl Bid {
         self.deadline = deadline;
         self
     }
+
+    /// A look at it.
+    #[must_use]
+    pub fn lend(&self) -> BidRef<'_> {
+        BidRef {
+            cost: &self.cost,
+            class: self.class.get(),
+            deadline: self.deadline,
+        }
+    }
 }
 
 /// Finds out what a request asks for. Implemented by functions from `&Req` to [`Bid`].
 pub trait Appraise<Req> {
     /// What `request` asks for.
     fn bid(&self, request: &Req) -> Bid;
+
+    /// The same without a copy, see [`Demand::bid_ref`].
+    fn bid_ref<'a>(&'a self, _request: &'a Req) -> Option<BidRef<'a>> {
+        None
+    }
 }
 
 impl<Req, F: Fn(&Req) -> Bid> Appraise<Req> for F {
@@ -83,5 +115,9 @@ impl<Req: Demand> Appraise<Req> for AskRequest {
             class: request.class(),
             deadline: request.deadline(),
         }
+    }
+
+    fn bid_ref<'a>(&'a self, request: &'a Req) -> Option<BidRef<'a>> {
+        request.bid_ref()
     }
 }

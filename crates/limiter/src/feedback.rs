@@ -12,6 +12,11 @@ use crate::Cost;
 pub trait Feedback<Res, E> {
     /// What `result` says.
     fn feedback(&self, result: Result<&Res, &E>) -> Verdict;
+
+    /// Whether it says [`Verdict::sent`] of everything: then nothing has to be remembered about a call under way.
+    fn keeps(&self) -> bool {
+        false
+    }
 }
 
 impl<Res, E, F: Fn(Result<&Res, &E>) -> Verdict> Feedback<Res, E> for F {
@@ -106,5 +111,9 @@ pub struct Keep;
 impl<Res, E> Feedback<Res, E> for Keep {
     fn feedback(&self, _: Result<&Res, &E>) -> Verdict {
         Verdict::sent()
+    }
+
+    fn keeps(&self) -> bool {
+        true
     }
 }

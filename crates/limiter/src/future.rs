@@ -26,7 +26,6 @@ pin_project! {
         L: Listener,
     {
         feedback: F,
-        deadline: Option<Instant>,
         #[pin]
         step: Step<S, Req, S::Future, L>,
     }
@@ -36,29 +35,34 @@ pin_project! {
     #[project = StepProj]
     #[project_replace = StepOwned]
     enum Step<S, Req, Fut, L: Listener> {
-        Waiting { acquire: Acquire<L>, next: Option<(S, Req)> },
-        Readying { permit: Option<Permit<L>>, next: Option<(S, Req)>, sleep: Option<Pin<Box<Sleep>>> },
+        Waiting { acquire: Acquire<L>, next: Option<(S, Req)>, deadline: Option<Instant> },
+        Readying { permit: Option<Permit<L>>, next: Option<(S, Req)>, deadline: Option<Instant>, sleep: Option<Pin<Box<Sleep>>> },
         Calling { #[pin] future: Fut, spent: Option<Spent<L>> },
         Done,
     }
 }
 
 impl<S: Service<Req>, Req, F, L: Listener> ResponseFuture<S, Req, F, L> {
-    pub(crate) const fn new(
+    /// Has to wait, or to see whether it has to.
+    pub(crate) const fn waiting(
         acquire: Acquire<L>,
         deadline: Option<Instant>,
         inner: S,
         request: Req,
         feedback: F,
     ) -> Self {
-        Self {
-            feedback,
+        let step = Step::Waiting {
+            acquire,
+            next: Some((inner, request)),
             deadline,
-            step: Step::Waiting {
-                acquire,
-                next: Some((inner, request)),
-            },
-        }
+        };
+        Self { feedback, step }
+    }
+
+    /// The inner service is called, and paid for; `None` when nothing its answer says could change that.
+    pub(crate) const fn calling(future: S::Future, spent: Option<Spent<L>>, feedback: F) -> Self {
+        let step = Step::Calling { future, spent };
+        Self { feedback, step }
     }
 }
 
@@ -75,7 +79,11 @@ where
         let mut this = self.project();
         loop {
             match this.step.as_mut().project() {
-                StepProj::Waiting { acquire, next } => {
+                StepProj::Waiting {
+                    acquire,
+                    next,
+                    deadline,
+                } => {
                     let permit = match ready!(Pin::new(acquire).poll(cx)) {
                         Ok(permit) => Some(permit),
                         Err(rejected) => {
@@ -83,16 +91,18 @@ where
                             return Poll::Ready(Err(rejected.into()));
                         }
                     };
-                    let next = next.take();
+                    let (next, deadline) = (next.take(), *deadline);
                     this.step.set(Step::Readying {
                         permit,
                         next,
+                        deadline,
                         sleep: None,
                     });
                 }
                 StepProj::Readying {
                     permit,
                     next,
+                    deadline,
                     sleep,
                 } => {
                     if let Some(pause) = sleep {
@@ -122,7 +132,7 @@ where
                             });
                         }
                         // It keeps its grant and sends after the pause.
-                        Err(until) if this.deadline.is_none_or(|deadline| until <= deadline) => {
+                        Err(until) if deadline.is_none_or(|deadline| until <= deadline) => {
                             *sleep = Some(Box::pin(sleep_until(until)));
                         }
                         Err(until) => {
@@ -134,10 +144,9 @@ where
                 }
                 StepProj::Calling { future, spent } => {
                     let result = ready!(future.poll(cx));
-                    let spent = spent.take();
-                    // First goes the call with all that it holds, then its slot.
-                    this.step.project_replace(Step::Done);
-                    if let Some(spent) = spent {
+                    if let Some(spent) = spent.take() {
+                        // First goes the call with all that it holds, then its slot.
+                        this.step.project_replace(Step::Done);
                         spent.apply(&this.feedback.feedback(result.as_ref()));
                     }
                     return Poll::Ready(result);

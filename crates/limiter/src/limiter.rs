@@ -9,7 +9,7 @@ use crate::acquire::Acquire;
 use crate::listener::Listener;
 use crate::log::Nanos;
 use crate::recovery::WHOLE;
-use crate::shared::Shared;
+use crate::shared::{Errand, Shared};
 use crate::state::{Ask, State};
 use crate::{
     AdmissionLayer, Builder, Charge, Class, ClassCell, Cost, Pause, Permit, Rejected, Snapshot,
@@ -155,8 +155,15 @@ impl<L: Listener> Limiter<L> {
     ///
     /// As [`try_acquire`](Self::try_acquire).
     pub fn try_spend(&self, charge: Charge, class: Class) -> Result<Instant, Rejected> {
+        // The slot of what nobody ever takes back would be free again at once, and takes the long way to say so.
+        let errand = Errand {
+            cost: &[charge],
+            class,
+            deadline: None,
+            slot: false,
+        };
         if !self.slot
-            && let Some(at) = self.shared.spend(charge, class)
+            && let Some(at) = self.shared.spend(&errand)
         {
             return Ok(self.shared.instant(at));
         }

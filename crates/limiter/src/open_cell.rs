@@ -86,27 +86,38 @@ impl OpenCell {
         })
     }
 
-    /// Commits `units` at the present time, which it returns; `None` when that is for who has the lock to do.
-    pub(crate) fn take(&self, class: u8, units: u32, clock: impl FnOnce() -> u64) -> Option<u64> {
+    /// Commits `units` at the present time, which it returns, if that is not after `latest`.
+    ///
+    /// # Errors
+    ///
+    /// When that is for who has the lock to do, with the time if it was looked at.
+    #[inline]
+    pub(crate) fn take(
+        &self,
+        class: u8,
+        units: u32,
+        latest: u64,
+        clock: impl FnOnce() -> u64,
+    ) -> Result<u64, Option<u64>> {
         let mut word = self.word.load(Ordering::Acquire);
         if !fits(word, class, units) {
-            return None;
+            return Err(None);
         }
         let now = clock();
         loop {
-            if now > self.end.load(Ordering::Relaxed) {
-                return None;
+            if now > self.end.load(Ordering::Relaxed).min(latest) {
+                return Err(Some(now));
             }
             let next = (word - u64::from(units)) + (1 << CALLS_AT);
             match self
                 .word
                 .compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire)
             {
-                Ok(_) => return Some(now),
+                Ok(_) => return Ok(now),
                 Err(other) => word = other,
             }
             if !fits(word, class, units) {
-                return None;
+                return Err(Some(now));
             }
         }
     }
@@ -128,13 +139,16 @@ mod tests {
     fn what_is_taken_is_what_was_open_and_no_more() {
         let cell = OpenCell::new();
         let mut opening = Opening::default();
-        assert_eq!(cell.take(1, 1, || 5), None, "closed");
+        let take = |class, units, now| cell.take(class, units, u64::MAX, || now);
+        assert_eq!(take(1, 1, 5), Err(None), "closed");
         cell.open(&mut opening, 1, 10, 5, 9);
-        assert_eq!(cell.take(1, 4, || 5), Some(5));
-        assert_eq!(cell.take(2, 1, || 5), None, "another class");
-        assert_eq!(cell.take(1, 7, || 5), None, "no room");
-        assert_eq!(cell.take(1, 6, || 9), Some(9));
-        assert_eq!(cell.take(1, 1, || 9), None, "full");
+        assert_eq!(take(1, 4, 5), Ok(5));
+        assert_eq!(take(2, 1, 5), Err(None), "another class");
+        assert_eq!(take(1, 7, 5), Err(None), "no room");
+        let late = cell.take(1, 1, 6, || 7);
+        assert_eq!(late, Err(Some(7)), "after its deadline");
+        assert_eq!(cell.take(1, 6, 9, || 9), Ok(9));
+        assert_eq!(take(1, 1, 9), Err(None), "full");
         let taken = Taken {
             units: 10,
             calls: 2,
@@ -148,11 +162,11 @@ mod tests {
         let cell = OpenCell::new();
         let mut opening = Opening::default();
         cell.open(&mut opening, 3, u32::MAX, 5, 9);
-        assert_eq!(cell.take(3, 1, || 10), None);
+        assert_eq!(cell.take(3, 1, u64::MAX, || 10), Err(Some(10)));
         for _ in 0..4_095 {
-            assert!(cell.take(3, 1, || 9).is_some());
+            assert_eq!(cell.take(3, 1, u64::MAX, || 9), Ok(9));
         }
-        assert_eq!(cell.take(3, 1, || 9), None);
+        assert_eq!(cell.take(3, 1, u64::MAX, || 9), Err(None));
         let taken = Taken {
             units: 4_095,
             calls: 4_095,

@@ -9,7 +9,7 @@ use crate::listener::Listener;
 use crate::log::Nanos;
 use crate::shared::Shared;
 use crate::state::Grant;
-use crate::{Cost, Verdict};
+use crate::{Class, Cost, Verdict};
 
 /// A granted cost that is not yet charged to a time.
 ///
@@ -116,6 +116,27 @@ pub struct Spent<L: Listener = ()> {
 impl<L: Listener> Spent<L> {
     const fn new(held: Option<Held<L>>, at: Nanos) -> Self {
         Self { held, at }
+    }
+
+    /// What was granted and committed in one step `at`.
+    pub(crate) const fn at_once(
+        shared: Arc<Shared<L>>,
+        cost: Cost,
+        class: Class,
+        slot: bool,
+        at: Nanos,
+    ) -> Self {
+        let grant = Grant {
+            class,
+            slot,
+            probe: 0,
+        };
+        let held = Held {
+            shared,
+            cost,
+            grant,
+        };
+        Self::new(Some(held), at)
     }
 
     /// When it was committed; what [`Limiter::observe`](crate::Limiter::observe) wants to know.

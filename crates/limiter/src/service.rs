@@ -1,15 +1,22 @@
 //! The service that waits for a budget before it calls the next.
 
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use tower_service::Service;
 
-use crate::{Appraise, AskRequest, Feedback, Keep, Limiter, Listener, Rejected, ResponseFuture};
+use crate::log::Nanos;
+use crate::permit::Spent;
+use crate::shared::Errand;
+use crate::{
+    Appraise, AskRequest, Bid, BidRef, Feedback, Keep, Limiter, Listener, Rejected, ResponseFuture,
+};
 
 /// Lets requests wait for their budget, and tells the limiter what the answers say.
 ///
-/// Always ready, because readiness cannot be un-asked: the request waits in its own future, there
-/// waits for a clone of the inner service to be ready, and only then commits its cost and calls.
+/// Always ready, because readiness cannot be un-asked. A call that need not wait, neither for its budget nor for the inner
+/// service, is committed and made in `call`: poll what it returns at once, as after any `call`. Any other waits in its own
+/// future, there waits for a clone of the inner service to be ready, and only then commits its cost and calls.
 /// A rejection is an error of the call and never of `poll_ready`.
 #[derive(Debug)]
 pub struct Admission<S, D = AskRequest, F = Keep, L: Listener = ()> {
@@ -64,15 +71,61 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let bid = self.demand.bid(&request);
-        let deadline = bid.deadline;
-        let acquire = self.limiter.acquire_owned(bid.cost, bid.class, deadline);
-        ResponseFuture::new(
-            acquire,
-            deadline,
-            self.inner.clone(),
-            request,
-            self.feedback.clone(),
-        )
+        let mut own = None;
+        let lent = match self.demand.bid_ref(&request) {
+            Some(lent) => lent,
+            None => own.insert(self.demand.bid(&request)).lend(),
+        };
+        let Some(at) = pay(&mut self.inner, &self.limiter, &lent) else {
+            return self.wait(request, own);
+        };
+        let Limiter { shared, slot } = &self.limiter;
+        let spent = if !slot && self.feedback.keeps() {
+            None
+        } else {
+            let cost = lent.cost.iter().copied().collect();
+            let shared = Arc::clone(shared);
+            Some(Spent::at_once(shared, cost, lent.class, *slot, at))
+        };
+        ResponseFuture::calling(self.inner.call(request), spent, self.feedback.clone())
+    }
+}
+
+/// Pays for a call if the inner service is ready now and its budget has room now; when that was.
+#[inline]
+fn pay<S, L, Req>(inner: &mut S, limiter: &Limiter<L>, bid: &BidRef<'_>) -> Option<Nanos>
+where
+    S: Service<Req>,
+    L: Listener,
+{
+    // Nobody is to be woken: who is not ready now waits in the future, by a clone.
+    let cx = &mut Context::from_waker(Waker::noop());
+    let Poll::Ready(Ok(())) = inner.poll_ready(cx) else {
+        return None;
+    };
+    limiter.shared.spend(&Errand {
+        cost: bid.cost,
+        class: bid.class,
+        deadline: bid.deadline,
+        slot: limiter.slot,
+    })
+}
+
+impl<S: Clone, D, F: Clone, L: Listener> Admission<S, D, F, L> {
+    /// The call that has to wait, or to see whether it has to.
+    #[cold]
+    fn wait<Req>(&mut self, request: Req, bid: Option<Bid>) -> ResponseFuture<S, Req, F, L>
+    where
+        S: Service<Req>,
+        D: Appraise<Req>,
+    {
+        // What readiness has reserved must neither stay with us nor wait with the request.
+        self.inner = self.inner.clone();
+        let bid = bid.unwrap_or_else(|| self.demand.bid(&request));
+        let acquire = self
+            .limiter
+            .acquire_owned(bid.cost, bid.class, bid.deadline);
+        let (inner, feedback) = (self.inner.clone(), self.feedback.clone());
+        ResponseFuture::waiting(acquire, bid.deadline, inner, request, feedback)
     }
 }

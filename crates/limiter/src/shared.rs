@@ -35,6 +35,16 @@ pub(crate) struct Inner {
     opening: Opening,
 }
 
+/// What a call asks for that goes at once or not at all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Errand<'a> {
+    pub(crate) cost: &'a [Charge],
+    pub(crate) class: Class,
+    pub(crate) deadline: Option<Instant>,
+    /// Whether it takes a slot.
+    pub(crate) slot: bool,
+}
+
 /// What the timer task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
@@ -109,21 +119,54 @@ impl<L: Listener> Shared<L> {
         change(&mut self.lock().state)
     }
 
-    /// Grants and dispatches one charge at once; the time of that, or `None` when it takes more than a moment to say.
-    pub(crate) fn spend(&self, charge: Charge, class: Class) -> Option<Nanos> {
-        let repr = class as u8;
-        if let Some(now) = self.cell.take(repr, charge.units, || self.now()) {
-            return Some(now);
+    /// Grants and dispatches at once; the time of that, or `None` when it takes more than a moment to say.
+    ///
+    /// One look at the clock, and where a cell is open for it, no lock.
+    #[inline]
+    pub(crate) fn spend(&self, errand: &Errand<'_>) -> Option<Nanos> {
+        let latest = errand
+            .deadline
+            .map_or(Nanos::MAX, |deadline| self.nanos(deadline));
+        let mut seen = None;
+        // A cell is only ever open where there is one window, and that without keys.
+        if let [
+            Charge {
+                window: 0,
+                key: 0,
+                units,
+            },
+        ] = errand.cost
+            && *units > 0
+            && !errand.slot
+        {
+            let class = errand.class as u8;
+            match self.cell.take(class, *units, latest, || self.now()) {
+                Ok(now) => return Some(now),
+                Err(known) => seen = known,
+            }
         }
+        self.spend_locked(errand, seen, latest)
+    }
+
+    #[inline(never)]
+    fn spend_locked(
+        &self,
+        errand: &Errand<'_>,
+        seen: Option<Nanos>,
+        latest: Nanos,
+    ) -> Option<Nanos> {
+        let now = seen.unwrap_or_else(|| self.now());
         let mut inner = self.lock();
         let Inner { state, opening, .. } = &mut *inner;
-        let cost = state.windows.check_one(charge)?;
-        let now = state.at(self.now());
-        if !state.spend_now(now, &cost, class) {
+        let now = state.at(now);
+        let class = errand.class;
+        if now > latest || !state.spend_now(now, errand.cost, class, errand.slot) {
             return None;
         }
-        if let Some((room, first, last)) = state.open_cell(class) {
-            self.cell.open(opening, repr, room, first, last);
+        if !errand.slot
+            && let Some((room, first, last)) = state.open_cell(class)
+        {
+            self.cell.open(opening, class as u8, room, first, last);
         }
         Some(now)
     }

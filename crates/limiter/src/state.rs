@@ -18,7 +18,7 @@ use crate::recovery::Recovering;
 use crate::slots::Slots;
 use crate::snapshot::{ClassSnapshot, Counts};
 use crate::windows::{Surprise, Windows};
-use crate::{Class, ClassCell, Cost, Pause, Rejected};
+use crate::{Charge, Class, ClassCell, Cost, Pause, Rejected};
 
 /// How soon to look again when the forecast and the windows disagree, which takes one cost with
 /// more keys of a window than its table of keys holds.
@@ -182,17 +182,26 @@ impl State {
         Ok(grant)
     }
 
-    /// Grants and dispatches at once, if nobody ahead is delayed by it.
-    pub(crate) fn spend_now(&mut self, now: Nanos, cost: &Cost, class: Class) -> bool {
-        if self.pause.is_some() || !self.recovering.is_over() || !self.queue.is_empty() {
+    /// Grants and dispatches at once, if nobody ahead is delayed by it. Changes nothing when it says `false`.
+    pub(crate) fn spend_now(
+        &mut self,
+        now: Nanos,
+        cost: &[Charge],
+        class: Class,
+        slot: bool,
+    ) -> bool {
+        if self.pause.is_some()
+            || !self.recovering.is_over()
+            || !self.queue.is_empty()
+            || !self.slots.fits(slot)
+            || !self.windows.spend(now, cost, class)
+        {
             return false;
         }
-        let spent = self.windows.hold(now, cost, class);
-        if spent {
-            self.count_grant(class);
-            self.commit(now, cost);
-        }
-        spent
+        self.slots.take(slot);
+        self.count_grant(class);
+        self.counts.committed += 1;
+        true
     }
 
     /// Whether the newest cell may be filled without the lock: how much more, and from when to when.

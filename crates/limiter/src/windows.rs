@@ -170,11 +170,6 @@ impl Windows {
         Ok(cost)
     }
 
-    /// The same for one charge; `None` when it makes no sense.
-    pub(crate) fn check_one(&self, charge: Charge) -> Option<Cost> {
-        self.check(Cost::from(charge)).ok()
-    }
-
     /// # Errors
     ///
     /// When the cost can never fit.
@@ -244,8 +239,31 @@ impl Windows {
         fits
     }
 
+    /// Whether a cost is in the form that [`check`](Self::check) brings it into.
+    fn is_plain(&self, cost: &[Charge]) -> bool {
+        cost.iter().enumerate().all(|(index, charge)| {
+            let lane = self.lanes.get(charge.window);
+            let known = cost.iter().take(index);
+            lane.is_some_and(|lane| charge.key == 0 || lane.window.keyed)
+                && charge.units > 0
+                && !known
+                    .into_iter()
+                    .any(|other| (other.window, other.key) == (charge.window, charge.key))
+        })
+    }
+
+    /// Holds `cost` and commits it, or changes nothing and says `false`: where there is no room in all its windows now, and
+    /// where it is not in the form that [`check`](Self::check) brings it into.
+    pub(crate) fn spend(&mut self, now: Nanos, cost: &[Charge], class: Class) -> bool {
+        if !self.is_plain(cost) || !self.hold(now, cost, class) {
+            return false;
+        }
+        self.commit(now, cost);
+        true
+    }
+
     /// Holds `cost` in all its windows, or changes nothing and says `false`.
-    pub(crate) fn hold(&mut self, now: Nanos, cost: &Cost, class: Class) -> bool {
+    pub(crate) fn hold(&mut self, now: Nanos, cost: &[Charge], class: Class) -> bool {
         for (index, charge) in cost.iter().enumerate() {
             if !self.hold_one(now, charge, class) {
                 for held in cost.iter().take(index) {
@@ -297,7 +315,7 @@ impl Windows {
     }
 
     /// Stamps held units with `now`, the time of their dispatch.
-    pub(crate) fn commit(&mut self, now: Nanos, cost: &Cost) {
+    pub(crate) fn commit(&mut self, now: Nanos, cost: &[Charge]) {
         for charge in cost {
             self.change(now, charge.window, charge.key, |log, shape| {
                 log.commit(now, u64::from(charge.units), shape);

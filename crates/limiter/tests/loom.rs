@@ -49,7 +49,7 @@ fn what_is_taken_is_filed_once_and_never_more_than_was_open() {
         let takers: Vec<_> = (0..2)
             .map(|_| {
                 let cell = Arc::clone(&cell);
-                thread::spawn(move || u32::from(cell.take(CLASS, 2, || 5).is_some()))
+                thread::spawn(move || u32::from(cell.take(CLASS, 2, u64::MAX, || 5).is_ok()))
             })
             .collect();
         close(&cell, &mut behind.lock().unwrap());
@@ -70,7 +70,7 @@ fn a_cell_that_was_closed_and_opened_again_takes_only_what_fits_its_time() {
         cell.open(&mut behind.opening, CLASS, 1, 0, 10);
         let taker = {
             let cell = Arc::clone(&cell);
-            thread::spawn(move || cell.take(CLASS, 1, || 15))
+            thread::spawn(move || cell.take(CLASS, 1, u64::MAX, || 15))
         };
         close(&cell, &mut behind);
         let early = behind.filed;
@@ -78,6 +78,6 @@ fn a_cell_that_was_closed_and_opened_again_takes_only_what_fits_its_time() {
         let told = taker.join().unwrap();
         close(&cell, &mut behind);
         assert_eq!(early, 0, "15 is after the end of the first");
-        assert_eq!(behind.filed, u32::from(told.is_some()));
+        assert_eq!(behind.filed, u32::from(told.is_ok()));
     });
 }

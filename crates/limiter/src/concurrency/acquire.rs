@@ -68,7 +68,7 @@ impl Future for Acquire {
         {
             Some(Poll::Ready(())) => {
                 this.patience.set(None);
-                Poll::Ready(this.ticket.give_up())
+                this.ticket.give_up()
             }
             Some(Poll::Pending) | None => Poll::Pending,
         }

@@ -1,6 +1,7 @@
-//! The line behind a lock, shared by all handles, layers and calls.
+//! The line behind a lock, shared by all handles, layers and calls, and the door past it.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::aimd::{Aimd, Stamp};
+use super::door::Door;
 use super::line::{Line, Place};
 use super::{Load, bulkhead::BulkheadSnapshot};
 use crate::Rejected;
@@ -22,6 +24,8 @@ pub(crate) struct Gate {
     max_wait: Option<Duration>,
     /// A fixed limit needs no clock, and no second look at the lock.
     adapts: bool,
+    /// Open while nobody waits and nobody has the lock.
+    door: Door,
     state: Mutex<State>,
 }
 
@@ -43,17 +47,20 @@ impl Gate {
         max_wait: Option<Duration>,
         aimd: Option<Aimd>,
     ) -> Self {
-        Self {
+        let gate = Self {
             max_queue,
             max_wait,
             adapts: aimd.is_some(),
+            door: Door::new(),
             state: Mutex::new(State {
                 line: Line::new(limit),
                 aimd,
                 granted: 0,
                 rejected: 0,
             }),
-        }
+        };
+        drop(gate.lock());
+        gate
     }
 
     /// Until when one may wait who begins now.
@@ -69,6 +76,9 @@ impl Gate {
 
     /// Takes a place without waiting, if there is room and nobody waits.
     pub(crate) fn enter(&self) -> Result<(), Rejected> {
+        if self.door.enter() {
+            return Ok(());
+        }
         let mut state = self.lock();
         if state.line.enter() {
             state.granted += 1;
@@ -85,6 +95,9 @@ impl Gate {
         waker: &Waker,
         bounded: bool,
     ) -> Result<Option<u64>, Rejected> {
+        if self.door.enter() {
+            return Ok(None);
+        }
         let mut state = self.lock();
         if state.line.enter() {
             state.granted += 1;
@@ -147,6 +160,9 @@ impl Gate {
 
     /// One in flight is through.
     pub(crate) fn exit(&self, stamp: Option<Stamp>, load: Option<Load>) {
+        if stamp.is_none() && self.door.leave() {
+            return;
+        }
         let stamp = stamp.map(|stamp| (stamp, Instant::now()));
         self.change(|state, called| {
             if let (Some((stamp, now)), Some(aimd)) = (stamp, state.aimd.as_mut()) {
@@ -193,8 +209,45 @@ impl Gate {
     }
 
     /// Every method of the state leaves it whole, so that a poisoned lock is usable.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Inside<'_> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seen) = self.door.shut() {
+            state.line.set_in_flight(seen.inside);
+            state.granted += seen.entered;
+        }
+        Inside {
+            door: &self.door,
+            state,
+        }
+    }
+}
+
+/// Has the lock, and with it the door shut.
+struct Inside<'a> {
+    door: &'a Door,
+    state: MutexGuard<'a, State>,
+}
+
+impl Deref for Inside<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Inside<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let line = &self.state.line;
+        if line.waiting() == 0 {
+            self.door.open(line.limit(), line.in_flight());
+        }
     }
 }
 

@@ -42,6 +42,11 @@ impl<W> Line<W> {
         self.in_flight
     }
 
+    /// So many are in, who went in and out without asking here. Only while nobody waits.
+    pub(crate) const fn set_in_flight(&mut self, in_flight: usize) {
+        self.in_flight = in_flight;
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
     }

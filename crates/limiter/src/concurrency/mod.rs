@@ -41,6 +41,7 @@ mod acquire;
 mod adaptive;
 mod aimd;
 mod bulkhead;
+mod door;
 mod future;
 mod gate;
 mod layer;

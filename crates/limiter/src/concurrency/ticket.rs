@@ -13,22 +13,17 @@ use crate::Rejected;
 /// Asks for a place, waits for it, and gives it back when dropped before it was fetched.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    gate: Arc<Gate>,
-    step: Step,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Step {
-    New,
-    Queued(u64),
-    Done,
+    /// Handed on to the slot; `None` when it is over.
+    gate: Option<Arc<Gate>>,
+    /// The place among those who wait.
+    queued: Option<u64>,
 }
 
 impl Ticket {
     pub(crate) const fn new(gate: Arc<Gate>) -> Self {
         Self {
-            gate,
-            step: Step::New,
+            gate: Some(gate),
+            queued: None,
         }
     }
 
@@ -38,56 +33,58 @@ impl Ticket {
         cx: &mut Context<'_>,
         bounded: bool,
     ) -> Poll<Result<Slot, Rejected>> {
-        match self.step {
-            Step::New => match self.gate.enter_or_queue(cx.waker(), bounded) {
-                Ok(None) => Poll::Ready(Ok(self.fetch())),
+        // Polled after its end, which a future may answer as it likes.
+        let Some(gate) = &self.gate else {
+            return Poll::Pending;
+        };
+        match self.queued {
+            None => match gate.enter_or_queue(cx.waker(), bounded) {
+                Ok(None) => self.fetch(Ok(())),
                 Ok(Some(number)) => {
-                    self.step = Step::Queued(number);
+                    self.queued = Some(number);
                     Poll::Pending
                 }
-                Err(rejected) => {
-                    self.step = Step::Done;
-                    Poll::Ready(Err(rejected))
-                }
+                Err(rejected) => self.fetch(Err(rejected)),
             },
-            Step::Queued(number) => match self.gate.ask(number, cx.waker()) {
-                Place::In => Poll::Ready(Ok(self.fetch())),
+            Some(number) => match gate.ask(number, cx.waker()) {
+                Place::In => self.fetch(Ok(())),
                 Place::Waiting => Poll::Pending,
             },
-            // Polled after its end, which a future may answer as it likes.
-            Step::Done => Poll::Pending,
         }
     }
 
     /// The time is over: a place that was granted in the last moment is taken nevertheless.
-    pub(crate) fn give_up(&mut self) -> Result<Slot, Rejected> {
-        if let Step::Queued(number) = self.step {
-            let given_up = self.gate.give_up(number);
-            self.step = Step::Done;
-            given_up?;
+    pub(crate) fn give_up(&mut self) -> Poll<Result<Slot, Rejected>> {
+        match (&self.gate, self.queued) {
+            (Some(gate), Some(number)) => {
+                let given_up = gate.give_up(number);
+                self.fetch(given_up)
+            }
+            _ => Poll::Pending,
         }
-        Ok(self.fetch())
     }
 
     /// Until when it may wait from now on.
     pub(crate) fn patience(&self, deadline: Option<Instant>) -> Option<Instant> {
-        self.gate.patience(deadline)
+        self.gate.as_ref().and_then(|gate| gate.patience(deadline))
     }
 
     pub(crate) const fn is_over(&self) -> bool {
-        matches!(self.step, Step::Done)
+        self.gate.is_none()
     }
 
-    fn fetch(&mut self) -> Slot {
-        self.step = Step::Done;
-        Slot::new(Arc::clone(&self.gate))
+    fn fetch(&mut self, granted: Result<(), Rejected>) -> Poll<Result<Slot, Rejected>> {
+        self.queued = None;
+        self.gate.take().map_or(Poll::Pending, |gate| {
+            Poll::Ready(granted.map(|()| Slot::new(gate)))
+        })
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if let Step::Queued(number) = self.step {
-            self.gate.leave(number);
+        if let (Some(gate), Some(number)) = (&self.gate, self.queued) {
+            gate.leave(number);
         }
     }
 }

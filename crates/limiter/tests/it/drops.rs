@@ -123,7 +123,8 @@ async fn a_call_dropped_at_any_point_charges_only_what_was_dispatched() {
         };
         // Somebody ahead, so that there is a wait; an inner service that is not ready at first.
         let ahead = limiter.try_acquire(&units(2), Class::Low).unwrap();
-        let inner = crate::layer::LateReady::new(inner, 2);
+        // One of its polls is the look whether it is ready at once.
+        let inner = crate::layer::LateReady::new(inner, 3);
         let mut service = limiter
             .layer()
             .bid_with(|&(): &Call| crate::layer::bid(1))
