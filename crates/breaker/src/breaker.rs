@@ -2,12 +2,10 @@
 
 #[cfg(test)]
 mod agreement;
+#[cfg(test)]
+mod reuse;
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc};
 
 use tokio::{
     sync::{Notify, watch},
@@ -15,12 +13,11 @@ use tokio::{
 };
 
 use crate::{
-    AdmitLayer, Builder, CheckLayer, Event, EventKind, Listener, Open, Outcome, Snapshot, State,
-    Ticket, Transition,
-    atomic::{AtomicU64, Ordering},
-    circuit::{Circuit, News, Pass, Permits, Refusal, Successes},
+    AdmitLayer, Builder, CheckLayer, EventKind, Listener, Open, Snapshot, State, Ticket,
+    Transition,
+    circuit::{Circuit, Pass, Refusal},
     config::Settings,
-    word::{Mode, View, Word},
+    shared::{Hot, Shared},
 };
 
 /// Stops calls to a service that keeps failing.
@@ -44,6 +41,10 @@ use crate::{
 /// assert!(refused.retry_in > Duration::from_secs(299));
 /// ```
 pub struct Breaker<L = ()> {
+    /// All that a call needs while nothing is wrong.
+    cell: &'static Hot,
+    /// A ticket holds the cell alone.
+    light: bool,
     shared: Arc<Shared<L>>,
 }
 
@@ -51,69 +52,8 @@ impl<L> Clone for Breaker<L> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
+            ..*self
         }
-    }
-}
-
-struct Shared<L> {
-    /// What a call needs to know while nothing is wrong.
-    word: Word,
-    slow_after: Option<Duration>,
-    successes: Box<[Arc<Successes>]>,
-    /// While open: until when, in nanoseconds since `origin`.
-    until: AtomicU64,
-    /// While permits are out: when the next is overdue, likewise.
-    due: AtomicU64,
-    origin: Instant,
-    circuit: Mutex<Locked>,
-    name: Arc<str>,
-    transitions: watch::Sender<Transition>,
-    /// Wakes those who wait for a permit.
-    moved: Arc<Notify>,
-    listener: L,
-}
-
-struct Locked {
-    circuit: Circuit,
-    /// How many successes the word was told to count; what it lacks has been counted.
-    granted: u32,
-}
-
-impl<L> Shared<L> {
-    fn nanos(&self, at: Option<Instant>) -> u64 {
-        at.map_or(u64::MAX, |at| {
-            let nanos = at.saturating_duration_since(self.origin).as_nanos();
-            u64::try_from(nanos).unwrap_or(u64::MAX)
-        })
-    }
-
-    fn moment(&self, nanos: &AtomicU64) -> Option<Instant> {
-        self.origin
-            .checked_add(Duration::from_nanos(nanos.load(Ordering::Acquire)))
-    }
-
-    /// The refusal that can be given without the lock.
-    fn refusal(&self, view: View, now: Instant) -> Option<Refusal> {
-        let (at, until) = match view.mode {
-            Mode::Open => {
-                let until = self.moment(&self.until)?;
-                (until, Some(until))
-            }
-            Mode::Guarded if view.left == 0 => {
-                let due = self.moment(&self.due)?;
-                if due <= now {
-                    return None;
-                }
-                (Permits::ask_again(Some(due), now), None)
-            }
-            _ => return None,
-        };
-        // The moment is written before the word: with the same word around it, it belongs to it.
-        (now < at && self.word.load() == view).then(|| Refusal {
-            retry_in: at.saturating_duration_since(now),
-            until,
-            generation: view.generation,
-        })
     }
 }
 
@@ -126,26 +66,19 @@ impl Breaker {
 
 impl<L: Listener> Breaker<L> {
     pub(crate) fn new(name: Arc<str>, settings: Settings, listener: L) -> Self {
-        let now = Instant::now();
-        let circuit = Circuit::new(settings, now);
-        let view = circuit.view();
+        let shared = Shared::new(name, settings, listener);
         Self {
-            shared: Arc::new(Shared {
-                word: Word::new(view),
-                slow_after: circuit.slow_after(),
-                successes: circuit.successes(),
-                until: AtomicU64::new(0),
-                due: AtomicU64::new(0),
-                origin: now,
-                name,
-                transitions: watch::Sender::new(circuit.last_transition()),
-                moved: Arc::new(Notify::new()),
-                circuit: Mutex::new(Locked {
-                    circuit,
-                    granted: view.left,
-                }),
-                listener,
-            }),
+            cell: shared.cell,
+            light: shared.is_plain(),
+            shared,
+        }
+    }
+
+    /// The same breaker, which is [held](Self::is_held) by its tickets too.
+    pub(crate) fn held_by_tickets(self) -> Self {
+        Self {
+            light: false,
+            ..self
         }
     }
 
@@ -167,10 +100,9 @@ impl<L: Listener> Breaker<L> {
     /// [`check`](Self::check) that tells nobody.
     #[inline]
     pub(crate) fn peek(&self) -> Result<(), Refusal> {
-        let view = self.shared.word.load();
-        match view.mode {
-            Mode::Closed | Mode::Disabled => Ok(()),
-            Mode::Open | Mode::Guarded => self.peek_guarded(view),
+        match self.cell.word.admit() {
+            Ok(_) => Ok(()),
+            Err(view) => self.shared.check_guarded(view),
         }
     }
 
@@ -187,27 +119,28 @@ impl<L: Listener> Breaker<L> {
     /// [`admit`](Self::admit) that tells nobody of a refusal.
     #[inline]
     pub(crate) fn enter(&self) -> Result<Ticket<L>, Refusal> {
-        let shared = &*self.shared;
-        let view = shared.word.load();
-        let pass = match view.mode {
-            Mode::Closed | Mode::Disabled => Pass {
-                generation: view.generation,
-                permit: None,
-                started: shared.slow_after.map(|_| Instant::now()),
+        let pass = match self.cell.word.admit() {
+            Ok(generation) if self.light => Pass::plain(generation),
+            Ok(generation) => Pass {
+                started: self.shared.start(),
+                ..Pass::plain(generation)
             },
-            Mode::Open | Mode::Guarded => self.enter_guarded(view)?,
+            Err(view) => self.shared.admit_guarded(view)?,
         };
-        self.tell(|| EventKind::Admitted {
+        if self.light {
+            return Ok(Ticket::light(self.cell, pass));
+        }
+        self.shared.tell(|| EventKind::Admitted {
             permit: pass.permit.is_some(),
-            generation: pass.generation,
+            generation: self.shared.generation(pass.generation),
         });
-        Ok(Ticket::new(self.clone(), pass))
+        Ok(Ticket::holding(Arc::clone(&self.shared), pass))
     }
 
     /// Where it stands. An open circuit whose time is over stays open until the next call.
     #[must_use]
     pub fn state(&self) -> State {
-        self.with(|circuit, now| {
+        self.shared.with(|circuit, now| {
             // Lets time act first.
             let _ = circuit.check(now);
             circuit.state()
@@ -217,7 +150,7 @@ impl<L: Listener> Breaker<L> {
     /// All that is known about it now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.with(|circuit, now| {
+        self.shared.with(|circuit, now| {
             let retry_in = circuit.check(now).err().map(|refusal| refusal.retry_in);
             Snapshot {
                 name: Arc::clone(&self.shared.name),
@@ -251,31 +184,32 @@ impl<L: Listener> Breaker<L> {
     /// reason appears in [`Cause::ForcedOpen`](crate::Cause::ForcedOpen).
     pub fn force_open(&self, reason: &'static str, until: impl Into<Option<Instant>>) {
         let until = until.into();
-        self.with(|circuit, now| circuit.force_open(now, reason, until));
+        self.shared
+            .with(|circuit, now| circuit.force_open(now, reason, until));
     }
 
     /// Closes the circuit, without a ramp, and forgets the failures. Results of calls under way no
     /// longer count. Ends [`disable`](Self::disable) and [`metrics_only`](Self::metrics_only) too.
     pub fn force_close(&self) {
-        self.with(Circuit::force_close);
+        self.shared.with(Circuit::force_close);
     }
 
     /// Closes the circuit and sets its counters and the length of its open time back.
     pub fn reset(&self) {
-        self.with(Circuit::reset);
+        self.shared.with(Circuit::reset);
     }
 
     /// Switches it off until it is closed or opened by hand: every call goes through, nothing is
     /// counted.
     pub fn disable(&self) {
-        self.with(Circuit::disable);
+        self.shared.with(Circuit::disable);
     }
 
     /// Only measures until it is closed or opened by hand: every call goes through and is counted.
     /// Where it would have opened, [`Snapshot::would_have_opened`] grows and the counting begins
     /// anew. Try new rules on real traffic with it.
     pub fn metrics_only(&self) {
-        self.with(Circuit::metrics_only);
+        self.shared.with(Circuit::metrics_only);
     }
 
     /// A layer that refuses calls early, before they queue for anything. It takes no permit and
@@ -299,15 +233,7 @@ impl<L: Listener> Breaker<L> {
 
     /// Whether calls are being refused, as far as can be seen without the lock.
     pub(crate) fn is_refusing(&self, now: Instant) -> bool {
-        let view = self.shared.word.load();
-        match view.mode {
-            Mode::Closed | Mode::Disabled => false,
-            Mode::Open => self
-                .shared
-                .moment(&self.shared.until)
-                .is_none_or(|until| until > now),
-            Mode::Guarded => view.left == 0,
-        }
+        self.shared.is_refusing(now)
     }
 
     /// Wakes when a change may let a call through that was refused.
@@ -315,152 +241,10 @@ impl<L: Listener> Breaker<L> {
         Arc::clone(&self.shared.moved)
     }
 
-    /// Whether the pass still counts, as far as can be seen without the lock.
-    pub(crate) fn is_current(&self, pass: Pass) -> bool {
-        self.shared.word.load().generation == pass.generation
-    }
-
-    #[inline]
-    pub(crate) fn record(&self, pass: Pass, outcome: Outcome, now: Option<Instant>) {
-        self.settle(pass, outcome, now);
-        self.tell(|| EventKind::Ended {
-            outcome: Some(outcome),
-            generation: pass.generation,
-        });
-    }
-
-    #[inline]
-    fn settle(&self, pass: Pass, outcome: Outcome, now: Option<Instant>) {
-        let shared = &*self.shared;
-        match outcome {
-            Outcome::Success if pass.permit.is_none() => {
-                if shared.slow_after.is_some() || !shared.successes.is_empty() {
-                    let now = now.unwrap_or_else(Instant::now);
-                    if self.is_slow(pass, now) {
-                        return self.record_locked(pass, outcome);
-                    }
-                    let view = shared.word.load();
-                    if view.mode != Mode::Closed || view.generation != pass.generation {
-                        return;
-                    }
-                    for successes in &shared.successes {
-                        successes.add(pass.generation, now);
-                    }
-                }
-                shared.word.success(pass.generation);
-            }
-            Outcome::Ignore if pass.permit.is_none() => {}
-            // It speaks of a time that is over, or nobody counts.
-            _ if !self.is_current(pass) || shared.word.load().mode == Mode::Disabled => {}
-            _ => self.record_locked(pass, outcome),
-        }
-    }
-
-    // Out of line, so that what is inlined into a call is the good case alone.
-
-    #[cold]
-    #[inline(never)]
-    fn peek_guarded(&self, view: View) -> Result<(), Refusal> {
-        match self.shared.refusal(view, Instant::now()) {
-            Some(refusal) => Err(refusal),
-            None => self.with(|circuit, now| circuit.check(now)),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn enter_guarded(&self, view: View) -> Result<Pass, Refusal> {
-        match self.shared.refusal(view, Instant::now()) {
-            Some(refusal) => Err(refusal),
-            None => self.with(|circuit, now| circuit.admit(now)),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn record_locked(&self, pass: Pass, outcome: Outcome) {
-        self.with(|circuit, now| circuit.record(now, pass, outcome));
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn cancel_locked(&self, pass: Pass) {
-        self.with(|circuit, now| circuit.cancel(now, pass));
-    }
-
-    #[inline]
-    pub(crate) fn cancel(&self, pass: Pass) {
-        let to_tell =
-            pass.permit.is_some() || pass.started.is_some() && self.is_slow(pass, Instant::now());
-        if to_tell && self.is_current(pass) {
-            self.cancel_locked(pass);
-        }
-        self.tell(|| EventKind::Ended {
-            outcome: None,
-            generation: pass.generation,
-        });
-    }
-
-    fn is_slow(&self, pass: Pass, now: Instant) -> bool {
-        let measured = self.shared.slow_after.zip(pass.started);
-        measured.is_some_and(|(limit, started)| now.saturating_duration_since(started) >= limit)
-    }
-
-    /// Runs `act` under the lock, at a time read under the lock, and announces what it changed.
-    fn with<T>(&self, act: impl FnOnce(&mut Circuit, Instant) -> T) -> T {
-        let shared = &*self.shared;
-        // Nothing in the circuit can panic half-way: a poisoned lock is usable.
-        let mut locked = shared
-            .circuit
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let seen = shared.word.load();
-        if seen.mode == Mode::Closed {
-            let counted = locked.granted.saturating_sub(seen.left);
-            locked.circuit.fold(counted);
-        }
-        let result = act(&mut locked.circuit, Instant::now());
-        let next = locked.circuit.view();
-        match locked.circuit.state() {
-            State::Open { until } => shared
-                .until
-                .store(shared.nanos(Some(until)), Ordering::Release),
-            _ => shared
-                .due
-                .store(shared.nanos(locked.circuit.due()), Ordering::Release),
-        }
-        shared.word.publish(seen, next);
-        locked.granted = next.left;
-        let news = locked.circuit.news();
-        drop(locked);
-
-        // Outside of the lock, because it wakes readers and calls strangers.
-        if next != seen {
-            shared.moved.notify_waiters();
-        }
-        for news in news {
-            match news {
-                News::Changed(transition) => {
-                    // Two threads may arrive in either order; the later change wins.
-                    shared.transitions.send_if_modified(|latest| {
-                        let newer = transition.generation > latest.generation;
-                        if newer {
-                            *latest = transition;
-                        }
-                        newer
-                    });
-                    self.tell(|| EventKind::Changed(transition));
-                }
-                News::WouldOpen(cause) => self.tell(|| EventKind::WouldOpen(cause)),
-            }
-        }
-        result
-    }
-
     #[cold]
     #[inline(never)]
     pub(crate) fn refused(&self, refusal: Refusal) -> Open {
-        self.tell(|| EventKind::Refused {
+        self.shared.tell(|| EventKind::Refused {
             retry_in: refusal.retry_in,
             generation: refusal.generation,
         });
@@ -469,15 +253,6 @@ impl<L: Listener> Breaker<L> {
             retry_in: refusal.retry_in,
             until: refusal.until,
             generation: refusal.generation,
-        }
-    }
-
-    fn tell(&self, kind: impl FnOnce() -> EventKind) {
-        if L::ENABLED {
-            self.shared.listener.on(&Event {
-                name: &self.shared.name,
-                kind: kind(),
-            });
         }
     }
 }

@@ -80,6 +80,18 @@ pub(crate) struct Pass {
     pub(crate) started: Option<Instant>,
 }
 
+impl Pass {
+    /// For a call that needs no permit and is not timed.
+    #[inline]
+    pub(crate) fn plain(generation: u64) -> Self {
+        Self {
+            generation,
+            permit: None,
+            started: None,
+        }
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, Copy)]
 struct Ended {

@@ -1,7 +1,7 @@
 //! Stop calling what is down: a generation-tagged circuit breaker as tower layers.
 //!
 //! A [`Breaker`] is a handle: its clones and all layers made from it share one state. While calls
-//! succeed it is closed and costs a few atomic loads. When too much fails it opens and refuses every
+//! succeed it is closed and costs three atomic loads. When too much fails it opens and refuses every
 //! call at once, saying when to come back. Then it lets a few probes through: if enough of them
 //! succeed it closes, and else it opens again.
 //!
@@ -51,6 +51,7 @@
 mod admit;
 mod backpressure;
 mod breaker;
+mod cell;
 mod check;
 mod circuit;
 mod classify;
@@ -62,15 +63,19 @@ mod listener;
 mod registry;
 mod ring;
 mod rule;
+mod shared;
 mod state;
 mod tally;
 mod ticket;
 mod weight;
 mod word;
 
-/// The atomics under word and tally; the loom tests put their own here.
-mod atomic {
-    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+/// What lies under word, tally and cell; the loom tests put their own here.
+mod sync {
+    pub(crate) use std::sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    };
 }
 
 pub use admit::{Admit, AdmitFuture, AdmitLayer};

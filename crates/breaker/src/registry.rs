@@ -203,7 +203,8 @@ where
         let breaker = shared
             .template
             .named(key.to_string().into(), number)
-            .build();
+            .build()
+            .held_by_tickets();
         let entry = Entry {
             breaker: breaker.clone(),
             used: now,

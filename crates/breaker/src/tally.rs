@@ -1,6 +1,6 @@
 //! Successes by the time at which they came, for windows of time; counted without a lock.
 
-use crate::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// Cells of `generation (8 bits) | bucket number (32) | successes (24)`, one for each bucket of the
 /// window; a cell is taken over by the first success of a later bucket.

@@ -1,26 +1,59 @@
 //! Permission for one call.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 
-use crate::{Breaker, Listener, Outcome, circuit::Pass};
+use crate::{
+    Listener, Outcome,
+    circuit::Pass,
+    shared::{Hot, Shared},
+};
 
-/// Permission for one call; from [`Breaker::admit`]. Dropped without [`record`](Self::record) it gives
+/// Permission for one call; from [`Breaker::admit`](crate::Breaker::admit). Dropped without [`record`](Self::record) it gives
 /// a permit back and says nothing about the service, unless a
 /// [`Rule::SlowCallRate`](crate::Rule::SlowCallRate) finds that it was held for long.
+///
+/// It keeps no breaker alive: when handles, layers and services are gone there is nobody left to tell.
+/// (Where a listener, a clock or a [`Registry`](crate::Registry) is involved, it counts as a handle.)
 #[must_use = "a ticket that is dropped counts as a call without outcome"]
 pub struct Ticket<L: Listener = ()> {
-    breaker: Breaker<L>,
-    pass: Option<Pass>,
+    hold: Hold<L>,
+    pass: Pass,
+    /// The end of the call has not been reported.
+    out: bool,
+}
+
+/// What keeps the way back open.
+enum Hold<L: Listener> {
+    /// The cell alone, at no cost; it leads to the breaker as long as anyone has a handle.
+    Light(&'static Hot),
+    Breaker(Arc<Shared<L>>),
 }
 
 impl<L: Listener> Ticket<L> {
     #[inline]
-    pub(crate) fn new(breaker: Breaker<L>, pass: Pass) -> Self {
+    pub(crate) fn light(cell: &'static Hot, pass: Pass) -> Self {
         Self {
-            breaker,
-            pass: Some(pass),
+            hold: Hold::Light(cell),
+            pass,
+            out: true,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn holding(breaker: Arc<Shared<L>>, pass: Pass) -> Self {
+        Self {
+            hold: Hold::Breaker(breaker),
+            pass,
+            out: true,
+        }
+    }
+
+    fn cell(&self) -> &'static Hot {
+        match &self.hold {
+            Hold::Light(cell) => cell,
+            Hold::Breaker(breaker) => breaker.cell,
         }
     }
 
@@ -28,19 +61,19 @@ impl<L: Listener> Ticket<L> {
     /// the ramp after closing.
     #[must_use]
     pub fn is_probe(&self) -> bool {
-        self.pass.is_some_and(|pass| pass.permit.is_some())
+        self.pass.permit.is_some()
     }
 
     /// Whether the state is still the one in which it was given; its outcome counts only then.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.pass.is_some_and(|pass| self.breaker.is_current(pass))
+        self.cell().is_current(&self.pass)
     }
 
     /// When the call began, if that had to be measured.
     #[inline]
     pub(crate) fn started(&self) -> Option<Instant> {
-        self.pass.and_then(|pass| pass.started)
+        self.pass.started
     }
 
     /// Reports how the call ended. Without effect if the state has changed since the admission.
@@ -52,31 +85,42 @@ impl<L: Listener> Ticket<L> {
     /// The same without moving the ticket, with the time if it has been read already.
     #[inline]
     pub(crate) fn record_at(&mut self, outcome: Outcome, now: Option<Instant>) {
-        if let Some(pass) = self.pass.take() {
-            self.breaker.record(pass, outcome, now);
+        if std::mem::replace(&mut self.out, false) {
+            match &self.hold {
+                Hold::Light(cell) => cell.record(&self.pass, outcome),
+                Hold::Breaker(breaker) => breaker.record(&self.pass, outcome, now),
+            }
         }
     }
 
     /// Whether the call has not been reported yet.
     #[inline]
     pub(crate) fn is_out(&self) -> bool {
-        self.pass.is_some()
+        self.out
     }
 }
 
 impl<L: Listener> Drop for Ticket<L> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(pass) = self.pass.take() {
-            self.breaker.cancel(pass);
+        if self.out {
+            match &self.hold {
+                Hold::Light(cell) => cell.cancel(&self.pass),
+                Hold::Breaker(breaker) => breaker.cancel(&self.pass),
+            }
         }
     }
 }
 
 impl<L: Listener> fmt::Debug for Ticket<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket")
-            .field("name", &self.breaker.name())
+        let mut shown = f.debug_struct("Ticket");
+        // Nobody's once the last handle is gone.
+        let owner = self.cell().owner();
+        if let Some(name) = owner.and_then(|owner| owner.name(&self.pass)) {
+            shown.field("name", &name);
+        }
+        shown
             .field("probe", &self.is_probe())
             .finish_non_exhaustive()
     }

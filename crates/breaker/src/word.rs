@@ -1,6 +1,6 @@
 //! The circuit in one word, for the path without a lock.
 
-use crate::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// What to do with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,19 +31,25 @@ const GENERATION_BITS: u32 = 40;
 /// The largest `left`.
 pub(crate) const MAX_LEFT: u32 = (1 << LEFT_BITS) - 1;
 const MAX_GENERATION: u64 = (1 << GENERATION_BITS) - 1;
+/// Set in the modes that ask before they let a call through.
+const ASKS: u64 = 1 << (LEFT_BITS + GENERATION_BITS + 1);
+
+/// A generation as the word keeps it.
+#[inline]
+pub(crate) fn wrapped(generation: u64) -> u64 {
+    generation & MAX_GENERATION
+}
 
 impl View {
     fn pack(self) -> u64 {
         let mode: u64 = match self.mode {
             Mode::Closed => 0,
-            Mode::Open => 1,
-            Mode::Guarded => 2,
-            Mode::Disabled => 3,
+            Mode::Disabled => 1,
+            Mode::Open => 2,
+            Mode::Guarded => 3,
         };
         let left = u64::from(self.left.min(MAX_LEFT));
-        mode << (LEFT_BITS + GENERATION_BITS)
-            | (self.generation & MAX_GENERATION) << LEFT_BITS
-            | left
+        mode << (LEFT_BITS + GENERATION_BITS) | wrapped(self.generation) << LEFT_BITS | left
     }
 
     #[inline]
@@ -51,11 +57,11 @@ impl View {
         Self {
             mode: match word >> (LEFT_BITS + GENERATION_BITS) {
                 0 => Mode::Closed,
-                1 => Mode::Open,
-                2 => Mode::Guarded,
-                _ => Mode::Disabled,
+                1 => Mode::Disabled,
+                2 => Mode::Open,
+                _ => Mode::Guarded,
             },
-            generation: word >> LEFT_BITS & MAX_GENERATION,
+            generation: wrapped(word >> LEFT_BITS),
             // 22 bits.
             left: (word & u64::from(MAX_LEFT)) as u32,
         }
@@ -82,17 +88,26 @@ impl Word {
         View::unpack(self.0.load(Ordering::Acquire))
     }
 
+    /// The generation of a call that goes through without asking; or what it has to ask.
+    #[inline]
+    pub(crate) fn admit(&self) -> Result<u64, View> {
+        let word = self.0.load(Ordering::Acquire);
+        if word & ASKS == 0 {
+            Ok(wrapped(word >> LEFT_BITS))
+        } else {
+            Err(View::unpack(word))
+        }
+    }
+
     /// Counts a success of a call that was admitted in this generation. Stores nothing where there
     /// is nothing to count: it is stale, or enough of them have been counted.
     #[inline]
     pub(crate) fn success(&self, generation: u64) {
         let mut word = self.0.load(Ordering::Acquire);
-        loop {
+        // Mostly that is all.
+        while word & u64::from(MAX_LEFT) > 0 {
             let view = View::unpack(word);
-            if view.mode != Mode::Closed
-                || view.generation != generation & MAX_GENERATION
-                || view.left == 0
-            {
+            if view.mode != Mode::Closed || view.generation != wrapped(generation) {
                 return;
             }
             // `left` sits in the lowest bits.
@@ -112,7 +127,7 @@ impl Word {
     pub(crate) fn publish(&self, seen: View, next: View) {
         let same = next.mode == Mode::Closed
             && seen.mode == Mode::Closed
-            && next.generation & MAX_GENERATION == seen.generation;
+            && wrapped(next.generation) == seen.generation;
         let mut word = self.0.load(Ordering::Acquire);
         loop {
             let since = seen.left.saturating_sub(View::unpack(word).left);

@@ -1,4 +1,4 @@
-//! Every interleaving of the word and of the tally, under `RUSTFLAGS="--cfg loom"`.
+//! Every interleaving of the word, of the cell and of the tally, under `RUSTFLAGS="--cfg loom"`.
 #![cfg(loom)]
 #![allow(dead_code, reason = "the modules are whole, their tests here are not")]
 #![allow(
@@ -7,9 +7,14 @@
     reason = "a test that cannot go on fails; the modules belong to the crate"
 )]
 
-mod atomic {
-    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+mod sync {
+    pub(crate) use loom::sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    };
 }
+#[path = "../src/cell.rs"]
+mod cell;
 #[path = "../src/tally.rs"]
 mod tally;
 #[path = "../src/word.rs"]
@@ -17,12 +22,13 @@ mod word;
 
 use std::sync::Arc as StdArc;
 
+use cell::{Cell, Pool};
 use loom::{
     sync::{Arc, Mutex},
     thread,
 };
 use tally::Tally;
-use word::{Mode, View, Word};
+use word::{Mode, View, Word, wrapped};
 
 const WANTED: u32 = 8;
 
@@ -49,12 +55,13 @@ struct Locked {
     counted: u32,
 }
 
-struct Cell {
+/// One whose word is its own.
+struct Alone {
     word: Word,
     locked: Mutex<Locked>,
 }
 
-impl Cell {
+impl Alone {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             word: Word::new(closed(0, WANTED)),
@@ -101,7 +108,7 @@ impl Cell {
 #[test]
 fn no_success_is_lost_and_none_counts_twice() {
     loom::model(|| {
-        let cell = Cell::new();
+        let cell = Alone::new();
         let threads: Vec<_> = (0..2)
             .map(|_| {
                 let cell = Arc::clone(&cell);
@@ -121,7 +128,7 @@ fn no_success_is_lost_and_none_counts_twice() {
 #[test]
 fn a_stale_success_never_counts() {
     loom::model(|| {
-        let cell = Cell::new();
+        let cell = Alone::new();
         let stale = {
             let cell = Arc::clone(&cell);
             thread::spawn(move || cell.word.success(0))
@@ -138,7 +145,7 @@ fn a_stale_success_never_counts() {
 #[test]
 fn two_changes_and_a_success_agree() {
     loom::model(|| {
-        let cell = Cell::new();
+        let cell = Alone::new();
         let change = {
             let cell = Arc::clone(&cell);
             thread::spawn(move || cell.open_and_close())
@@ -164,16 +171,16 @@ fn two_changes_and_a_success_agree() {
 fn the_word_brings_the_open_time_with_it() {
     loom::model(|| {
         let word = StdArc::new(Word::new(closed(0, 0)));
-        let until = Arc::new(atomic::AtomicU64::new(0));
+        let until = Arc::new(sync::AtomicU64::new(0));
         let opener = {
             let (word, until) = (StdArc::clone(&word), Arc::clone(&until));
             thread::spawn(move || {
-                until.store(60, atomic::Ordering::Release);
+                until.store(60, sync::Ordering::Release);
                 word.publish(closed(0, 0), open(1));
             })
         };
         if word.load().mode == Mode::Open {
-            assert_eq!(until.load(atomic::Ordering::Acquire), 60);
+            assert_eq!(until.load(sync::Ordering::Acquire), 60);
         }
         opener.join().unwrap();
     });
@@ -218,5 +225,110 @@ fn a_stale_success_takes_nothing_from_the_tally() {
             straggler.join().unwrap();
         }
         assert_eq!(tally.sum(2, 9), 1);
+    });
+}
+
+/// A breaker whose word is in a cell of a pool, as `Shared` is.
+struct Owner {
+    pool: StdArc<Pool<Owner>>,
+    cell: &'static Cell<Owner>,
+    base: u64,
+    /// The weights of the failures that count.
+    failures: Mutex<u32>,
+}
+
+impl Owner {
+    /// The steps of `Shared::new`, in its order.
+    fn new(pool: &StdArc<Pool<Self>>) -> StdArc<Self> {
+        let cell = pool.take();
+        let unowned = cell.word.load();
+        let owner = StdArc::new(Self {
+            pool: StdArc::clone(pool),
+            cell,
+            base: unowned.generation,
+            failures: Mutex::new(0),
+        });
+        cell.set_owner(StdArc::downgrade(&owner));
+        cell.word.publish(unowned, closed(owner.base, WANTED));
+        owner
+    }
+
+    /// The steps of `Owner::end`: the circuit, in its first generation, looks at the generation.
+    fn end(&self, stamp: u64) {
+        let mut failures = self.failures.lock().unwrap();
+        if wrapped(stamp.wrapping_sub(self.base)) == 0 {
+            *failures += 1;
+        }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.pool.put_back(self.cell);
+    }
+}
+
+/// What a ticket that holds the cell alone does with a failure; the steps of `Hot::report`.
+fn report(cell: &Cell<Owner>, stamp: u64) {
+    if cell.word.load().generation == stamp
+        && let Some(owner) = cell.owner()
+    {
+        owner.end(stamp);
+    }
+}
+
+/// A success of an earlier owner is not counted by the next one of its cell.
+#[test]
+fn a_success_of_an_earlier_owner_never_counts() {
+    loom::model(|| {
+        let pool = StdArc::new(Pool::new());
+        let earlier = Owner::new(&pool);
+        let (cell, stamp) = (earlier.cell, earlier.cell.word.admit().unwrap());
+        let late = thread::spawn(move || cell.word.success(stamp));
+        drop(earlier);
+        let next = Owner::new(&pool);
+        assert!(std::ptr::eq(next.cell, cell), "the same cell");
+        late.join().unwrap();
+        assert_eq!(cell.word.load(), closed(next.base, WANTED));
+        assert_ne!(next.base, stamp);
+    });
+}
+
+/// A failure of an earlier owner finds that one, or nobody, or the next one, who ignores it.
+#[test]
+fn a_failure_of_an_earlier_owner_never_counts() {
+    loom::model(|| {
+        let pool = StdArc::new(Pool::new());
+        let earlier = Owner::new(&pool);
+        let (cell, stamp) = (earlier.cell, earlier.cell.word.admit().unwrap());
+        let late = thread::spawn(move || report(cell, stamp));
+        drop(earlier);
+        // While the late one still holds the earlier owner, that one's cell is not free.
+        let next = Owner::new(&pool);
+        report(next.cell, next.cell.word.admit().unwrap());
+        late.join().unwrap();
+        assert_eq!(*next.failures.lock().unwrap(), 1, "its own");
+        assert_eq!(next.cell.word.load(), closed(next.base, WANTED));
+    });
+}
+
+/// Two who give back and take at the same time never hold the same cell.
+#[test]
+fn a_cell_has_one_owner() {
+    loom::model(|| {
+        let pool = StdArc::new(Pool::new());
+        let first = Owner::new(&pool);
+        let other = {
+            let pool = StdArc::clone(&pool);
+            thread::spawn(move || Owner::new(&pool))
+        };
+        drop(first);
+        let (one, other) = (Owner::new(&pool), other.join().unwrap());
+        assert!(!std::ptr::eq(one.cell, other.cell));
+        let reports = [&one, &other].map(|owner| owner.cell.word.admit().unwrap());
+        report(one.cell, reports[0]);
+        report(other.cell, reports[1]);
+        assert_eq!(*one.failures.lock().unwrap(), 1);
+        assert_eq!(*other.failures.lock().unwrap(), 1);
     });
 }

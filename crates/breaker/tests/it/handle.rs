@@ -132,6 +132,11 @@ async fn watching_shows_each_change_with_its_cause() {
 
 #[tokio::test(start_paused = true)]
 async fn debug_output_shows_the_snapshot() {
+    let breaker = breaker(1);
+    assert_eq!(
+        format!("{:?}", breaker.admit().unwrap()),
+        r#"Ticket { name: "backend", probe: false, .. }"#
+    );
     let text = format!("{:?}", half_open(1).await);
     assert!(
         text.contains("backend") && text.contains("ConsecutiveFailures(1)"),

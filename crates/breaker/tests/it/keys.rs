@@ -92,6 +92,20 @@ async fn the_idle_go_first_the_refusing_last_and_the_held_stay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_under_way_holds_the_breaker_of_its_key() {
+    let hosts = registry(4);
+    let ticket = hosts.get(&1).admit().unwrap();
+    advance(1_000 * SECOND).await;
+    drop(hosts.get(&2));
+    assert_eq!(hosts.counts().evicted_idle, 0, "it is not idle");
+    ticket.record(FAILURE);
+    assert!(hosts.get(&1).check().is_err(), "and its outcome counts");
+    advance(1_000 * SECOND).await;
+    drop(hosts.get(&3));
+    assert_eq!(hosts.counts().evicted_idle, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn removed_breakers_stay_with_whoever_holds_them() {
     let hosts = registry(4);
     let held = hosts.get(&1);
