@@ -78,6 +78,12 @@ const COMMANDS: &[Command] = &[
         run: measure::bench,
     },
     Command {
+        name: "chaos",
+        usage: "chaos source [--seeds 10000 | --seed N] [--json FILE]",
+        about: "storms on a whole source: random calls, settings and faults under a clock of their own; a seed is a storm",
+        run: measure::chaos,
+    },
+    Command {
         name: "fuzz",
         usage: "fuzz [TARGET] [--seconds 60] [--seed N] [--json FILE]",
         about: "changed answers through every connector: no panic, nothing lost",
@@ -120,7 +126,7 @@ fn main() -> ExitCode {
     };
     let rest: Vec<OsString> = arguments.collect();
     // A command that hands its arguments on has its own help.
-    let hands_on = ["conformance", "bench", "fuzz", "quality"].contains(&command.name);
+    let hands_on = ["conformance", "bench", "chaos", "fuzz", "quality"].contains(&command.name);
     if !hands_on && rest.iter().any(|a| a == "--help" || a == "-h") {
         println!("cargo xtask {}\n  {}", command.usage, command.about);
         return ExitCode::SUCCESS;

@@ -35,6 +35,11 @@ pub(crate) fn bench(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     }
 }
 
+/// `chaos source [--seeds N | --seed N] [--json FILE]`: hands every argument on.
+pub(crate) fn chaos(arguments: Vec<OsString>) -> Result<ExitCode> {
+    proof("chaos", arguments)
+}
+
 /// `fuzz [TARGET] [--seconds N] [--seed N] [--json FILE]`: hands every argument on.
 pub(crate) fn fuzz(arguments: Vec<OsString>) -> Result<ExitCode> {
     proof("fuzz", arguments)

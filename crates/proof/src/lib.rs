@@ -12,6 +12,7 @@
 
 pub mod api;
 pub mod bench;
+pub mod chaos;
 pub mod conformance;
 pub mod fuzz;
 pub mod payloads;

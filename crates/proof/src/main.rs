@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use robust_proof::conformance::{self, Options};
 use robust_proof::payloads::Venue;
 use robust_proof::report::Report;
-use robust_proof::{api, bench, fuzz, quality};
+use robust_proof::{api, bench, chaos, fuzz, quality};
 
 #[derive(Debug, Parser)]
 #[command(name = "proof", about = "Measures what the workspace promises.")]
@@ -57,6 +57,11 @@ enum Program {
     },
     /// Labelled faults and sound data through the quality rules.
     Quality(quality::Arguments),
+    /// Storms: random calls and faults on a clock of their own.
+    Chaos {
+        #[command(subcommand)]
+        what: Chaos,
+    },
     /// Changed answers through the connectors: no panic, nothing lost.
     Fuzz {
         /// `kraken_decode`, `binance_decode`, `kucoin_decode` or `htx_decode`; all of them without it.
@@ -83,6 +88,22 @@ enum Bench {
         /// The program of the peers, `bench/peers`, to time beside.
         #[arg(long)]
         peers_program: Option<PathBuf>,
+        /// File to write the report to.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Chaos {
+    /// A whole source over the simulator's in-memory door.
+    Source {
+        /// How many storms.
+        #[arg(long, default_value_t = 10_000, conflicts_with = "seed")]
+        seeds: u64,
+        /// Only this storm, with everything that was drawn for it.
+        #[arg(long)]
+        seed: Option<u64>,
         /// File to write the report to.
         #[arg(long)]
         json: Option<PathBuf>,
@@ -117,6 +138,9 @@ fn main() -> ExitCode {
             }
         },
         Program::Quality(arguments) => quality(&arguments),
+        Program::Chaos {
+            what: Chaos::Source { seeds, seed, json },
+        } => storms(seeds, seed, json.as_deref()),
         Program::Fuzz {
             target,
             seconds,
@@ -130,6 +154,18 @@ fn main() -> ExitCode {
             run_targets(target.as_deref(), options, json.as_deref())
         }
     }
+}
+
+fn storms(seeds: u64, seed: Option<u64>, json: Option<&Path>) -> ExitCode {
+    let storms = match seed {
+        Some(seed) => {
+            print!("{}", chaos::Plan::draw(seed));
+            chaos::Storms::run(seed, 1)
+        }
+        None => chaos::Storms::run(1, seeds),
+    };
+    print!("{storms}");
+    finish(&Report::new("chaos source", vec![storms.row()]), json)
 }
 
 fn run_targets(name: Option<&str>, options: fuzz::Options, json: Option<&Path>) -> ExitCode {
