@@ -2,7 +2,6 @@
 
 use robust_market::Timestamp;
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
 /// A floating-point number that is neither NaN nor infinite.
@@ -37,8 +36,12 @@ impl Finite64 {
     /// The natural logarithm of a price above zero.
     #[must_use]
     pub fn ln(price: Decimal) -> Option<Self> {
-        let price = price.to_f64().filter(|price| *price > 0.0)?;
-        Self::new(price.ln())
+        let price = nearest(price);
+        if price > 0.0 {
+            Self::new(price.ln())
+        } else {
+            None
+        }
     }
 
     /// The number.
@@ -67,6 +70,20 @@ impl TryFrom<u64> for Finite64 {
 #[error("a number of the saved state is not finite")]
 pub struct NotFinite;
 
+/// Powers of ten up to the most decimals that are kept; exact up to 10^22, and to the last bit after that.
+const POWERS: [f64; 29] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28,
+];
+
+/// The number nearest to a decimal, but for its last bit. For statistics, several times as fast as the exact conversion.
+pub(crate) fn nearest(value: Decimal) -> f64 {
+    let power = usize::try_from(value.scale())
+        .ok()
+        .and_then(|s| POWERS.get(s));
+    value.mantissa() as f64 / power.copied().unwrap_or(1e28)
+}
+
 /// Seconds from `from` to `to`, negative where `to` is earlier.
 pub(crate) fn seconds(from: Timestamp, to: Timestamp) -> f64 {
     if to >= from {
@@ -79,6 +96,18 @@ pub(crate) fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decimals_come_near() {
+        for text in ["0.1", "36500.10000000", "0.0000000000001234", "-7"] {
+            let exact: f64 = text.parse().unwrap();
+            let near = nearest(robust_market::decimal::parse(text).unwrap());
+            assert!((near - exact).abs() <= exact.abs() * f64::EPSILON, "{text}");
+        }
+        for extreme in [Decimal::MAX, Decimal::MIN, Decimal::new(i64::MAX, 28)] {
+            assert!(nearest(extreme).is_finite());
+        }
+    }
 
     #[test]
     fn only_finite_numbers_pass_the_gate() {

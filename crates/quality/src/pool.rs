@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use robust_market::{Acceptance, Decoded, Exchange, Kind, Payload, Report, Symbol, Timestamp};
+use robust_market::{
+    Acceptance, Decoded, Exchange, Interval, Kind, Payload, Report, Request, Symbol, Timestamp,
+};
 
 use crate::ticker::accuracy::Prices;
 use crate::{ClockOffset, Consensus, Context, Quote, SymbolState, judge, seen, timeliness};
@@ -21,7 +23,7 @@ const STILL: Duration = Duration::from_secs(30);
 /// Symbols that must be watched to say so.
 const SYMBOLS_MIN: usize = 3;
 
-type Key = (Exchange, Option<Symbol>, Kind);
+type Key = (Exchange, Option<Symbol>, Kind, Option<Interval>);
 
 /// One [`SymbolState`] for each exchange, symbol and kind, the least recently used forgotten first.
 ///
@@ -129,7 +131,12 @@ impl StatePool {
         if kind == Kind::Ticker {
             context.source_frozen |= self.stands_still(exchange, context.now);
         }
-        let report = judge(decoded, &context, self.state(exchange, symbol, kind))?;
+        let interval = match context.request {
+            Request::Candles { interval, .. } => Some(*interval),
+            _ => None,
+        };
+        let key = (exchange.clone(), symbol.cloned(), kind, interval);
+        let report = judge(decoded, &context, self.remembered(key))?;
         self.note(exchange, decoded, &context, &report);
         Some(report)
     }
@@ -212,14 +219,18 @@ impl StatePool {
         &mut self.consensus
     }
 
-    /// The memory of one symbol, new if it was not known or forgotten.
+    /// The memory of one symbol, new if it was not known or forgotten. Bars have one of their own for each interval, which
+    /// only [`judge`](Self::judge) uses.
     pub fn state(
         &mut self,
         exchange: &Exchange,
         symbol: Option<&Symbol>,
         kind: Kind,
     ) -> &mut SymbolState {
-        let key = (exchange.clone(), symbol.cloned(), kind);
+        self.remembered((exchange.clone(), symbol.cloned(), kind, None))
+    }
+
+    fn remembered(&mut self, key: Key) -> &mut SymbolState {
         self.uses += 1;
         if let Some((used, _)) = self.states.get(&key) {
             self.by_use.remove(used);

@@ -43,6 +43,7 @@ rules! {
     C_GAP = "C.gap", Completeness, Error, "bars are missing inside the series: Warning, Error from 10 in a row or above 5 %, Info where the source leaves out empty bars";
     C_SHORT = "C.short", Completeness, Error, "fewer bars than asked for: Warning under 95 %, Error under 90 %";
     C_ID_GAP = "C.id_gap", Completeness, Error, "ids of trades are missing on a source that counts without holes: Warning, Error above 1 %";
+    C_PAGE_GAP = "C.page_gap", Completeness, Error, "trades are missing between the page before and this one: Error where ids count without holes, else Warning; Info where the page was not asked for from where the last one ended";
     C_QUIET = "C.quiet", Completeness, Info, "no trade on the page: a quiet market, not a fault";
 
     V_KIND = "V.kind", Validity, Critical, "the answer holds another kind of data than was asked for";
@@ -68,6 +69,20 @@ rules! {
     A_FROZEN = "A.frozen", Accuracy, Error, "the same content for much longer than is natural, or identical bars with volume";
     A_HALTED = "A.halted", Accuracy, Info, "the same content for long in a market without volume or known to be halted: a fact";
     A_CONSENSUS = "A.consensus", Accuracy, Error, "far from the median of the other exchanges: Warning over the limit, Error over three times it; across quote currencies Warning only";
+    A_MID_OUTLIER = "A.mid_outlier", Accuracy, Error, "the middle of the book is a price that its history does not explain, as A.outlier";
+    A_SIZE_OUTLIER = "A.size_outlier", Accuracy, Warning, "a level is 10 000 times as large as the larger ones of the book";
+    A_FAR_LEVEL = "A.far_level", Accuracy, Info, "an order at less than a tenth or more than ten times the middle: rests there, means nothing";
+    A_OPEN_GAP = "A.open_gap", Accuracy, Error, "a bar opens far from the close before it, which markets without a closing hour do not: Warning, Error over 25 usual steps and 20 %";
+    A_DISPLACED = "A.displaced", Accuracy, Error, "a bar is lifted off the path: a gap into it and the same gap back out";
+    A_SPIKE = "A.spike", Accuracy, Error, "a close far off that is taken back at once: Warning, Error over 15 usual steps and 30 %";
+    A_WICK = "A.wick", Accuracy, Warning, "a wick of more than 25 usual steps and 25 %; real crashes look like this";
+    A_LEVEL_SHIFT = "A.level_shift", Accuracy, Info, "a large move that is kept";
+    A_VOLUME_SPIKE = "A.volume_spike", Accuracy, Warning, "a volume far above what is usual in this series";
+    A_VOLUME_REPEAT = "A.volume_repeat", Accuracy, Error, "the same volume four times in a row where volumes hardly ever repeat";
+    A_INTERPOLATED = "A.interpolated", Accuracy, Error, "eight or more bars on a straight line";
+    A_CONSTANT = "A.constant", Accuracy, Critical, "every bar is the same bar, with volume: a placeholder";
+    A_REPEATED_BLOCK = "A.repeated_block", Accuracy, Error, "eight or more bars with the values of earlier ones";
+    A_OFF_GRID = "A.off_grid", Accuracy, Warning, "a few prices with more decimals than the rest of the series";
     A_PROVENANCE = "A.provenance", Accuracy, Critical, "nobody says where the value was born";
     A_TEST_HOST = "A.test_host", Accuracy, Critical, "a value of a test system, a test pair or a simulator where only the real market will do";
     A_UNLABELLED = "A.unlabelled", Accuracy, Critical, "a computed value that passes for a received one";
@@ -84,6 +99,8 @@ rules! {
     K_SEQ_REGRESS = "K.seq_regress", Consistency, Error, "a lower sequence number than the last accepted value";
     K_UNSORTED_BIDS = "K.unsorted_bids", Consistency, Error, "bids do not fall";
     K_UNSORTED_ASKS = "K.unsorted_asks", Consistency, Error, "asks do not rise";
+    K_TICKER_VS_BBO = "K.ticker_vs_bbo", Consistency, Warning, "the middle of the book is far from the middle of a quote of about the same time";
+    K_VS_QUOTE = "K.vs_quote", Consistency, Warning, "a trade's price is outside the quote of about the same time by more than 1 % and five spreads";
     K_HIGH = "K.high", Consistency, Error, "high below open, close or low";
     K_LOW = "K.low", Consistency, Error, "low above open, close or high";
     K_ZERO_VOL = "K.zero_vol", Consistency, Warning, "no volume, and yet the price moved";
@@ -99,6 +116,9 @@ rules! {
 
     U_REPLAY = "U.replay", Uniqueness, Warning, "an answer that was here before: Warning from a stream or where it is counted or older than the newest, Info for the newest one polled again";
     U_CONFLICT = "U.conflict", Uniqueness, Error, "the same sequence number with another quote or other levels";
+    U_OVERLAP = "U.overlap", Uniqueness, Info, "records of the page before are on this page too, as in every polled page";
+    U_PAGE_REPEAT = "U.page_repeat", Uniqueness, Warning, "a page of nothing but records that were here before, though the market's pace says that there must be new ones";
+    U_REVISED = "U.revised", Uniqueness, Warning, "a closed bar that differs from what the exchange sent before";
     U_DUP_SYMBOL = "U.dup_symbol", Uniqueness, Error, "a pair is in the list twice";
     U_DUP_LEVEL = "U.dup_level", Uniqueness, Error, "a price is on one side of the book twice";
     U_DUP_EXACT = "U.dup_exact", Uniqueness, Error, "the same record again";

@@ -2,6 +2,8 @@
 
 mod gaps;
 mod grid;
+mod made;
+mod path;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -9,9 +11,11 @@ use std::time::Duration;
 
 use robust_market::{Candle, Candles, Decoded, Dimension, Payload, Report, Request, Severity};
 
+use crate::finite::nearest;
 use crate::rules::{
-    K_DESCENDING, K_ORDER, U_DUP_CONFLICT, U_DUP_EXACT, V_INTERVAL, V_SYMBOL, V_TS_UNIT,
+    K_DESCENDING, K_ORDER, U_DUP_CONFLICT, U_DUP_EXACT, U_REVISED, V_INTERVAL, V_SYMBOL, V_TS_UNIT,
 };
+use crate::seen::Fingerprint;
 use crate::tally::{Place, Tally};
 use crate::timeliness::{self, Bounds, SourceTime};
 use crate::{Context, SymbolState, defects, provenance};
@@ -44,7 +48,7 @@ pub(crate) fn candles(
     if regular {
         rows::grid(&mut tally, &timed, &grid);
     }
-    rows::values(&mut tally, &timed);
+    rows::values(&mut tally, &timed, context.config.bounds(&candles.symbol));
 
     let unique = unique(&mut tally, &timed);
     let backwards = order(&mut tally, &timed, &unique);
@@ -56,6 +60,7 @@ pub(crate) fn candles(
         regular: regular && !backwards,
     };
     gaps::completeness(&mut tally, &series, &grid, context);
+    accuracy(&mut tally, &unique, regular, context, state);
     let clock = SourceTime::of(context, &state.seen.clock);
     age(&mut tally, &timed, &unique, &grid, &clock, context);
     provenance::judge(
@@ -64,6 +69,66 @@ pub(crate) fn candles(
         Some(candles.symbol.as_str()),
     );
     tally.finish(context.config)
+}
+
+/// Closed bars that are remembered for the next page; the newest ones overlap.
+const OVERLAP: usize = 100;
+
+/// Judges the closed bars that nothing was objected to so far by their neighbours and by the page before.
+fn accuracy(
+    tally: &mut Tally,
+    unique: &[Row<'_>],
+    regular: bool,
+    context: &Context<'_>,
+    state: &mut SymbolState,
+) {
+    let sound: Vec<&Row<'_>> = unique
+        .iter()
+        .filter(|row| !row.forming && !tally.is_broken(row.position))
+        .collect();
+    if !regular {
+        return;
+    }
+    let usual = made::decimals(&sound);
+    let known = context.profile.price_tick.map(nearest);
+    let tick = known.or(usual.map(|(_, tick)| tick)).unwrap_or(0.0);
+    if made::judge(tally, &sound, tick) {
+        return;
+    }
+    if let Some((decimals, _)) = usual {
+        made::off_grid(tally, &sound, decimals);
+    }
+    path::Path::of(&sound, tick).judge(tally, state);
+    revised(tally, &sound, state);
+}
+
+/// Objects to closed bars that the exchange sent differently before, and remembers the newest ones.
+fn revised(tally: &mut Tally, sound: &[&Row<'_>], state: &mut SymbolState) {
+    for row in sound.iter().skip(sound.len().saturating_sub(OVERLAP)) {
+        let candle = row.candle;
+        let content = [
+            candle.open,
+            candle.high,
+            candle.low,
+            candle.close,
+            candle.volume,
+        ]
+        .into_iter()
+        .fold(Fingerprint::new(), Fingerprint::decimal)
+        .get();
+        if state.bar(candle.time).is_some_and(|known| known != content) {
+            let place = Place {
+                field: Some("close"),
+                ..Place::row(row.position)
+            };
+            tally.object(&U_REVISED, Severity::Warning, place, || {
+                format!("the closed bar of {} was another one before", candle.time)
+            });
+        }
+        if !tally.is_broken(row.position) {
+            state.learn_bar(candle.time, content);
+        }
+    }
 }
 
 fn asked_for(tally: &mut Tally, candles: &Candles, context: &Context<'_>) {

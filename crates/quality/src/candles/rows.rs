@@ -5,10 +5,11 @@ use rust_decimal::Decimal;
 
 use super::Row;
 use super::grid::Grid;
+use crate::PriceBounds;
 use crate::exact::{last_place, scaled};
 use crate::rules::{
-    K_COUNT, K_HIGH, K_LOW, K_QUOTE_VOLUME, K_VWAP, K_ZERO_VOL, V_GRID, V_PRICE, V_SHIFTED_GRID,
-    V_SIZE,
+    K_COUNT, K_HIGH, K_LOW, K_QUOTE_VOLUME, K_VWAP, K_ZERO_VOL, V_BOUNDS, V_GRID, V_PRICE,
+    V_SHIFTED_GRID, V_SIZE,
 };
 use crate::tally::{Place, Tally};
 
@@ -44,15 +45,15 @@ pub(super) fn grid(tally: &mut Tally, rows: &[Row<'_>], grid: &Grid) {
 }
 
 /// Judges the values of each bar; one that fails validity is not asked whether it agrees with itself.
-pub(super) fn values(tally: &mut Tally, rows: &[Row<'_>]) {
+pub(super) fn values(tally: &mut Tally, rows: &[Row<'_>], bounds: Option<PriceBounds>) {
     for row in rows {
-        if valid(tally, row) {
+        if valid(tally, row, bounds) {
             consistent(tally, row);
         }
     }
 }
 
-fn valid(tally: &mut Tally, row: &Row<'_>) -> bool {
+fn valid(tally: &mut Tally, row: &Row<'_>, bounds: Option<PriceBounds>) -> bool {
     let candle = row.candle;
     let mut good = true;
     for (field, price) in [
@@ -69,6 +70,15 @@ fn valid(tally: &mut Tally, row: &Row<'_>) -> bool {
             };
             tally.object(&V_PRICE, Severity::Error, place, || {
                 format!("{price} is not above zero")
+            });
+        } else if let Some(bounds) = bounds.filter(|bounds| !bounds.contains(price)) {
+            good = false;
+            let place = Place {
+                field: Some(field),
+                ..Place::row(row.position)
+            };
+            tally.object(&V_BOUNDS, Severity::Error, place, || {
+                format!("{price} is outside {} to {}", bounds.min(), bounds.max())
             });
         }
     }

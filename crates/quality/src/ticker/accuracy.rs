@@ -2,9 +2,9 @@
 
 use robust_market::{Dimension, Severity, Ticker};
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 
 use crate::engine::{Engine, Floor, Outcome, Weighed};
+use crate::finite::nearest;
 use crate::rules::{A_CONSENSUS, A_FROZEN, A_HALTED, A_OUTLIER, A_REGIME, A_WIDE_SPREAD, Rule};
 use crate::tally::{Place, Tally};
 use crate::{Context, Finite64, SymbolState, seen};
@@ -35,7 +35,7 @@ pub(crate) struct Prices {
 impl Prices {
     /// The spread as a share of the middle, of a quote that is not crossed.
     pub(crate) fn spread(&self) -> Option<f64> {
-        let (bid, ask) = (self.bid?.to_f64()?, self.ask?.to_f64()?);
+        let (bid, ask) = (nearest(self.bid?), nearest(self.ask?));
         let middle = bid + (ask - bid) / 2.0;
         let share = (ask - bid) / middle;
         (bid > 0.0 && ask >= bid && share.is_finite()).then_some(share)
@@ -101,7 +101,7 @@ pub(crate) fn tick(price: Option<Decimal>, context: &Context<'_>) -> f64 {
         .profile
         .price_tick
         .zip(price)
-        .and_then(|(tick, price)| tick.checked_div(price)?.to_f64());
+        .map(|(tick, price)| nearest(tick) / nearest(price));
     share
         .filter(|share| share.is_finite() && *share > 0.0)
         .unwrap_or(0.0)

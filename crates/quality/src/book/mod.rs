@@ -1,15 +1,19 @@
 //! Rules for the resting orders of one market.
 
+mod accuracy;
+
 use robust_market::{
     Acceptance, Decoded, Dimension, Level, OrderBook, Payload, Report, Request, Severity,
 };
 use rust_decimal::Decimal;
 
 use crate::defects::{self, Meaning};
+use crate::engine::Outcome;
 use crate::exact::on_grid;
 use crate::rules::{
-    C_DEPTH, C_ROW, C_SIDE_EMPTY, C_SIDES, K_CROSSED, K_LOCKED, K_SEQ_REGRESS, K_UNSORTED_ASKS,
-    K_UNSORTED_BIDS, Rule, U_DUP_LEVEL, V_PRICE, V_SIZE, V_SYMBOL, V_TICK,
+    A_MID_OUTLIER, C_DEPTH, C_ROW, C_SIDE_EMPTY, C_SIDES, K_CROSSED, K_LOCKED, K_SEQ_REGRESS,
+    K_UNSORTED_ASKS, K_UNSORTED_BIDS, Rule, U_DUP_LEVEL, V_BOUNDS, V_PRICE, V_SIZE, V_SYMBOL,
+    V_TICK,
 };
 use crate::tally::{Place, Tally};
 use crate::timeliness::SourceTime;
@@ -65,7 +69,20 @@ pub(crate) fn book(
     timeliness::event(&mut tally, time, &clock, context);
     provenance::judge(&mut tally, context.provenance, Some(book.symbol.as_str()));
     let sound = tally.is_sound();
+    let best = accuracy::best(&bids, &asks);
+    let weighed = accuracy::judge(&mut tally, book, best, context, state);
+    let others = sound && tally.is_sound_but_for(&A_MID_OUTLIER);
     let report = tally.finish(context.config);
+    state.release(0);
+    if let Some(weighed) = weighed.filter(|_| others) {
+        if let Outcome::Level { released } = weighed.outcome {
+            state.release(released);
+        }
+        state.seen.engine.learn(&weighed);
+    }
+    if let Some(time) = time {
+        state.seen.clock.observe(time, context.received);
+    }
     if sound {
         // A market that is thinner than what was asked for would never be accepted if only accepted books taught its depth.
         state.learn_depth(bids.count(), asks.count());
@@ -175,6 +192,10 @@ fn broken(tally: &mut Tally, decoded: &Decoded<Payload>) {
 }
 
 fn validity(tally: &mut Tally, side: &mut Side<'_>, context: &Context<'_>) {
+    let bounds = context
+        .request
+        .symbol()
+        .and_then(|s| context.config.bounds(s));
     let steps = (context.profile.price_tick, context.profile.amount_step);
     for (level, position) in side.levels.iter().zip(&side.positions) {
         let place = Place {
@@ -186,6 +207,17 @@ fn validity(tally: &mut Tally, side: &mut Side<'_>, context: &Context<'_>) {
             good = false;
             tally.object(&V_PRICE, Severity::Error, place, || {
                 format!("price {} is not above zero", level.price)
+            });
+        }
+        let outside = bounds.filter(|bounds| good && !bounds.contains(level.price));
+        if let Some(bounds) = outside.filter(|_| side.prices.is_empty()) {
+            tally.object(&V_BOUNDS, Severity::Error, place, || {
+                format!(
+                    "the best price {} is outside {} to {}",
+                    level.price,
+                    bounds.min(),
+                    bounds.max()
+                )
             });
         }
         // A size of zero deletes a level, which a snapshot has no use for.

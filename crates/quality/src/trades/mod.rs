@@ -1,14 +1,18 @@
 //! Rules for a list of executed trades.
 
+mod pages;
+mod path;
+
 use std::collections::HashMap;
+use std::time::Duration;
 
 use robust_market::{Decoded, Dimension, Payload, Report, Severity, Trade, Trades};
 use rust_decimal::Decimal;
 
 use crate::exact::on_grid;
 use crate::rules::{
-    C_ID_GAP, C_QUIET, K_DESCENDING, K_ORDER, U_DUP_CONFLICT, U_DUP_EXACT, V_ID, V_PRICE, V_SIZE,
-    V_SYMBOL, V_TICK,
+    C_ID_GAP, C_QUIET, K_DESCENDING, K_ORDER, K_VS_QUOTE, U_DUP_CONFLICT, U_DUP_EXACT, V_BOUNDS,
+    V_ID, V_PRICE, V_SIZE, V_SYMBOL, V_TICK,
 };
 use crate::tally::{Place, Tally};
 use crate::timeliness::{self, Bounds, SourceTime};
@@ -54,20 +58,68 @@ pub(crate) fn trades(
     }
     let rows = valid(&mut tally, trades, decoded, context);
     let copies = twice(&mut tally, &rows);
-    order(&mut tally, &rows, &copies);
+    let backwards = order(&mut tally, &rows, &copies);
     completeness(&mut tally, &rows, &copies, total, lacking, context);
     for row in &rows {
-        timeliness::record_ahead(
-            &mut tally,
-            row.trade.time,
-            &clock,
-            Place {
-                field: Some("time"),
-                ..Place::row(row.position)
-            },
-        );
+        let place = Place {
+            field: Some("time"),
+            ..Place::row(row.position)
+        };
+        timeliness::record_ahead(&mut tally, row.trade.time, &clock, place);
     }
+    let newest = rows.iter().map(|row| row.trade.time).max();
+    if let Some(newest) = newest {
+        clock.skew(&mut tally, newest);
+        state.seen.clock.observe(newest, context.received);
+    }
+    pages::judge(&mut tally, &rows, &copies, context, state);
+    let mut sound: Vec<&Row<'_>> = rows
+        .iter()
+        .zip(&copies)
+        .filter(|(row, copy)| !**copy && !tally.is_broken(row.position))
+        .map(|(row, _)| row)
+        .collect();
+    if backwards {
+        sound.reverse();
+    }
+    quoted(&mut tally, &sound, context);
+    path::judge(&mut tally, &sound, state);
+    sound.retain(|row| !tally.is_broken(row.position));
+    pages::learn(&sound, context, state);
     tally.finish(context.config)
+}
+
+/// A quote says something of trades this long before and after it.
+const BESIDE: Duration = Duration::from_secs(2);
+
+/// Holds trades against the quote of about the same time.
+fn quoted(tally: &mut Tally, rows: &[&Row<'_>], context: &Context<'_>) {
+    let Some(quote) = context.quote.filter(|quote| quote.bid <= quote.ask) else {
+        return;
+    };
+    // The wider of 1 % and five spreads.
+    let percent = quote.ask.checked_div(Decimal::ONE_HUNDRED);
+    let spreads = (quote.ask - quote.bid).checked_mul(Decimal::from(5));
+    let Some(slack) = percent.zip(spreads).map(|(a, b)| a.max(b)) else {
+        return;
+    };
+    for row in rows {
+        let (time, price) = (row.trade.time, row.trade.price);
+        let apart = time.since(quote.at).max(quote.at.since(time));
+        let outside = (quote.bid - slack) > price || price > quote.ask.saturating_add(slack);
+        if apart <= BESIDE && outside {
+            let place = Place {
+                field: Some("price"),
+                ..Place::row(row.position)
+            };
+            tally.object(&K_VS_QUOTE, Severity::Warning, place, || {
+                format!(
+                    "{price} is far outside the quote {} to {}",
+                    quote.bid, quote.ask
+                )
+            });
+        }
+    }
 }
 
 fn valid<'a>(
@@ -78,6 +130,7 @@ fn valid<'a>(
 ) -> Vec<Row<'a>> {
     let mut rows = Vec::with_capacity(trades.rows.len());
     let steps = (context.profile.price_tick, context.profile.amount_step);
+    let bounds = context.config.bounds(&trades.symbol);
     for (trade, position) in trades
         .rows
         .iter()
@@ -92,6 +145,17 @@ fn valid<'a>(
             good = false;
             tally.object(&V_PRICE, Severity::Error, place("price"), || {
                 format!("{} is not above zero", trade.price)
+            });
+        }
+        if let Some(bounds) = bounds.filter(|b| good && !b.contains(trade.price)) {
+            good = false;
+            tally.object(&V_BOUNDS, Severity::Error, place("price"), || {
+                format!(
+                    "{} is outside {} to {}",
+                    trade.price,
+                    bounds.min(),
+                    bounds.max()
+                )
             });
         }
         if trade.amount <= Decimal::ZERO {
@@ -172,7 +236,8 @@ fn backwards(row: &Row<'_>, next: &Row<'_>) -> bool {
         || matches!((row.number, next.number), (Some(a), Some(b)) if b < a)
 }
 
-fn order(tally: &mut Tally, rows: &[Row<'_>], copies: &[bool]) {
+/// Says whether the newest trade comes first.
+fn order(tally: &mut Tally, rows: &[Row<'_>], copies: &[bool]) -> bool {
     tally.checked(Dimension::Consistency, rows.len());
     let once: Vec<&Row<'_>> = rows
         .iter()
@@ -192,7 +257,7 @@ fn order(tally: &mut Tally, rows: &[Row<'_>], copies: &[bool]) {
         tally.measured(&K_DESCENDING, Severity::Info, None, || {
             "the newest trade comes first".to_owned()
         });
-        return;
+        return true;
     }
     for (row, next) in pairs() {
         if backwards(row, next) {
@@ -205,6 +270,7 @@ fn order(tally: &mut Tally, rows: &[Row<'_>], copies: &[bool]) {
             });
         }
     }
+    false
 }
 
 fn completeness(

@@ -1,0 +1,340 @@
+//! Traces of bars that no market made: repeated, drawn with a ruler, written by a faulty program.
+
+use robust_market::{Candle, Dimension, Severity};
+use rust_decimal::Decimal;
+
+use super::Row;
+use super::path::middle;
+use crate::engine::MAD_TO_SIGMA;
+use crate::finite::nearest;
+use crate::rules::{
+    A_CONSTANT, A_FROZEN, A_INTERPOLATED, A_OFF_GRID, A_REPEATED_BLOCK, A_VOLUME_REPEAT,
+    A_VOLUME_SPIKE, Rule,
+};
+use crate::tally::{Place, Tally};
+
+/// Identical bars with volume in a row: real ones repeat at most once in 282 458.
+const FROZEN: usize = 3;
+/// Equal volumes in a row.
+const REPEAT: usize = 4;
+/// Second differences of about zero in a row; real series have at most seven.
+const LINE: usize = 8;
+/// A line must rise or fall by more than this many ticks a bar, or ticks alone would draw it.
+const SLOPE: f64 = 3.0;
+/// Bars that repeat earlier ones.
+const BLOCK: usize = 8;
+/// A series of one bar over and over is told from this on.
+const CONSTANT: usize = 10;
+/// Bars from which on the usual volume is known.
+const VOLUMES: usize = 30;
+/// Bars that the digits of prices are looked up in.
+const SAMPLE: usize = 64;
+
+fn place(row: &Row<'_>, field: &'static str) -> Place<'static> {
+    Place {
+        field: Some(field),
+        ..Place::row(row.position)
+    }
+}
+
+fn alike(a: &Candle, b: &Candle) -> bool {
+    a.close == b.close
+        && a.volume == b.volume
+        && a.open == b.open
+        && a.high == b.high
+        && a.low == b.low
+}
+
+/// Judges closed bars in order of time; says whether the series is nothing but a placeholder.
+pub(super) fn judge(tally: &mut Tally, rows: &[&Row<'_>], tick: f64) -> bool {
+    if constant(tally, rows) {
+        return true;
+    }
+    runs(tally, rows, &A_FROZEN, FROZEN, "close", |a, b| {
+        !a.volume.is_zero() && alike(a, b)
+    });
+    volumes(tally, rows);
+    lines(tally, rows, tick);
+    blocks(tally, rows);
+    false
+}
+
+fn constant(tally: &mut Tally, rows: &[&Row<'_>]) -> bool {
+    let Some(first) = rows.first().filter(|_| rows.len() >= CONSTANT) else {
+        return false;
+    };
+    let same =
+        !first.candle.volume.is_zero() && rows.iter().all(|row| alike(row.candle, first.candle));
+    if same {
+        tally.whole(&A_CONSTANT, Severity::Critical, None, || {
+            format!("{} times the same bar with volume", rows.len())
+        });
+    }
+    same
+}
+
+/// Objects to all but the first bar of each run of at least `least` pairwise alike bars.
+fn runs(
+    tally: &mut Tally,
+    rows: &[&Row<'_>],
+    rule: &Rule,
+    least: usize,
+    field: &'static str,
+    alike: impl Fn(&Candle, &Candle) -> bool,
+) {
+    for run in rows.chunk_by(|a, b| alike(a.candle, b.candle)) {
+        if run.len() < least {
+            continue;
+        }
+        for row in run.iter().skip(1) {
+            tally.object(rule, Severity::Error, place(row, field), || {
+                format!("one of {} alike in a row", run.len())
+            });
+        }
+    }
+}
+
+fn volumes(tally: &mut Tally, rows: &[&Row<'_>]) {
+    let equal = |a: &Candle, b: &Candle| !a.volume.is_zero() && a.volume == b.volume;
+    let long = rows
+        .chunk_by(|a, b| equal(a.candle, b.candle))
+        .any(|run| run.len() >= REPEAT && !run_is_frozen(run));
+    if long {
+        let mut all: Vec<Decimal> = rows
+            .iter()
+            .map(|row| row.candle.volume)
+            .filter(|volume| !volume.is_zero())
+            .collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        // The run itself is not held against the rest: eight of ten others must be distinct.
+        if all.len() * 5 > count * 4 || (count < 50 && all.len() * 2 > count) {
+            runs(tally, rows, &A_VOLUME_REPEAT, REPEAT, "volume", |a, b| {
+                equal(a, b) && !alike(a, b)
+            });
+        }
+    }
+    volume_spike(tally, rows);
+}
+
+fn run_is_frozen(run: &[&Row<'_>]) -> bool {
+    run.windows(2)
+        .all(|pair| matches!(pair, [a, b] if alike(a.candle, b.candle)))
+}
+
+/// Usual volumes of a series, as logarithms.
+fn volume_spike(tally: &mut Tally, rows: &[&Row<'_>]) {
+    let traded: Vec<(f64, &Row<'_>)> = rows
+        .iter()
+        .filter(|row| row.candle.volume > Decimal::ZERO)
+        .map(|row| (nearest(row.candle.volume).ln(), *row))
+        .collect();
+    if traded.len() < VOLUMES {
+        return;
+    }
+    let mut sorted: Vec<f64> = traded.iter().map(|(ln, _)| *ln).collect();
+    let Some(usual) = middle(&mut sorted) else {
+        return;
+    };
+    for ln in &mut sorted {
+        *ln = (*ln - usual).abs();
+    }
+    let spread = middle(&mut sorted).unwrap_or(0.0) * MAD_TO_SIGMA;
+    let spread = spread.max(0.3);
+    for (place_at, (ln, row)) in traded.iter().enumerate() {
+        let above = ln - usual;
+        if above <= 4.0 {
+            continue;
+        }
+        let far = above > 8.0 * spread;
+        let beside = |at: Option<usize>| at.and_then(|at| traded.get(at)).map_or(usual, |n| n.0);
+        let next_to = beside(place_at.checked_sub(1)).max(beside(Some(place_at + 1)));
+        // Alone above its neighbours, in a bar that moved no more than usual bars do.
+        let alone = above > 4.5 * spread.min(1.0) && ln - next_to > 5.0 && calm(rows, row);
+        if far || alone {
+            tally.object(
+                &A_VOLUME_SPIKE,
+                Severity::Warning,
+                place(row, "volume"),
+                || format!("{:.0} times the usual volume", above.exp()),
+            );
+        }
+    }
+}
+
+/// Whether a bar moved at most three times as far as bars usually do.
+fn calm(rows: &[&Row<'_>], row: &Row<'_>) -> bool {
+    let range = |candle: &Candle| nearest(candle.high - candle.low) / nearest(candle.close);
+    let mut all: Vec<f64> = rows.iter().map(|row| range(row.candle)).collect();
+    middle(&mut all).is_some_and(|usual| range(row.candle) <= 3.0 * usual)
+}
+
+/// Objects to bars on a straight line between two others.
+fn lines(tally: &mut Tally, rows: &[&Row<'_>], tick: f64) {
+    let mut from = 0;
+    let mut slope: Option<f64> = None;
+    let ticks = tick.max(0.0);
+    let close = |at: usize| rows.get(at).map(|row| nearest(row.candle.close));
+    for at in 1..=rows.len() {
+        let step = match (close(at - 1), close(at)) {
+            (Some(a), Some(b)) => Some(b - a),
+            _ => None,
+        };
+        let goes_on = match (slope, step) {
+            (Some(slope), Some(step)) => {
+                let slack = (1.5 * ticks).max(step.abs() * 1e-9);
+                (step - slope).abs() <= slack
+            }
+            _ => false,
+        };
+        if goes_on {
+            continue;
+        }
+        // The run went from bar `from` to bar `at - 1`.
+        if let Some(slope) = slope
+            && at - from >= LINE + 2
+            && slope.abs() > SLOPE * ticks
+        {
+            for row in rows.iter().take(at - 1).skip(from + 1) {
+                tally.object(
+                    &A_INTERPOLATED,
+                    Severity::Error,
+                    place(row, "close"),
+                    || format!("one of {} closes on a straight line", at - from),
+                );
+            }
+        }
+        from = at - 1;
+        slope = step;
+    }
+}
+
+/// Objects to blocks of bars that were in the series before.
+fn blocks(tally: &mut Tally, rows: &[&Row<'_>]) {
+    if rows.len() < 2 * BLOCK {
+        return;
+    }
+    let mix = |row: &Row<'_>| {
+        let words = row.candle.close.mantissa() ^ row.candle.volume.mantissa().rotate_left(17);
+        let mixed = (words as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        usize::try_from(mixed >> 48).unwrap_or(0)
+    };
+    // A cheap sieve first: bars whose close and volume may have been there before.
+    let mut sieve = vec![0_u64; 1_024];
+    let mut run = 0;
+    let mut longest = 0;
+    for row in rows {
+        let bit = mix(row);
+        let word = sieve.get_mut(bit / 64);
+        let known = word
+            .as_ref()
+            .is_some_and(|word| **word >> (bit % 64) & 1 == 1);
+        if let Some(word) = word {
+            *word |= 1 << (bit % 64);
+        }
+        run = if known && !row.candle.volume.is_zero() {
+            run + 1
+        } else {
+            0
+        };
+        longest = longest.max(run);
+    }
+    if longest < BLOCK {
+        return;
+    }
+    let mut first = std::collections::HashMap::new();
+    let mut run: Vec<&Row<'_>> = Vec::new();
+    let mut expected: Option<usize> = None;
+    let mut flush = |tally: &mut Tally, run: &mut Vec<&Row<'_>>| {
+        if run.len() >= BLOCK && !run_is_frozen(run) {
+            for row in run.iter() {
+                tally.object(
+                    &A_REPEATED_BLOCK,
+                    Severity::Error,
+                    place(row, "close"),
+                    || format!("one of {} bars that were in the series before", run.len()),
+                );
+            }
+        }
+        run.clear();
+    };
+    for (at, row) in rows.iter().enumerate() {
+        let candle = row.candle;
+        let key = (
+            candle.open,
+            candle.high,
+            candle.low,
+            candle.close,
+            candle.volume,
+        );
+        let goes_on = expected
+            .and_then(|earlier| rows.get(earlier))
+            .is_some_and(|earlier| alike(earlier.candle, candle));
+        if goes_on {
+            run.push(row);
+            expected = expected.map(|earlier| earlier + 1);
+        } else {
+            flush(tally, &mut run);
+            expected = None;
+            if let Some(earlier) = first.get(&key).filter(|_| !candle.volume.is_zero()) {
+                run.push(row);
+                expected = Some(earlier + 1);
+            }
+        }
+        first.entry(key).or_insert(at);
+    }
+    flush(tally, &mut run);
+}
+
+/// How many decimals the prices of most bars need, and the step that this makes.
+pub(super) fn decimals(rows: &[&Row<'_>]) -> Option<(u32, f64)> {
+    let every = rows.len().div_ceil(SAMPLE).max(1);
+    let mut needed: Vec<u32> = rows
+        .iter()
+        .step_by(every)
+        .map(|row| {
+            let candle = row.candle;
+            [candle.open, candle.high, candle.low, candle.close]
+                .into_iter()
+                .map(|price| price.normalize().scale())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let last = needed.len().checked_sub(1)?;
+    needed.sort_unstable();
+    let usual = *needed.get(last * 9 / 10)?;
+    Some((usual, nearest(Decimal::try_new(1, usual).ok()?)))
+}
+
+/// Objects to a few bars whose prices have more decimals than the rest.
+pub(super) fn off_grid(tally: &mut Tally, rows: &[&Row<'_>], usual: u32) {
+    let finer = |price: Decimal| {
+        let surplus = price.scale().saturating_sub(usual);
+        let Some(power) = 10_u64.checked_pow(surplus) else {
+            return !price.normalize().is_zero() && price.normalize().scale() > usual;
+        };
+        match u64::try_from(price.mantissa()) {
+            Ok(mantissa) => surplus > 0 && mantissa % power != 0,
+            Err(_) => price.normalize().scale() > usual,
+        }
+    };
+    let off: Vec<&&Row<'_>> = rows
+        .iter()
+        .filter(|row| {
+            let candle = row.candle;
+            finer(candle.close) || finer(candle.open) || finer(candle.high) || finer(candle.low)
+        })
+        .collect();
+    // More of them are another tick, not a fault.
+    if off.is_empty() || rows.len() < VOLUMES || off.len() * 5 >= rows.len() {
+        return;
+    }
+    tally.checked(Dimension::Accuracy, 0);
+    for row in off {
+        tally.object(&A_OFF_GRID, Severity::Warning, place(row, "close"), || {
+            format!("a price with more than the {usual} decimals of the series")
+        });
+    }
+}

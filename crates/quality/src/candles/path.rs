@@ -1,0 +1,289 @@
+//! Is the path of the prices plausible? A market without a closing hour opens each bar where it closed the one before.
+
+use robust_market::{Dimension, Severity};
+
+use super::Row;
+use crate::engine::MAD_TO_SIGMA;
+use crate::finite::nearest;
+use crate::rules::{A_DISPLACED, A_LEVEL_SHIFT, A_OPEN_GAP, A_SPIKE, A_WICK};
+use crate::tally::{Place, Tally};
+use crate::{Finite64, SymbolState};
+
+/// Fewer bars than this have no usual move of their own.
+const ENOUGH: usize = 30;
+/// Memory of the volatility: the weight of the past in the average of squares.
+const EWMA: f64 = 0.97;
+/// Returns enter the volatility clipped at this many σ.
+const CLIP: f64 = 8.0;
+/// No market moves less than this in a bar.
+const SIGMA_MIN: f64 = 1e-5;
+/// A gap beyond this many σ, and this much of the price, is suspicious: in 282 458 real bars one was over 5 σ.
+const GAP: (f64, f64) = (6.0, 0.002);
+/// A gap beyond this is an error.
+const GAP_HARD: (f64, f64) = (25.0, 0.2);
+/// A close that is taken back at once is suspicious, or an error, beyond this.
+const SPIKE: (f64, f64) = (8.0, 0.01);
+const SPIKE_HARD: (f64, f64) = (15.0, 0.3);
+/// A wick beyond this is suspicious.
+const WICK: (f64, f64) = (25.0, 0.25);
+/// A move that is kept is told from this on.
+const SHIFT: (f64, f64) = (12.0, 0.02);
+/// Bars in a row that may be lifted off the path together.
+const LIFTED_MAX: usize = 12;
+
+/// The bars of one page as numbers, in order of time.
+pub(super) struct Path {
+    bars: Vec<Bar>,
+    /// The smallest step of a price, as far as the digits tell.
+    tick: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bar {
+    position: usize,
+    open: f64,
+    close: f64,
+    high: f64,
+    low: f64,
+    /// ln of open over the close before; zero where they are equal or there is no bar right before.
+    gap: f64,
+    /// ln of close over the close before.
+    step: f64,
+    /// Whether the bar before it is there.
+    follows: bool,
+    sigma: f64,
+}
+
+fn beyond(size: f64, (sigmas, least): (f64, f64), sigma: f64) -> bool {
+    size > (sigmas * sigma).max(least)
+}
+
+impl Path {
+    /// The bars that nothing heavier was objected to, closed ones only.
+    pub(super) fn of(rows: &[&Row<'_>], tick: f64) -> Self {
+        let mut bars: Vec<Bar> = Vec::with_capacity(rows.len());
+        let mut before: Option<(&Row<'_>, f64)> = None;
+        for row in rows {
+            let candle = row.candle;
+            let close = nearest(candle.close);
+            let (mut gap, mut step, mut follows) = (0.0, 0.0, false);
+            if let Some((previous, last)) = before {
+                follows = row.slot.saturating_sub(previous.slot) == 1;
+                step = (close / last).ln();
+                if follows && candle.open != previous.candle.close {
+                    gap = (nearest(candle.open) / last).ln();
+                }
+            }
+            bars.push(Bar {
+                position: row.position,
+                open: nearest(candle.open),
+                close,
+                high: nearest(candle.high),
+                low: nearest(candle.low),
+                gap,
+                step,
+                follows,
+                sigma: 0.0,
+            });
+            before = Some((row, close));
+        }
+        Self { bars, tick }
+    }
+
+    /// Judges every bar by its neighbours and the usual move of the page, or of the page before where this one is short.
+    pub(super) fn judge(&mut self, tally: &mut Tally, state: &mut SymbolState) {
+        let Some(usual) = self.usual(state) else {
+            return;
+        };
+        tally.checked(Dimension::Accuracy, self.bars.len());
+        self.volatility(usual);
+        let lifted = self.lifted(tally);
+        for (place, bar) in self.bars.iter().enumerate() {
+            let flagged = |at: usize| lifted.get(at).copied().unwrap_or(Lifted::No);
+            if flagged(place) == Lifted::Off {
+                continue;
+            }
+            if flagged(place) == Lifted::No {
+                self.gap(tally, bar);
+            }
+            self.wick(tally, bar);
+            let next = self.bars.get(place + 1).filter(|next| next.follows);
+            let beside = flagged(place + 1) == Lifted::Off || flagged(place) == Lifted::Back;
+            if let Some(next) = next.filter(|_| !beside) {
+                self.turn(tally, bar, next);
+            }
+        }
+    }
+
+    /// The usual move of a bar; learned for the next page.
+    fn usual(&self, state: &mut SymbolState) -> Option<f64> {
+        if self.bars.len() < ENOUGH {
+            let known = state.seen.bar_sigma.get();
+            return (known > 0.0 && !self.bars.is_empty()).then_some(known);
+        }
+        let mut steps: Vec<f64> = self
+            .bars
+            .iter()
+            .filter(|bar| bar.follows)
+            .map(|bar| bar.step)
+            .collect();
+        let centre = middle(&mut steps).unwrap_or(0.0);
+        for step in &mut steps {
+            *step = (*step - centre).abs();
+        }
+        let robust = middle(&mut steps).unwrap_or(0.0) * MAD_TO_SIGMA;
+        steps.clear();
+        steps.extend(self.bars.iter().map(|bar| (bar.high - bar.low) / bar.close));
+        let range = middle(&mut steps).unwrap_or(0.0) / 2.0;
+        let usual = robust.max(range).max(SIGMA_MIN);
+        state.seen.bar_sigma = Finite64::new(usual)?;
+        Some(usual)
+    }
+
+    /// σ of each bar from what came before it.
+    fn volatility(&mut self, usual: f64) {
+        let mut variance = usual * usual;
+        for bar in &mut self.bars {
+            let tick = 2.0 * self.tick / bar.close;
+            let sigma = usual.max(variance.sqrt()).max(tick).max(SIGMA_MIN);
+            bar.sigma = if sigma.is_finite() { sigma } else { usual };
+            if bar.follows {
+                let step = bar.step.clamp(-CLIP * bar.sigma, CLIP * bar.sigma);
+                variance = EWMA * variance + (1.0 - EWMA) * step * step;
+            }
+        }
+    }
+
+    fn gap_limit(&self, bar: &Bar) -> f64 {
+        (GAP.0 * bar.sigma)
+            .max(GAP.1)
+            .max(3.0 * self.tick / bar.close)
+    }
+
+    /// Bars that a gap leads to and an equal gap leads away from.
+    fn lifted(&self, tally: &mut Tally) -> Vec<Lifted> {
+        let mut lifted = Vec::new();
+        let wide = |bar: &Bar| bar.gap != 0.0 && bar.gap.abs() > self.gap_limit(bar);
+        for (place, bar) in self.bars.iter().enumerate() {
+            let taken = lifted.get(place).is_some_and(|l| *l != Lifted::No);
+            if taken || !wide(bar) {
+                continue;
+            }
+            let back = (place + 1..=place + LIFTED_MAX)
+                .take_while(|at| self.bars.get(*at).is_some_and(|next| next.follows))
+                .find(|at| {
+                    self.bars.get(*at).is_some_and(|next| {
+                        let opposite = next.gap.signum() != bar.gap.signum();
+                        // One bar may move while it is off; a block must come back to where it left.
+                        let returns = (next.gap + bar.gap).abs() < bar.gap.abs() / 2.0;
+                        wide(next) && opposite && (*at == place + 1 || returns)
+                    })
+                });
+            let Some(back) = back else {
+                continue;
+            };
+            lifted.resize(self.bars.len(), Lifted::No);
+            for (at, off) in self.bars.iter().enumerate().take(back).skip(place) {
+                if let Some(slot) = lifted.get_mut(at) {
+                    *slot = Lifted::Off;
+                }
+                tally.object(&A_DISPLACED, Severity::Error, at_row(off, "open"), || {
+                    format!("lifted {:+.2} % off the path", 100.0 * bar.gap.exp_m1())
+                });
+            }
+            if let Some(slot) = lifted.get_mut(back) {
+                *slot = Lifted::Back;
+            }
+        }
+        lifted
+    }
+
+    fn gap(&self, tally: &mut Tally, bar: &Bar) {
+        let size = bar.gap.abs();
+        if size == 0.0 || size <= self.gap_limit(bar) {
+            return;
+        }
+        let severity = if beyond(size, GAP_HARD, bar.sigma) {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        tally.object(&A_OPEN_GAP, severity, at_row(bar, "open"), || {
+            format!(
+                "opens {:+.2} % from the close before, {:.0} usual moves",
+                100.0 * bar.gap.exp_m1(),
+                size / bar.sigma
+            )
+        });
+    }
+
+    fn wick(&self, tally: &mut Tally, bar: &Bar) {
+        // The logarithm is only taken of what is large enough: e^0.25 is 1.284.
+        let (top, bottom) = (bar.open.max(bar.close), bar.open.min(bar.close));
+        let up = bar.high / top;
+        let down = bottom / bar.low;
+        let most = up.max(down);
+        if most > 1.28 && beyond(most.ln(), WICK, bar.sigma) {
+            let field = if up >= down { "high" } else { "low" };
+            tally.object(&A_WICK, Severity::Warning, at_row(bar, field), || {
+                format!("a wick of {:.0} %", 100.0 * (most - 1.0))
+            });
+        }
+    }
+
+    /// What the next bar makes of this one's move: taken back, or kept.
+    fn turn(&self, tally: &mut Tally, bar: &Bar, next: &Bar) {
+        if !bar.follows {
+            return;
+        }
+        let sigma = bar.sigma;
+        let size = bar.step.abs();
+        if !beyond(size, SPIKE, sigma) {
+            return;
+        }
+        let opposite = bar.step.signum() != next.step.signum();
+        let taken_back = size.min(next.step.abs());
+        if opposite && beyond(taken_back, SPIKE, sigma) {
+            let severity = if beyond(taken_back, SPIKE_HARD, sigma) {
+                Severity::Error
+            } else {
+                Severity::Warning
+            };
+            tally.object(&A_SPIKE, severity, at_row(bar, "close"), || {
+                format!(
+                    "{:+.2} % and back at once, {:.0} usual moves",
+                    100.0 * bar.step.exp_m1(),
+                    taken_back / sigma
+                )
+            });
+        } else if beyond(size, SHIFT, sigma) && taken_back < size / 2.0 {
+            tally.object(&A_LEVEL_SHIFT, Severity::Info, at_row(bar, "close"), || {
+                format!("{:+.2} %, and kept", 100.0 * bar.step.exp_m1())
+            });
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lifted {
+    No,
+    /// Off the path.
+    Off,
+    /// The first bar that is back on it.
+    Back,
+}
+
+const fn at_row<'a>(bar: &Bar, field: &'a str) -> Place<'a> {
+    Place {
+        unit: bar.position,
+        record: bar.position,
+        field: Some(field),
+    }
+}
+
+/// The middle one; reorders the values.
+pub(super) fn middle(values: &mut [f64]) -> Option<f64> {
+    let place = values.len().checked_sub(1)? / 2;
+    let (_, middle, _) = values.select_nth_unstable_by(place, f64::total_cmp);
+    Some(*middle).filter(|middle| middle.is_finite())
+}

@@ -1,0 +1,249 @@
+//! Is the path of the trades plausible? A print is judged by those around it, a sweep through the book as one event.
+
+use robust_market::{Dimension, Severity};
+
+use super::Row;
+use crate::engine::MAD_TO_SIGMA;
+use crate::finite::nearest;
+use crate::rules::A_OUTLIER;
+use crate::tally::{Place, Tally};
+use crate::{Finite64, SymbolState};
+
+/// Events before and after that a print is judged by.
+const AROUND: usize = 10;
+/// Fewer events than this, those of the page before counted, say nothing.
+const ENOUGH: usize = 5;
+/// Steps between trades are never smaller than this: two hundredths of a percent.
+const STEP_MIN: f64 = 2e-4;
+/// A print this many usual steps and this far from those around it is suspicious.
+const SOFT: (f64, f64) = (12.0, 0.01);
+/// A print this many usual steps and this far from those around it is an error.
+const HARD: (f64, f64) = (25.0, 0.05);
+/// Within one match a print may go this many times as far as the match has gone before.
+const WALK: f64 = 3.0;
+
+/// One match of an order against the book: prints of one instant and one side whose prices run in one direction.
+#[derive(Debug, Clone, Copy)]
+struct Event {
+    /// Places of its prints in the list.
+    from: usize,
+    to: usize,
+    /// ln of the first price.
+    first: f64,
+    /// ln of the average price, weighted by amount.
+    average: f64,
+}
+
+/// Judges rows in order of time by those around them and by the last ones of the page before.
+pub(super) fn judge(tally: &mut Tally, rows: &[&Row<'_>], state: &mut SymbolState) {
+    let prices: Vec<f64> = logarithms(rows);
+    let events = events(rows, &prices);
+    let before: Vec<f64> = state.seen.prints.iter().collect();
+    let line: Vec<f64> = before
+        .iter()
+        .copied()
+        .chain(events.iter().map(|event| event.average))
+        .collect();
+    let base = step(&line, state);
+    if rows.is_empty() {
+        return;
+    }
+    if line.len() < ENOUGH {
+        learn(&events, base, &[], state);
+        return;
+    }
+    tally.checked(Dimension::Accuracy, rows.len());
+    let mut refused = Vec::new();
+    if spread(&line).max(spread(&prices)) > (SOFT.0 * base).max(SOFT.1) {
+        for (place, event) in events.iter().enumerate() {
+            let around = Around::of(&line, before.len() + place);
+            if !event_is_plausible(tally, rows, &prices, event, &around, base) {
+                refused.push(place);
+            }
+        }
+    }
+    learn(&events, base, &refused, state);
+}
+
+/// ln of each price; equal neighbours cost one.
+fn logarithms(rows: &[&Row<'_>]) -> Vec<f64> {
+    let mut before: Option<(rust_decimal::Decimal, f64)> = None;
+    rows.iter()
+        .map(|row| {
+            let price = row.trade.price;
+            let ln = match before {
+                Some((known, ln)) if known == price => ln,
+                _ => nearest(price).ln(),
+            };
+            before = Some((price, ln));
+            ln
+        })
+        .collect()
+}
+
+fn events(rows: &[&Row<'_>], prices: &[f64]) -> Vec<Event> {
+    let mut events: Vec<Event> = Vec::with_capacity(rows.len());
+    let mut direction = 0.0_f64;
+    let mut sums = (0.0, 0.0);
+    for (at, (row, ln)) in rows.iter().zip(prices).enumerate() {
+        let previous = at
+            .checked_sub(1)
+            .and_then(|at| Some((rows.get(at)?, *prices.get(at)?)));
+        let amount = nearest(row.trade.amount).min(1e200);
+        if let (Some((last, before)), Some(event)) = (previous, events.last_mut()) {
+            let step = ln - before;
+            let same = last.trade.time == row.trade.time
+                && last.trade.side == row.trade.side
+                && step * direction >= 0.0;
+            if same {
+                direction = if step == 0.0 {
+                    direction
+                } else {
+                    step.signum()
+                };
+                event.to = at + 1;
+                sums = (sums.0 + ln * amount, sums.1 + amount);
+                event.average = sums.0 / sums.1;
+                continue;
+            }
+        }
+        direction = 0.0;
+        sums = (ln * amount, amount);
+        events.push(Event {
+            from: at,
+            to: at + 1,
+            first: *ln,
+            average: *ln,
+        });
+    }
+    events
+}
+
+/// The usual step from event to event; that of the page before where this one is short.
+fn step(line: &[f64], state: &SymbolState) -> f64 {
+    let known = state.seen.print_step.get();
+    let mut steps: Vec<f64> = line
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [a, b] => Some((b - a).abs()),
+            _ => None,
+        })
+        .collect();
+    let count = steps.len();
+    if count < 2 * AROUND {
+        // A few steps may be those of the fault itself.
+        return known.max(STEP_MIN);
+    }
+    let mut rank = |place: usize| {
+        let (_, value, _) = steps.select_nth_unstable_by(place, f64::total_cmp);
+        *value
+    };
+    let usual = rank(count / 2) * MAD_TO_SIGMA;
+    usual.max(rank(count * 9 / 10)).max(STEP_MIN)
+}
+
+fn spread(values: &[f64]) -> f64 {
+    let (low, high) = values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(*value), high.max(*value))
+        });
+    if high >= low { high - low } else { 0.0 }
+}
+
+/// The middles of the events before, after, and around one.
+struct Around([Option<f64>; 3]);
+
+impl Around {
+    fn of(line: &[f64], at: usize) -> Self {
+        let before = line.get(at.saturating_sub(AROUND)..at).unwrap_or_default();
+        let to = line.len().min(at + 1 + AROUND);
+        let after = line.get(at + 1..to).unwrap_or_default();
+        let mut both: Vec<f64> = before.iter().chain(after).copied().collect();
+        let mut of = |values: &[f64]| {
+            both.clear();
+            both.extend_from_slice(values);
+            middle(&mut both)
+        };
+        let (first, last) = (of(before), of(after));
+        let mut all: Vec<f64> = before.iter().chain(after).copied().collect();
+        Self([first, last, middle(&mut all)])
+    }
+
+    /// How far a price is from the nearest of them.
+    fn far(&self, ln: f64) -> f64 {
+        let far = self.0.iter().flatten().map(|middle| (ln - middle).abs());
+        far.fold(f64::INFINITY, f64::min)
+    }
+}
+
+fn middle(values: &mut [f64]) -> Option<f64> {
+    let place = values.len().checked_sub(1)? / 2;
+    let (_, middle, _) = values.select_nth_unstable_by(place, f64::total_cmp);
+    Some(*middle)
+}
+
+/// Judges the prints of one event: its first one and its average, and those that the walk of the match does not explain.
+fn event_is_plausible(
+    tally: &mut Tally,
+    rows: &[&Row<'_>],
+    prices: &[f64],
+    event: &Event,
+    around: &Around,
+    base: f64,
+) -> bool {
+    let limit = |(steps, least): (f64, f64)| (steps * base).max(least);
+    let severity = |far: f64| {
+        if !far.is_finite() || far <= limit(SOFT) {
+            None
+        } else if far <= limit(HARD) {
+            Some(Severity::Warning)
+        } else {
+            Some(Severity::Error)
+        }
+    };
+    let mut plausible = true;
+    let mut object = |at: usize, severity: Severity, far: f64| {
+        plausible &= severity < Severity::Error;
+        if let Some(row) = rows.get(at) {
+            let place = Place {
+                field: Some("price"),
+                ..Place::row(row.position)
+            };
+            tally.object(&A_OUTLIER, severity, place, || {
+                format!("{:.2} % from the trades around it", 100.0 * far.exp_m1())
+            });
+        }
+    };
+    let mut walked = 0.0_f64;
+    let mut last_good = event.first;
+    for at in event.from..event.to {
+        let Some(ln) = prices.get(at).copied() else {
+            break;
+        };
+        let step = (ln - last_good).abs();
+        let walks = at > event.from && step <= (WALK * walked).max(limit(SOFT));
+        let far = around.far(ln);
+        match severity(far).filter(|_| !walks) {
+            Some(severity) => object(at, severity, far),
+            None => {
+                walked = (ln - event.first).abs();
+                last_good = ln;
+            }
+        }
+    }
+    plausible
+}
+
+/// Remembers the last prices for the page after this one.
+fn learn(events: &[Event], base: f64, refused: &[usize], state: &mut SymbolState) {
+    let newest = events.len().saturating_sub(2 * crate::state::PRINTS);
+    for (place, event) in events.iter().enumerate().skip(newest) {
+        if refused.binary_search(&place).is_err()
+            && let Some(ln) = Finite64::new(event.average)
+        {
+            state.seen.prints.push(ln);
+        }
+    }
+    state.seen.print_step = Finite64::new(base).unwrap_or(state.seen.print_step);
+}
