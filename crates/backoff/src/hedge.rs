@@ -3,7 +3,7 @@
 //! | question | answer |
 //! |---|---|
 //! | When is the second sent? | after a quantile of this server's own latency, between a floor and a cap; not before enough is known |
-//! | Which requests? | those that are [idempotent](Replay::idempotent) and have a [copy](Replay::replay) |
+//! | Which requests? | those that are [idempotent](crate::Replay::idempotent) and have a [copy](crate::Replay::replay) |
 //! | How many? | as many as the [`Budget`] pays for, the one that retries draw on too |
 //! | Which answer counts? | the first `Ok`; when both fail, the error of the first request |
 //! | And the other? | is dropped, which cancels it |

@@ -22,7 +22,7 @@ pub struct TimedOut {
 
 /// Ends a call that takes longer than a limit; put it innermost, so that each attempt has its own.
 ///
-/// Beside [`tower::timeout`]: the timer is armed when the answer has to be waited for, so that one which is there at once costs neither
+/// Beside `tower::timeout`: the timer is armed when the answer has to be waited for, so that one which is there at once costs neither
 /// a clock read nor an entry in the timer wheel; and the error type of the inner service stays, as long as it has a way in for
 /// [`TimedOut`] (`From`).
 ///

@@ -55,7 +55,22 @@ const ARROWS: &[(&str, &[&str])] = &[
         "robust-data-manager-cli",
         &["robust-data-manager", "robust-market", "robust-sim"],
     ),
-    ("robust-proof", &["robust-connectors", "robust-market"]),
+    (
+        "robust-proof",
+        &[
+            "robust-backoff",
+            "robust-breaker",
+            "robust-connectors",
+            "robust-data-manager",
+            "robust-http",
+            "robust-limiter",
+            "robust-market",
+            "robust-quality",
+            "robust-scheduler",
+            "robust-sim",
+            "robust-source",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
