@@ -7,9 +7,10 @@ use tokio::time::Instant;
 
 use crate::listener::Listener;
 use crate::log::Nanos;
+use crate::owed::Owed;
 use crate::shared::Shared;
 use crate::state::Grant;
-use crate::{Class, Cost, Verdict};
+use crate::{Charge, Class, Cost, Verdict};
 
 /// A granted cost that is not yet charged to a time.
 ///
@@ -50,14 +51,14 @@ impl<L: Listener> Permit<L> {
                 now
             })
         });
-        Spent::new(self.held.take(), at)
+        self.spent(at)
     }
 
     /// Commits, unless a pause has begun since the grant: then the permit stays as it is, and the
     /// end of the pause is returned.
     pub(crate) fn commit_unless_paused(&mut self) -> Result<Spent<L>, Instant> {
         let Some(held) = &self.held else {
-            return Ok(Spent::new(None, 0));
+            return Ok(Spent { under_way: None });
         };
         let now = held.shared.now();
         let at = held.shared.change_alone(|state| {
@@ -71,9 +72,20 @@ impl<L: Listener> Permit<L> {
             }
         });
         match at {
-            Ok(at) => Ok(Spent::new(self.held.take(), at)),
+            Ok(at) => Ok(self.spent(at)),
             Err(until) => Err(held.shared.instant(until)),
         }
+    }
+
+    /// What becomes of it once it is committed.
+    fn spent(&mut self, at: Nanos) -> Spent<L> {
+        let under_way = self.held.take().map(|held| UnderWay {
+            owed: Owed::new(&held.cost),
+            shared: held.shared,
+            grant: held.grant,
+            at,
+        });
+        Spent { under_way }
     }
 
     /// What is held.
@@ -109,19 +121,23 @@ impl<L: Listener> fmt::Debug for Permit<L> {
 /// Dropping it frees the slot and keeps the charge: the server may have counted the request.
 pub struct Spent<L: Listener = ()> {
     /// `None` once everything is said about it.
-    held: Option<Held<L>>,
+    under_way: Option<UnderWay<L>>,
+}
+
+/// A request that was paid for and is under way.
+struct UnderWay<L> {
+    shared: Arc<Shared<L>>,
+    owed: Owed,
+    grant: Grant,
     at: Nanos,
 }
 
 impl<L: Listener> Spent<L> {
-    const fn new(held: Option<Held<L>>, at: Nanos) -> Self {
-        Self { held, at }
-    }
-
     /// What was granted and committed in one step `at`.
-    pub(crate) const fn at_once(
+    #[inline]
+    pub(crate) fn at_once(
         shared: Arc<Shared<L>>,
-        cost: Cost,
+        cost: &[Charge],
         class: Class,
         slot: bool,
         at: Nanos,
@@ -131,19 +147,21 @@ impl<L: Listener> Spent<L> {
             slot,
             probe: 0,
         };
-        let held = Held {
+        let owed = Owed::new(cost);
+        let under_way = Some(UnderWay {
             shared,
-            cost,
+            owed,
             grant,
-        };
-        Self::new(Some(held), at)
+            at,
+        });
+        Self { under_way }
     }
 
     /// When it was committed; what [`Limiter::observe`](crate::Limiter::observe) wants to know.
     #[must_use]
     pub fn at(&self) -> Instant {
-        match &self.held {
-            Some(held) => held.shared.instant(self.at),
+        match &self.under_way {
+            Some(call) => call.shared.instant(call.at),
             None => Instant::now(),
         }
     }
@@ -154,23 +172,24 @@ impl<L: Listener> Spent<L> {
     /// the server has charged it too); less is given back. Windows that `actual` does not name cost
     /// nothing. What has left its window is not corrected any more.
     pub fn settle(&mut self, actual: &Cost) {
-        let at = self.at;
-        if let Some(held) = &mut self.held {
-            let class = held.grant.class;
-            held.shared.change(|state, now| {
-                state.settle(now, at, &mut held.cost, actual, class);
-            });
+        if let Some(call) = &mut self.under_way {
+            let mut cost = call.owed.cost();
+            let (at, class) = (call.at, call.grant.class);
+            call.shared
+                .change(|state, now| state.settle(now, at, &mut cost, actual, class));
+            call.owed = Owed::new(&cost);
         }
     }
 
     /// Gives the whole charge back: nothing was sent. Frees the slot.
     pub fn refund(mut self) {
-        let at = self.at;
-        if let Some(held) = self.held.take() {
-            held.shared.change(|state, now| {
-                state.slots.release(held.grant.slot);
-                state.refund(now, at, &held.cost, held.grant.class);
-                state.end_probe(now, held.grant.probe, false);
+        if let Some(call) = self.under_way.take() {
+            let UnderWay { grant, at, .. } = call;
+            let cost = call.owed.cost();
+            call.shared.change(|state, now| {
+                state.slots.release(grant.slot);
+                state.refund(now, at, &cost, grant.class);
+                state.end_probe(now, grant.probe, false);
             });
         }
     }
@@ -179,10 +198,10 @@ impl<L: Listener> Spent<L> {
     ///
     /// Dropping does the same.
     pub fn release_slot(&mut self) {
-        if let Some(held) = &mut self.held
-            && std::mem::take(&mut held.grant.slot)
+        if let Some(call) = &mut self.under_way
+            && std::mem::take(&mut call.grant.slot)
         {
-            held.shared.release_slot();
+            call.shared.release_slot();
         }
     }
 
@@ -192,15 +211,16 @@ impl<L: Listener> Spent<L> {
         if verdict.is_plain() {
             return;
         }
-        let at = self.at;
-        let Some(Held {
+        let Some(UnderWay {
             shared,
-            mut cost,
+            owed,
             grant,
-        }) = self.held.take()
+            at,
+        }) = self.under_way.take()
         else {
             return;
         };
+        let mut cost = owed.cost();
         shared.change(|state, now| {
             for usage in &verdict.usage {
                 state.observe(now, at, usage.window, 0, usage.used);
@@ -231,7 +251,7 @@ impl<L: Listener> Spent<L> {
 
 impl<L: Listener> Drop for Spent<L> {
     fn drop(&mut self) {
-        if let Some(Held { shared, grant, .. }) = self.held.take() {
+        if let Some(UnderWay { shared, grant, .. }) = self.under_way.take() {
             if grant.slot {
                 shared.release_slot();
             }
@@ -244,7 +264,7 @@ impl<L: Listener> Drop for Spent<L> {
 
 impl<L: Listener> fmt::Debug for Spent<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cost = self.held.as_ref().map(|held| &held.cost);
+        let cost = self.under_way.as_ref().map(|call| call.owed.cost());
         f.debug_struct("Spent")
             .field("cost", &cost)
             .field("at", &self.at())

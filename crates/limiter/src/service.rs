@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use tower_service::Service;
 
+use crate::delayed::Delayed;
 use crate::log::Nanos;
 use crate::permit::Spent;
 use crate::shared::Errand;
@@ -66,10 +67,12 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, Req, F, L>;
 
+    #[inline]
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let mut own = None;
         let lent = match self.demand.bid_ref(&request) {
@@ -80,14 +83,13 @@ where
             return self.wait(request, own);
         };
         let Limiter { shared, slot } = &self.limiter;
-        let spent = if !slot && self.feedback.keeps() {
-            None
-        } else {
-            let cost = lent.cost.iter().copied().collect();
-            let shared = Arc::clone(shared);
-            Some(Spent::at_once(shared, cost, lent.class, *slot, at))
-        };
-        ResponseFuture::calling(self.inner.call(request), spent, self.feedback.clone())
+        if !slot && self.feedback.keeps() {
+            return ResponseFuture::calling(self.inner.call(request), None, self.feedback.clone());
+        }
+        // Before the call, so that one that panics frees its slot.
+        let spent = Spent::at_once(Arc::clone(shared), lent.cost, lent.class, *slot, at);
+        let future = self.inner.call(request);
+        ResponseFuture::calling(future, Some(spent), self.feedback.clone())
     }
 }
 
@@ -114,6 +116,7 @@ where
 impl<S: Clone, D, F: Clone, L: Listener> Admission<S, D, F, L> {
     /// The call that has to wait, or to see whether it has to.
     #[cold]
+    #[inline(never)]
     fn wait<Req>(&mut self, request: Req, bid: Option<Bid>) -> ResponseFuture<S, Req, F, L>
     where
         S: Service<Req>,
@@ -125,7 +128,7 @@ impl<S: Clone, D, F: Clone, L: Listener> Admission<S, D, F, L> {
         let acquire = self
             .limiter
             .acquire_owned(bid.cost, bid.class, bid.deadline);
-        let (inner, feedback) = (self.inner.clone(), self.feedback.clone());
-        ResponseFuture::waiting(acquire, bid.deadline, inner, request, feedback)
+        let call = Delayed::new(acquire, bid.deadline, self.inner.clone(), request);
+        ResponseFuture::waiting(call, self.feedback.clone())
     }
 }

@@ -182,10 +182,12 @@ impl<L: Listener> Shared<L> {
         });
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> Nanos {
         self.nanos(Instant::now())
     }
 
+    #[inline]
     pub(crate) fn nanos(&self, at: Instant) -> Nanos {
         Nanos::try_from(at.saturating_duration_since(self.birth).as_nanos()).unwrap_or(Nanos::MAX)
     }

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::{Ask, Grant, Poll, State};
 use crate::headroom::Shares;
 use crate::log::Nanos;
+use crate::open_cell::Taken;
 use crate::recovery::Recovering;
 use crate::windows::Windows;
 use crate::{Charge, Class, ClassCell, Cost, Kind, Pause, Rate, Recovery, Window};
@@ -28,6 +29,8 @@ struct Sent {
 enum Op {
     Step(u64),
     Ask(Vec<(usize, u64, u32)>, usize),
+    /// At once or not at all; then, from the open cell, so much more so much later, as long as that goes.
+    Spend(Vec<(usize, u64, u32)>, usize, Vec<(u64, u32)>),
     Commit(usize),
     Drop(usize),
     Refund(usize),
@@ -66,6 +69,7 @@ impl Checker {
                 self.state.turn(now);
             }
             Op::Ask(charges, class) => self.ask(now, charges, *class),
+            Op::Spend(charges, class, more) => self.spend(now, charges, *class, more),
             Op::Commit(which) => {
                 if !self.permits.is_empty() {
                     let index = which % self.permits.len();
@@ -115,15 +119,64 @@ impl Checker {
         self.balance();
     }
 
-    fn ask(&mut self, now: Nanos, charges: &[(usize, u64, u32)], class: usize) {
-        let cost: Cost = charges
+    fn cost(&self, charges: &[(usize, u64, u32)]) -> Cost {
+        charges
             .iter()
             .map(|&(window, key, units)| {
                 let window = window % self.windows.len();
                 let most = u32::try_from(self.limits[window]).unwrap();
                 Charge::keyed(window, key, units % (most + 1))
             })
-            .collect();
+            .collect()
+    }
+
+    /// What the layer does with a call that need not wait, and then without the lock.
+    fn spend(
+        &mut self,
+        now: Nanos,
+        charges: &[(usize, u64, u32)],
+        class: usize,
+        more: &[(u64, u32)],
+    ) {
+        let (cost, class) = (self.cost(charges), Class::ALL[class]);
+        if !self.state.spend_now(now, &cost, class, false) {
+            return;
+        }
+        self.at_once(now, cost);
+        let Some((mut room, first, last)) = self.state.open_cell(class) else {
+            return;
+        };
+        let mut taken = Taken { units: 0, calls: 0 };
+        for &(step, units) in more {
+            if self.now + step > last || units > room {
+                break;
+            }
+            self.now += step;
+            let now = self.state.at(self.now);
+            room -= units;
+            taken.units += units;
+            taken.calls += 1;
+            self.at_once(now, Charge::new(0, units).into());
+        }
+        self.state.absorb(class, (first, last), taken);
+    }
+
+    /// Granted and sent in one step.
+    fn at_once(&mut self, now: Nanos, cost: Cost) {
+        assert!(self.waiting.is_empty(), "it passed who waits");
+        assert!(self.state.paused(now).is_none(), "sent in a pause");
+        let grant = Grant {
+            class: Class::Low,
+            slot: false,
+            probe: 0,
+        };
+        self.granted(&cost, grant);
+        self.permits.pop();
+        self.sent_now(now, cost);
+    }
+
+    fn ask(&mut self, now: Nanos, charges: &[(usize, u64, u32)], class: usize) {
+        let cost = self.cost(charges);
         let class = Class::ALL[class];
         let cost = match self.state.windows.check(cost) {
             Ok(cost) => cost,
@@ -153,6 +206,10 @@ impl Checker {
         let (cost, grant) = self.permits.swap_remove(index);
         self.state.commit(now, &cost);
         self.state.end_probe(now, grant.probe, true);
+        self.sent_now(now, cost);
+    }
+
+    fn sent_now(&mut self, now: Nanos, cost: Cost) {
         let spent = self.spent.len();
         self.sent.extend(cost.iter().map(|charge| Sent {
             at: now,
@@ -354,10 +411,12 @@ fn window() -> impl Strategy<Value = Window> {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let charges = prop::collection::vec((0..3_usize, 0..3_u64, any::<u32>()), 0..4);
+    let charges = || prop::collection::vec((0..3_usize, 0..3_u64, any::<u32>()), 0..4);
+    let more = prop::collection::vec((0..20_u64, 1..8_u32), 0..8);
     prop_oneof![
         6 => prop_oneof![8 => 0..300_u64, 2 => 0..20_000_u64].prop_map(Op::Step),
-        8 => (charges, 0..4_usize).prop_map(|(cost, class)| Op::Ask(cost, class)),
+        8 => (charges(), 0..4_usize).prop_map(|(cost, class)| Op::Ask(cost, class)),
+        4 => (charges(), 0..4_usize, more).prop_map(|(cost, class, more)| Op::Spend(cost, class, more)),
         6 => any::<usize>().prop_map(Op::Commit),
         1 => any::<usize>().prop_map(Op::Drop),
         1 => any::<usize>().prop_map(Op::Refund),
