@@ -152,13 +152,12 @@ fn exchange(rng: &mut Rng) -> Arc<dyn Connector> {
     }
 }
 
+/// Pairs that every exchange lists, simulated or not.
 fn pairs(connector: &dyn Connector) -> Vec<Symbol> {
-    let known: Vec<Symbol> = connector
-        .symbols()
-        .iter()
-        .map(|listed| listed.symbol.clone())
-        .collect();
-    known.into_iter().take(3).collect()
+    let everywhere = ["BTC/USD", "ETH/USD", "BTC/USDT", "ETH/USDT"].map(str::parse);
+    let known = connector.symbols();
+    let listed = |symbol: &Symbol| known.get(symbol).is_some();
+    everywhere.into_iter().flatten().filter(listed).collect()
 }
 
 fn ms(rng: &mut Rng, range: std::ops::Range<u64>) -> Duration {

@@ -280,12 +280,11 @@ fn each_call(plan: &Plan, ended: &[Ended], found: &mut Found) {
             });
         }
         if plan.calm {
-            let fine = match &end.outcome {
-                Outcome::Ok(_) => true,
-                Outcome::Err(error) => matches!(error.cause, Cause::Limited(_)),
-                Outcome::Dropped(_) => false,
+            let failure = match &end.outcome {
+                Outcome::Err(error) if !matches!(error.cause, Cause::Limited(_)) => error,
+                _ => continue,
             };
-            found.check(fine, || format!("call {number} failed in calm weather"));
+            found.add(format!("call {number} failed in calm weather: {failure}"));
         }
     }
 }
