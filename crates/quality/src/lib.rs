@@ -29,11 +29,14 @@
 //! | [`judge`], [`Context`] | the judgement and what it depends on |
 //! | [`Profile`] | what a source is able to send |
 //! | [`SymbolState`], [`StatePool`], [`ClockOffset`], [`Consensus`] | what is remembered, bounded |
+//! | [`at_read`] | the same report, read later |
+//! | [`checksum`], [`sequence`] | what exchanges send to prove that a stream is whole |
 //! | [`RULES`] | every rule with its dimension and weight |
-//! | [`WEIGHTS`], [`THRESHOLDS`] | the numbers of the score |
+//! | [`Config`], [`WEIGHTS`], [`THRESHOLDS`] | the numbers of the score |
 
 mod book;
 mod candles;
+pub mod checksum;
 mod clock;
 mod config;
 mod consensus;
@@ -48,8 +51,10 @@ mod pool;
 mod presence;
 mod profile;
 mod provenance;
+mod reread;
 mod rules;
 mod seen;
+pub mod sequence;
 mod state;
 mod tally;
 mod ticker;
@@ -66,6 +71,7 @@ pub use judge::judge;
 pub use pool::StatePool;
 pub use profile::{Profile, TickerField, TickerFields};
 pub use provenance::Provenance;
+pub use reread::at_read;
 pub use robust_market::Report;
 pub use rules::{RULES, Rule};
 pub use state::{SavedStateError, SymbolState};

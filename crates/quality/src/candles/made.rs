@@ -1,6 +1,6 @@
 //! Traces of bars that no market made: repeated, drawn with a ruler, written by a faulty program.
 
-use robust_market::{Candle, Dimension, Severity};
+use robust_market::{Candle, Severity};
 use rust_decimal::Decimal;
 
 use super::Row;
@@ -147,11 +147,13 @@ fn volume_spike(tally: &mut Tally, rows: &[&Row<'_>]) {
         if above <= 4.0 {
             continue;
         }
-        let far = above > 8.0 * spread;
         let beside = |at: Option<usize>| at.and_then(|at| traded.get(at)).map_or(usual, |n| n.0);
         let next_to = beside(place_at.checked_sub(1)).max(beside(Some(place_at + 1)));
-        // Alone above its neighbours, in a bar that moved no more than usual bars do.
-        let alone = above > 4.5 * spread.min(1.0) && ln - next_to > 5.0 && calm(rows, row);
+        // A market that wakes up trades more for many bars: a faulty volume stands alone.
+        let lonely = ln - next_to;
+        let far = above > 8.0 * spread && lonely > 3.0;
+        // In a bar that moved no more than usual bars do, less is enough.
+        let alone = above > (4.0 * spread).max(5.0) && lonely > 4.0 && calm(rows, row);
         if far || alone {
             tally.object(
                 &A_VOLUME_SPIKE,
@@ -310,6 +312,8 @@ pub(super) fn decimals(rows: &[&Row<'_>]) -> Option<(u32, f64)> {
 
 /// Objects to a few bars whose prices have more decimals than the rest.
 pub(super) fn off_grid(tally: &mut Tally, rows: &[&Row<'_>], usual: u32) {
+    // One digit more is what an exchange does that makes its tick finer; the noise of a float has many.
+    let usual = usual.saturating_add(1);
     let finer = |price: Decimal| {
         let surplus = price.scale().saturating_sub(usual);
         let Some(power) = 10_u64.checked_pow(surplus) else {
@@ -320,9 +324,10 @@ pub(super) fn off_grid(tally: &mut Tally, rows: &[&Row<'_>], usual: u32) {
             Err(_) => price.normalize().scale() > usual,
         }
     };
-    let off: Vec<&&Row<'_>> = rows
+    let off: Vec<(usize, &&Row<'_>)> = rows
         .iter()
-        .filter(|row| {
+        .enumerate()
+        .filter(|(_, row)| {
             let candle = row.candle;
             finer(candle.close) || finer(candle.open) || finer(candle.high) || finer(candle.low)
         })
@@ -331,10 +336,17 @@ pub(super) fn off_grid(tally: &mut Tally, rows: &[&Row<'_>], usual: u32) {
     if off.is_empty() || rows.len() < VOLUMES || off.len() * 5 >= rows.len() {
         return;
     }
-    tally.checked(Dimension::Accuracy, 0);
-    for row in off {
+    // All of them at one end of the series: that is where the exchange changed its tick.
+    let (Some((first, _)), Some((last, _))) = (off.first(), off.last()) else {
+        return;
+    };
+    let room = 2 * off.len();
+    if off.len() > 2 && (*last < room || *first + room >= rows.len()) {
+        return;
+    }
+    for (_, row) in off {
         tally.object(&A_OFF_GRID, Severity::Warning, place(row, "close"), || {
-            format!("a price with more than the {usual} decimals of the series")
+            format!("a price with more than {usual} decimals, unlike the series")
         });
     }
 }

@@ -19,6 +19,9 @@ const CLIP: f64 = 8.0;
 const SIGMA_MIN: f64 = 1e-5;
 /// A gap beyond this many σ, and this much of the price, is suspicious: in 282 458 real bars one was over 5 σ.
 const GAP: (f64, f64) = (6.0, 0.002);
+/// In a market that is hardly traded bars do not open where the one before closed: a gap this many times as wide as nineteen of
+/// twenty is suspicious.
+const USUAL_GAPS: f64 = 4.0;
 /// A gap beyond this is an error.
 const GAP_HARD: (f64, f64) = (25.0, 0.2);
 /// A close that is taken back at once is suspicious, or an error, beyond this.
@@ -28,6 +31,8 @@ const SPIKE_HARD: (f64, f64) = (15.0, 0.3);
 const WICK: (f64, f64) = (25.0, 0.25);
 /// A move that is kept is told from this on.
 const SHIFT: (f64, f64) = (12.0, 0.02);
+/// First bars of a page, whose volatility is taken from what follows.
+const HEAD: usize = 64;
 /// Bars in a row that may be lifted off the path together.
 const LIFTED_MAX: usize = 12;
 
@@ -36,6 +41,8 @@ pub(super) struct Path {
     bars: Vec<Bar>,
     /// The smallest step of a price, as far as the digits tell.
     tick: f64,
+    /// What nineteen of twenty gaps stay under: zero where each bar opens where the one before closed.
+    usual_gap: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +58,8 @@ struct Bar {
     step: f64,
     /// Whether the bar before it is there.
     follows: bool,
+    /// Bars since the last trade: the price may have gone as far as in so many bars.
+    since_trade: f64,
     sigma: f64,
 }
 
@@ -63,6 +72,7 @@ impl Path {
     pub(super) fn of(rows: &[&Row<'_>], tick: f64) -> Self {
         let mut bars: Vec<Bar> = Vec::with_capacity(rows.len());
         let mut before: Option<(&Row<'_>, f64)> = None;
+        let mut quiet = 1.0;
         for row in rows {
             let candle = row.candle;
             let close = nearest(candle.close);
@@ -83,11 +93,28 @@ impl Path {
                 gap,
                 step,
                 follows,
+                since_trade: quiet,
                 sigma: 0.0,
             });
+            quiet = if candle.volume.is_zero() {
+                quiet + 1.0
+            } else {
+                1.0
+            };
             before = Some((row, close));
         }
-        Self { bars, tick }
+        let mut gaps: Vec<f64> = bars.iter().map(|bar| bar.gap.abs()).collect();
+        let rank = gaps.len() * 19 / 20;
+        let usual_gap = if rank < gaps.len() {
+            *gaps.select_nth_unstable_by(rank, f64::total_cmp).1
+        } else {
+            0.0
+        };
+        Self {
+            bars,
+            tick,
+            usual_gap,
+        }
     }
 
     /// Judges every bar by its neighbours and the usual move of the page, or of the page before where this one is short.
@@ -143,9 +170,15 @@ impl Path {
     /// σ of each bar from what came before it.
     fn volatility(&mut self, usual: f64) {
         let mut variance = usual * usual;
-        for bar in &mut self.bars {
+        let head = self.head(usual);
+        for (place, bar) in self.bars.iter_mut().enumerate() {
             let tick = 2.0 * self.tick / bar.close;
-            let sigma = usual.max(variance.sqrt()).max(tick).max(SIGMA_MIN);
+            let early = head.get(place).copied().unwrap_or(0.0);
+            let sigma = usual
+                .max(variance.sqrt())
+                .max(tick)
+                .max(SIGMA_MIN)
+                .max(early);
             bar.sigma = if sigma.is_finite() { sigma } else { usual };
             if bar.follows {
                 let step = bar.step.clamp(-CLIP * bar.sigma, CLIP * bar.sigma);
@@ -154,8 +187,25 @@ impl Path {
         }
     }
 
+    /// σ of the first bars from what comes after them: nothing that came before is known. A bar's own way out is left out.
+    fn head(&self, usual: f64) -> [f64; HEAD] {
+        let mut head = [0.0; HEAD];
+        let mut variance = usual * usual;
+        for place in (0..HEAD).rev() {
+            if let Some(next) = self.bars.get(place + 2).filter(|next| next.follows) {
+                let clip = CLIP * variance.sqrt();
+                let step = next.step.clamp(-clip, clip);
+                variance = EWMA * variance + (1.0 - EWMA) * step * step;
+            }
+            if let Some(slot) = head.get_mut(place) {
+                *slot = variance.sqrt();
+            }
+        }
+        head
+    }
+
     fn gap_limit(&self, bar: &Bar) -> f64 {
-        (GAP.0 * bar.sigma)
+        (GAP.0 * bar.sigma * bar.since_trade.sqrt())
             .max(GAP.1)
             .max(3.0 * self.tick / bar.close)
     }

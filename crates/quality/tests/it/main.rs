@@ -10,4 +10,5 @@ mod clean;
 mod faults;
 mod past;
 mod properties;
+mod real;
 mod state;
