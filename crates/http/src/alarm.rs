@@ -13,12 +13,22 @@ use crate::error::{Error, Phase};
 pub(crate) struct Alarm<'a> {
     at: Option<Instant>,
     timer: Pin<&'a mut Option<Sleep>>,
+    now: Option<Instant>,
 }
 
 impl<'a> Alarm<'a> {
     /// The timer lives on the stack of the call.
     pub(crate) fn new(at: Option<Instant>, timer: Pin<&'a mut Option<Sleep>>) -> Self {
-        Self { at, timer }
+        Self {
+            at,
+            timer,
+            now: None,
+        }
+    }
+
+    /// The time: the clock is read once for each stretch in which nothing is waited for.
+    pub(crate) fn now(&mut self) -> Instant {
+        *self.now.get_or_insert_with(Instant::now)
     }
 
     /// Waits for something that precedes the request. A deadline that has passed starts nothing.
@@ -27,7 +37,8 @@ impl<'a> Alarm<'a> {
         phase: Phase,
         future: impl Future<Output = T>,
     ) -> Result<T, Error> {
-        if self.at.is_some_and(|at| at <= Instant::now()) {
+        let now = self.now();
+        if self.at.is_some_and(|at| at <= now) {
             return Err(Error::timeout(phase, false));
         }
         let result = self.race(future).await;
@@ -36,7 +47,7 @@ impl<'a> Alarm<'a> {
 
     /// From now on at most this long. `false` when there is no time left at all.
     pub(crate) fn narrow(&mut self, most: Duration) -> bool {
-        let now = Instant::now();
+        let now = self.now();
         let limit = now + most;
         match self.at {
             Some(at) if at <= now => false,
@@ -53,8 +64,15 @@ impl<'a> Alarm<'a> {
     pub(crate) async fn race<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Pending if self.rings(cx) => Poll::Ready(None),
-            other => other.map(Some),
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => {
+                self.now = None;
+                if self.rings(cx) {
+                    Poll::Ready(None)
+                } else {
+                    Poll::Pending
+                }
+            }
         })
         .await
     }

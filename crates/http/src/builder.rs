@@ -191,6 +191,14 @@ impl Builder {
         self
     }
 
+    /// Allows this one address that is not public, where a request names it as such (`https://10.0.0.5/`): a gateway in
+    /// the own network. Names that lead there stay `Forbidden`. Repeated calls add.
+    #[must_use]
+    pub fn allow_address(mut self, address: IpAddr) -> Self {
+        self.reach.addresses.push(address);
+        self
+    }
+
     /// Refuses loopback even by its own name: for a client that must not meet a simulator.
     #[must_use]
     pub fn refuse_loopback(mut self) -> Self {
@@ -297,7 +305,9 @@ impl Builder {
         self
     }
 
-    /// The seed of the jitter of [`max_connection_age`](Self::max_connection_age). Default 0.
+    /// The seed of the jitter of [`max_connection_age`](Self::max_connection_age). Default 0: repeatable, and the same in
+    /// every process. Whoever runs several processes against one host hands in a seed that differs, or their connections
+    /// end at the same times.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;

@@ -243,7 +243,7 @@ impl Inner {
     /// A connection that is ready, and whether it has served before.
     async fn connect(&self, route: &Route, alarm: &mut Alarm<'_>) -> Result<(Conn, bool), Error> {
         let host = &*route.host;
-        if let Some(conn) = self.pool.checkout(host).await {
+        if let Some(conn) = self.pool.checkout(host, alarm.now()).await {
             return Ok((conn, true));
         }
         // all requests to an origin share one HTTP/2 connection: one of them makes it
@@ -251,7 +251,7 @@ impl Inner {
         let _opening = if self.settings.http2 && https && !host.speaks_http1() {
             let opening = alarm.within(Phase::Connect, host.opening.lock());
             let opening = opening.await?;
-            if let Some(conn) = self.pool.checkout(host).await {
+            if let Some(conn) = self.pool.checkout(host, alarm.now()).await {
                 return Ok((conn, true));
             }
             Some(opening)

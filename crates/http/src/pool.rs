@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use http::Uri;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 use crate::connection::Wire;
 use crate::error::{Error, Kind};
@@ -43,8 +43,17 @@ pub(crate) struct Pool {
     idle_timeout: Duration,
     max_age: Duration,
     rng: Mutex<fastrand::Rng>,
-    reaper: Mutex<Option<JoinHandle<()>>>,
+    reaper: Mutex<Option<Reaper>>,
     pub(crate) counters: Arc<Counters>,
+}
+
+/// The task that closes idle connections. It lives as long as there is traffic, not from one request to the next.
+#[derive(Debug)]
+struct Reaper {
+    task: JoinHandle<()>,
+    /// When it looks next, unless it is called before.
+    looks: Instant,
+    call: Arc<Notify>,
 }
 
 /// A target, and the state of its origin.
@@ -228,12 +237,11 @@ impl Pool {
     }
 
     /// A live idle connection.
-    pub(crate) async fn checkout(&self, host: &Host) -> Option<Conn> {
-        poll_fn(|cx| Poll::Ready(self.take(host, cx))).await
+    pub(crate) async fn checkout(&self, host: &Host, now: Instant) -> Option<Conn> {
+        poll_fn(|cx| Poll::Ready(self.take(host, now, cx))).await
     }
 
-    fn take(&self, host: &Host, cx: &mut Context<'_>) -> Option<Conn> {
-        let now = Instant::now();
+    fn take(&self, host: &Host, now: Instant, cx: &mut Context<'_>) -> Option<Conn> {
         loop {
             let Resting { mut wire, expires } = {
                 let mut idle = lock(&host.idle);
@@ -288,7 +296,7 @@ impl Pool {
         }
         let expires = (now + self.idle_timeout).min(wire.retires());
         lock(&host.idle).wires.push(Resting { wire, expires });
-        self.ensure_reaper(&runtime);
+        self.ensure_reaper(&runtime, expires);
     }
 
     /// Lets all requests to this origin share a connection.
@@ -298,18 +306,33 @@ impl Pool {
         };
         let expires = (Instant::now() + self.idle_timeout).min(shared.retires());
         lock(&host.idle).shared = Some((shared.clone(), expires));
-        self.ensure_reaper(&runtime);
+        self.ensure_reaper(&runtime, expires);
     }
 
-    fn ensure_reaper(self: &Arc<Self>, runtime: &Handle) {
+    /// Somebody looks at `expires` or before.
+    fn ensure_reaper(self: &Arc<Self>, runtime: &Handle, expires: Instant) {
         let mut reaper = lock(&self.reaper);
-        // the runtime that ran it may be gone while this one is not
-        if reaper.as_ref().is_none_or(JoinHandle::is_finished) {
-            *reaper = Some(runtime.spawn(reap(Arc::downgrade(self))));
+        match &mut *reaper {
+            // the runtime that ran it may be gone while this one is not
+            Some(reaper) if !reaper.task.is_finished() => {
+                if expires < reaper.looks {
+                    reaper.looks = expires;
+                    reaper.call.notify_one();
+                }
+            }
+            none => {
+                let call = Arc::new(Notify::new());
+                let reaping = reap(Arc::downgrade(self), expires, Arc::clone(&call));
+                *none = Some(Reaper {
+                    task: runtime.spawn(reaping),
+                    looks: expires,
+                    call,
+                });
+            }
         }
     }
 
-    /// Closes what has waited too long and says when to look again; `None` when nothing is left.
+    /// Closes what has waited too long and says when to look again; `None` when nothing is left and nothing comes back.
     fn sweep(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut expired = Vec::new();
@@ -325,9 +348,14 @@ impl Pool {
                 next = next.into_iter().chain(idle.next_expiry()).min();
             }
             routes.tidy();
-            if next.is_none() {
-                // under the lock that `ensure_reaper` takes, so that a connection put back now starts a new one
-                *reaper = None;
+            if next.is_none() && self.gate.in_flight() > 0 {
+                // under load all connections are in use now and then; what comes back expires later than this
+                next = Some(now + self.idle_timeout);
+            }
+            // under the lock that `ensure_reaper` takes, so that a connection put back now starts a new one
+            match (next, &mut *reaper) {
+                (Some(next), Some(reaper)) => reaper.looks = next,
+                (_, reaper) => *reaper = None,
             }
         }
         drop(expired);
@@ -367,19 +395,21 @@ impl Host {
 }
 
 /// Closes idle connections in time. hyper would keep them until the next request.
-async fn reap(pool: Weak<Pool>) {
+async fn reap(pool: Weak<Pool>, mut looks: Instant, call: Arc<Notify>) {
     loop {
-        let Some(next) = pool.upgrade().and_then(|pool| pool.sweep()) else {
-            return;
-        };
-        sleep_until(next).await;
+        // early or in time: both are a reason to look
+        let _ = timeout_at(looks, call.notified()).await;
+        match pool.upgrade().and_then(|pool| pool.sweep()) {
+            Some(next) => looks = next,
+            None => return,
+        }
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
         if let Some(reaper) = lock(&self.reaper).take() {
-            reaper.abort();
+            reaper.task.abort();
         }
     }
 }

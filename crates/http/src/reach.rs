@@ -15,6 +15,8 @@ pub(crate) struct Reach {
     pub(crate) plaintext: bool,
     /// Addresses that are not public, for every name.
     pub(crate) private: bool,
+    /// Addresses that are not public and may be written in the address of a request; no name leads to them.
+    pub(crate) addresses: Vec<IpAddr>,
     /// Not even loopback by its own name.
     pub(crate) no_loopback: bool,
 }
@@ -42,12 +44,13 @@ impl Reach {
         self.hosts.is_empty() || self.hosts.iter().any(|entry| same(entry))
     }
 
-    /// Whether a connection to this address may be made. `by_name` says that the request itself named loopback.
+    /// Whether a connection to this address may be made. `by_name` says that the request itself named it: as a literal
+    /// address or, for loopback, as `localhost`.
     pub(crate) fn allows(&self, address: IpAddr, by_name: bool) -> bool {
         match class(address) {
             Class::Public => true,
             Class::Loopback => !self.no_loopback && (by_name || self.private),
-            Class::Special => self.private,
+            Class::Special => self.private || (by_name && self.addresses.contains(&address)),
         }
     }
 }

@@ -431,6 +431,24 @@ mod tests {
     }
 
     #[test]
+    fn address_that_is_allowed_is_reached_by_itself_alone() {
+        let reach = Reach {
+            addresses: vec!["10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap()],
+            ..Reach::default()
+        };
+        let at = |uri: &str| target_of(&Request::get(uri).body(Bytes::new()).unwrap(), &reach);
+        assert!(at("https://10.0.0.1/x").is_ok() && at("https://[fd00::1]:8443/").is_ok());
+        // still not in plain text, and not its neighbours
+        assert_eq!(
+            at("http://10.0.0.1/").unwrap_err().kind(),
+            Kind::InvalidRequest
+        );
+        assert_eq!(at("https://10.0.0.2/").unwrap_err().kind(), Kind::Forbidden);
+        // a name that resolves to it
+        assert!(!reach.allows("10.0.0.1".parse().unwrap(), false));
+    }
+
+    #[test]
     fn hosts_that_are_not_listed_are_forbidden() {
         let reach = Reach {
             hosts: [Box::from("api.example.com")].into(),

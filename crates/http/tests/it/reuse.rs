@@ -46,6 +46,29 @@ async fn idle_connections_are_closed_in_time() {
     assert_eq!(server.seen.accepted(), 2);
 }
 
+/// Whatever was looked for last: a connection that comes back and is soon too old is closed in time. Nobody asks again.
+#[tokio::test]
+async fn connections_that_come_back_under_load_are_closed_in_time() {
+    let busy = Server::scripted([Step::Request, Step::Hang]).await;
+    let server = Server::scripted([Step::Request, ok(b"x"), Step::Again]).await;
+    let client = Client::builder()
+        .pool_idle_timeout(Duration::from_secs(600))
+        .max_connection_age(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let hanging = tokio::spawn({
+        let (client, request) = (client.clone(), busy.get());
+        async move { client.fetch(request, None).await }
+    });
+    // the second time comes after a look that found nothing but a request in flight
+    for _ in 0..2 {
+        client.fetch(server.get(), None).await.unwrap();
+        server.seen.wait_until_closed().await;
+        assert_eq!(client.stats().idle, 0);
+    }
+    hanging.abort();
+}
+
 /// The server closes a kept connection: the next request takes a fresh one, and is seen once.
 #[tokio::test]
 async fn connection_closed_while_idle_costs_nothing() {
