@@ -16,6 +16,9 @@ mod atomic {
     pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 }
 
+#[path = "loom/door.rs"]
+mod door;
+
 #[allow(dead_code, reason = "the times are for who files what was taken")]
 #[path = "../src/open_cell.rs"]
 mod open_cell;

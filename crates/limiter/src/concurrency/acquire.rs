@@ -35,6 +35,7 @@ pin_project! {
 }
 
 impl Acquire {
+    #[inline]
     pub(crate) const fn new(gate: Arc<Gate>, deadline: Option<Instant>) -> Self {
         Self {
             ticket: Ticket::new(gate),
@@ -42,17 +43,10 @@ impl Acquire {
             patience: None,
         }
     }
-}
 
-impl Future for Acquire {
-    type Output = Result<Slot, Rejected>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    /// In the line, for as long as allowed.
+    fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Slot, Rejected>> {
         let mut this = self.project();
-        if let Poll::Ready(answer) = this.ticket.poll(cx, true) {
-            this.patience.set(None);
-            return Poll::Ready(answer);
-        }
         if this.ticket.is_over() {
             return Poll::Pending;
         }
@@ -75,6 +69,24 @@ impl Future for Acquire {
     }
 }
 
+impl Future for Acquire {
+    type Output = Result<Slot, Rejected>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.as_mut().project();
+        match this.ticket.poll(cx, true) {
+            Poll::Ready(answer) => {
+                if this.patience.is_some() {
+                    this.patience.set(None);
+                }
+                Poll::Ready(answer)
+            }
+            Poll::Pending => self.wait(cx),
+        }
+    }
+}
+
 impl fmt::Debug for Acquire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acquire")
@@ -87,36 +99,48 @@ impl fmt::Debug for Acquire {
 /// One of those under way. Free again when dropped.
 #[must_use = "a slot that is dropped is free for the next"]
 pub struct Slot {
-    gate: Arc<Gate>,
+    /// `None` when it was given back.
+    gate: Option<Arc<Gate>>,
     stamp: Option<Stamp>,
-    load: Option<Load>,
 }
 
 impl Slot {
+    #[inline]
     pub(crate) const fn new(gate: Arc<Gate>) -> Self {
         Self {
-            gate,
+            gate: Some(gate),
             stamp: None,
-            load: None,
         }
     }
 
     /// The call goes out now: an adaptive limit measures its time from here. Without it, the slot is
     /// only counted.
+    #[inline]
     pub fn sent(&mut self) {
-        self.stamp = self.gate.sent();
+        if let Some(gate) = &self.gate {
+            self.stamp = gate.sent();
+        }
     }
 
     /// The call is over, and `load` is what it says about the server. A slot that is dropped instead
     /// says something only if it was held for longer than is normal.
+    #[inline]
     pub fn ended(mut self, load: Load) {
-        self.load = Some(load);
+        self.give_back(Some(load));
+    }
+
+    #[inline]
+    fn give_back(&mut self, load: Option<Load>) {
+        if let Some(gate) = self.gate.take() {
+            gate.exit(self.stamp.take(), load);
+        }
     }
 }
 
 impl Drop for Slot {
+    #[inline]
     fn drop(&mut self) {
-        self.gate.exit(self.stamp, self.load);
+        self.give_back(None);
     }
 }
 

@@ -103,6 +103,7 @@ impl Bulkhead {
     /// # Errors
     ///
     /// [`Rejected::Busy`] when all are taken, or others wait.
+    #[inline]
     pub fn try_acquire(&self) -> Result<Slot, Rejected> {
         self.gate.enter()?;
         Ok(Slot::new(Arc::clone(&self.gate)))

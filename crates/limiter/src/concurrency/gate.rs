@@ -75,10 +75,16 @@ impl Gate {
     }
 
     /// Takes a place without waiting, if there is room and nobody waits.
+    #[inline]
     pub(crate) fn enter(&self) -> Result<(), Rejected> {
         if self.door.enter() {
             return Ok(());
         }
+        self.enter_locked()
+    }
+
+    #[cold]
+    fn enter_locked(&self) -> Result<(), Rejected> {
         let mut state = self.lock();
         if state.line.enter() {
             state.granted += 1;
@@ -90,6 +96,7 @@ impl Gate {
 
     /// Goes in, or waits behind the others under the number returned; `bounded` respects the bound
     /// of the queue.
+    #[inline]
     pub(crate) fn enter_or_queue(
         &self,
         waker: &Waker,
@@ -98,6 +105,11 @@ impl Gate {
         if self.door.enter() {
             return Ok(None);
         }
+        self.enter_or_queue_locked(waker, bounded)
+    }
+
+    #[cold]
+    fn enter_or_queue_locked(&self, waker: &Waker, bounded: bool) -> Result<Option<u64>, Rejected> {
         let mut state = self.lock();
         if state.line.enter() {
             state.granted += 1;
@@ -146,10 +158,16 @@ impl Gate {
     }
 
     /// A call goes out; `None` where its time does not matter.
+    #[inline]
     pub(crate) fn sent(&self) -> Option<Stamp> {
-        if !self.adapts {
-            return None;
+        if self.adapts {
+            self.sent_locked()
+        } else {
+            None
         }
+    }
+
+    fn sent_locked(&self) -> Option<Stamp> {
         let mut state = self.lock();
         let (in_flight, waiting) = (state.line.in_flight(), state.line.waiting());
         state
@@ -159,10 +177,14 @@ impl Gate {
     }
 
     /// One in flight is through.
+    #[inline]
     pub(crate) fn exit(&self, stamp: Option<Stamp>, load: Option<Load>) {
-        if stamp.is_none() && self.door.leave() {
-            return;
+        if stamp.is_some() || !self.door.leave() {
+            self.exit_locked(stamp, load);
         }
+    }
+
+    fn exit_locked(&self, stamp: Option<Stamp>, load: Option<Load>) {
         let stamp = stamp.map(|stamp| (stamp, Instant::now()));
         self.change(|state, called| {
             if let (Some((stamp, now)), Some(aimd)) = (stamp, state.aimd.as_mut()) {

@@ -48,10 +48,12 @@ where
     type Error = S::Error;
     type Future = ConcurrencyFuture<S, Req, M>;
 
+    #[inline]
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         ConcurrencyFuture::new(
             Acquire::new(Arc::clone(&self.gate), None),
@@ -101,6 +103,7 @@ where
     type Error = S::Error;
     type Future = BackpressureFuture<S::Future, M>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         loop {
             match &mut self.place {
@@ -117,6 +120,7 @@ where
         }
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let slot = match std::mem::replace(&mut self.place, Place::None) {
             Place::Held(mut slot) => {

@@ -20,6 +20,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
+    #[inline]
     pub(crate) const fn new(gate: Arc<Gate>) -> Self {
         Self {
             gate: Some(gate),
@@ -28,6 +29,7 @@ impl Ticket {
     }
 
     /// Fetches the place, or waits for it; `bounded` respects the bound of the queue.
+    #[inline]
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -73,6 +75,7 @@ impl Ticket {
         self.gate.is_none()
     }
 
+    #[inline]
     fn fetch(&mut self, granted: Result<(), Rejected>) -> Poll<Result<Slot, Rejected>> {
         self.queued = None;
         self.gate.take().map_or(Poll::Pending, |gate| {
@@ -82,6 +85,7 @@ impl Ticket {
 }
 
 impl Drop for Ticket {
+    #[inline]
     fn drop(&mut self) {
         if let (Some(gate), Some(number)) = (&self.gate, self.queued) {
             gate.leave(number);
