@@ -122,11 +122,6 @@ impl Engine {
         self.pending.len()
     }
 
-    /// The last accepted level as ln(price).
-    pub(crate) fn level(&self) -> Option<f64> {
-        self.level.map(|(ln, _)| ln.get())
-    }
-
     /// The usual step, without a pause.
     pub(crate) fn sigma(&self, floor: Floor, tick: f64) -> f64 {
         let robust = self.returns.mad().unwrap_or(0.0) * MAD_TO_SIGMA;

@@ -79,16 +79,6 @@ impl Still {
         }
     }
 
-    /// Whether the last answers showed nothing new for this many answers or more.
-    pub(crate) const fn stands(&self, answers: u32) -> bool {
-        self.answers >= answers
-    }
-
-    /// When the content changed last.
-    pub(crate) const fn since(&self) -> Timestamp {
-        self.since
-    }
-
     pub(crate) fn memory(&self) -> usize {
         self.finished.memory()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use robust_market::{OrderBook, Ticker, Trade};
+use robust_market::{Ticker, Trade};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -90,20 +90,6 @@ pub(crate) fn ticker(ticker: &Ticker, content: u64) -> u64 {
     .word(time.cast_unsigned())
     .word(ticker.sequence.unwrap_or(u64::MAX))
     .get()
-}
-
-/// The best levels of a book, without time and counter.
-pub(crate) fn top(book: &OrderBook, levels: usize) -> u64 {
-    let sides = book
-        .bids
-        .iter()
-        .take(levels)
-        .chain(book.asks.iter().take(levels));
-    sides
-        .fold(Fingerprint::new(), |mixed, level| {
-            mixed.decimal(level.price).decimal(level.size)
-        })
-        .get()
 }
 
 /// A whole trade but for its id.

@@ -248,7 +248,7 @@ fn blocks(tally: &mut Tally, rows: &[&Row<'_>]) {
     let mut first = std::collections::HashMap::new();
     let mut run: Vec<&Row<'_>> = Vec::new();
     let mut expected: Option<usize> = None;
-    let mut flush = |tally: &mut Tally, run: &mut Vec<&Row<'_>>| {
+    let flush = |tally: &mut Tally, run: &mut Vec<&Row<'_>>| {
         if run.len() >= BLOCK && !run_is_frozen(run) {
             for row in run.iter() {
                 tally.object(

@@ -19,9 +19,6 @@ const CLIP: f64 = 8.0;
 const SIGMA_MIN: f64 = 1e-5;
 /// A gap beyond this many σ, and this much of the price, is suspicious: in 282 458 real bars one was over 5 σ.
 const GAP: (f64, f64) = (6.0, 0.002);
-/// In a market that is hardly traded bars do not open where the one before closed: a gap this many times as wide as nineteen of
-/// twenty is suspicious.
-const USUAL_GAPS: f64 = 4.0;
 /// A gap beyond this is an error.
 const GAP_HARD: (f64, f64) = (25.0, 0.2);
 /// A close that is taken back at once is suspicious, or an error, beyond this.
@@ -41,8 +38,6 @@ pub(super) struct Path {
     bars: Vec<Bar>,
     /// The smallest step of a price, as far as the digits tell.
     tick: f64,
-    /// What nineteen of twenty gaps stay under: zero where each bar opens where the one before closed.
-    usual_gap: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,18 +98,7 @@ impl Path {
             };
             before = Some((row, close));
         }
-        let mut gaps: Vec<f64> = bars.iter().map(|bar| bar.gap.abs()).collect();
-        let rank = gaps.len() * 19 / 20;
-        let usual_gap = if rank < gaps.len() {
-            *gaps.select_nth_unstable_by(rank, f64::total_cmp).1
-        } else {
-            0.0
-        };
-        Self {
-            bars,
-            tick,
-            usual_gap,
-        }
+        Self { bars, tick }
     }
 
     /// Judges every bar by its neighbours and the usual move of the page, or of the page before where this one is short.

@@ -242,7 +242,7 @@ pub(crate) fn catalogue() -> Vec<Fault> {
         candles "5 % between two bars" |c| scale(c, 100..201, "1.05") => "A.open_gap" Warning Accept;
         candles "half of the price between two bars" |c| scale(c, 100..201, "0.5") => "A.open_gap" Error AcceptWithExclusions;
         candles "a close that is taken back" |c| {
-            let high = bars(c).rows[50].close * d("1.05");
+            let high = (bars(c).rows[50].close * d("1.05")).round_dp(1);
             let [bar, next] = &mut bars(c).rows[50..52] else { unreachable!() };
             (bar.close, bar.high, next.open, next.high) = (high, high, high, high);
         } => "A.spike" Warning Accept;

@@ -8,6 +8,7 @@
 
 mod clean;
 mod faults;
+mod metamorphic;
 mod past;
 mod properties;
 mod real;

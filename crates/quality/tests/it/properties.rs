@@ -121,7 +121,7 @@ fn trade() -> impl Strategy<Value = Trade> {
     })
 }
 
-fn payload() -> impl Strategy<Value = Payload> {
+pub(crate) fn payload() -> impl Strategy<Value = Payload> {
     prop_oneof![
         ticker().prop_map(Payload::Ticker),
         prop::collection::vec(ticker(), 0..6).prop_map(Payload::Tickers),
@@ -142,7 +142,7 @@ fn payload() -> impl Strategy<Value = Payload> {
     ]
 }
 
-fn request() -> impl Strategy<Value = Request> {
+pub(crate) fn request() -> impl Strategy<Value = Request> {
     let size = || prop::option::of(prop_oneof![0u32..300, any::<u32>()]);
     let many = || prop::collection::vec(symbol(), 0..3);
     prop_oneof![

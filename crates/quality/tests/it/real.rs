@@ -2,6 +2,11 @@
 //!
 //! `RDM_MARKET_DATA` names their folder; without it they are looked for beside the repository.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "a recording that is not at hand is told, and so is what was measured"
+)]
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -237,7 +242,7 @@ fn trade(id: &str, price: &str, amount: &str, side: Option<Side>, time: Timestam
     }
 }
 
-fn judge_trades(rows: Vec<Trade>, dense: bool, page: usize) -> Found {
+fn judge_trades(rows: &[Trade], dense: bool, page: usize) -> Found {
     let symbol: Symbol = "X/Y".parse().unwrap();
     let mut state = SymbolState::new();
     let mut found = Found::default();
@@ -285,7 +290,7 @@ fn the_sweep_of_atom_to_a_tenth_of_a_cent_is_no_fault() {
         })
         .collect();
     assert_eq!(sweep.len(), 71);
-    let found = judge_trades(sweep.clone(), true, 100);
+    let found = judge_trades(&sweep, true, 100);
     assert_eq!(found.at_least(Severity::Warning), 0, "{found:?}");
     // The same after a calm minute, and followed by prices that have come back half of the way.
     let mut page = Vec::new();
@@ -302,7 +307,7 @@ fn the_sweep_of_atom_to_a_tenth_of_a_cent_is_no_fault() {
         let id = (176_299_408 + n).to_string();
         page.push(trade(&id, &price, "20.5", Some(Side::Buy), time));
     }
-    let found = judge_trades(page, true, 1_000);
+    let found = judge_trades(&page, true, 1_000);
     println!("the sweep between calm trades: {found:?}");
     assert_eq!(found.at_least(Severity::Error), 0, "{found:?}");
 }
@@ -368,7 +373,7 @@ fn recorded_trades_are_accepted_without_an_error() {
     }
     for (name, rows, dense) in all {
         for page in [1, 7, 100, 1_000] {
-            let found = judge_trades(rows.clone(), dense, page);
+            let found = judge_trades(&rows, dense, page);
             println!("{name} by {page}: {found:?}");
             assert_eq!(
                 found.at_least(Severity::Error),
@@ -446,7 +451,7 @@ fn recorded_quotes_with_a_clock_that_is_behind_are_accepted() {
             "{found:?}"
         );
         assert_eq!(found.at_least(Severity::Error), 0, "{found:?}");
-        let trades = judge_trades(pages, true, 1_000);
+        let trades = judge_trades(&pages, true, 1_000);
         println!("{pair} trades: {trades:?}");
         assert_eq!(trades.at_least(Severity::Warning), 0, "{trades:?}");
     }
