@@ -13,6 +13,8 @@ use robust_limiter::{Error, Rejected};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep};
 use tokio_test::{assert_pending, assert_ready, task};
+use tower::balance::p2c::Balance;
+use tower::steer::Steer;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 use tower_layer::Layer;
 
@@ -389,4 +391,64 @@ fn never_more_than_the_slots_on_many_threads() {
     assert!(most.load(Ordering::SeqCst) <= 3, "{most:?}");
     let seen = bulkhead.snapshot();
     assert_eq!((seen.in_flight, seen.queued, seen.granted), (0, 0, 16_000));
+}
+
+/// tower's power of two choices asks in `poll_ready` who has room: a full one gets nothing.
+#[tokio::test(start_paused = true)]
+async fn balance_above_the_backpressure_variant_goes_where_there_is_room() {
+    let small = (Bulkhead::new(1), Crowd::default());
+    let large = (Bulkhead::new(3), Crowd::default());
+    let services = [&small, &large].map(|(bulkhead, crowd)| {
+        tower::load::Constant::new(stack(&bulkhead.layer().backpressure(), crowd), 1)
+    });
+    let mut balance = Balance::new(tower::discover::ServiceList::new(services));
+    let mut calls = JoinSet::new();
+    for _ in 0..4 {
+        let ready = balance.ready().await.unwrap();
+        calls.spawn(ready.call(SECOND));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((small.1.now(), large.1.now()), (1, 3), "all four are in");
+    let mut fifth = task::spawn(poll_fn(|cx| {
+        Service::<Duration>::poll_ready(&mut balance, cx)
+    }));
+    assert_pending!(fifth.poll());
+    calls.join_next().await.unwrap().unwrap().unwrap();
+    assert!(fifth.is_woken(), "a slot that is free again is told");
+    assert!(assert_ready!(fifth.poll()).is_ok());
+    drop(fifth);
+    while calls.join_next().await.is_some() {}
+    drop(balance);
+    for (bulkhead, crowd) in [small, large] {
+        let seen = bulkhead.snapshot();
+        assert_eq!((seen.in_flight, seen.queued, crowd.now()), (0, 0, 0));
+    }
+}
+
+/// tower's steer is ready when all of its services are: with this variant it holds a slot of each.
+#[tokio::test(start_paused = true)]
+async fn steer_above_the_backpressure_variant_holds_a_slot_of_each_and_gives_them_back() {
+    let rooms = [Bulkhead::new(1), Bulkhead::new(1)];
+    let crowd = Crowd::default();
+    let services = rooms
+        .each_ref()
+        .map(|room| stack(&room.layer().backpressure(), &crowd));
+    let long_goes_second = |time: &Duration, _: &[_]| usize::from(*time > SECOND);
+    let mut steer = Steer::new(services, long_goes_second);
+    let first = steer.ready().await.unwrap().call(SECOND);
+    let in_flight = || rooms.each_ref().map(|room| room.snapshot().in_flight);
+    assert_eq!(in_flight(), [1, 1], "one calls, the other one is ready");
+    {
+        let mut next = task::spawn(poll_fn(|cx| {
+            Service::<Duration>::poll_ready(&mut steer, cx)
+        }));
+        assert_pending!(next.poll(), "the first room is taken");
+        assert_eq!(first.await, Ok(SECOND));
+        assert!(next.is_woken());
+        assert!(assert_ready!(next.poll()).is_ok());
+    }
+    assert_eq!(steer.call(2 * SECOND).await, Ok(2 * SECOND));
+    assert_eq!(in_flight(), [1, 0], "the first is ready still");
+    drop(steer);
+    assert_eq!(in_flight(), [0, 0]);
 }

@@ -8,7 +8,8 @@ use robust_limiter::Rejected;
 use robust_limiter::concurrency::{Adaptive, Load};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{advance, sleep, timeout};
+use tokio_test::task;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 
 use crate::concurrency::{Crowd, stack};
@@ -271,4 +272,69 @@ async fn the_queue_is_bounded_and_the_wait_too() {
     );
     drop(slot);
     assert_eq!(adaptive.snapshot().in_flight, 0);
+}
+
+/// Dropped after each possible number of polls, with and without having to wait, ready and not: it
+/// holds nothing, and the next one is served.
+#[tokio::test(start_paused = true)]
+async fn dropped_at_any_point_it_holds_nothing() {
+    for waits in [false, true] {
+        for polls in 0..8 {
+            let adaptive = Adaptive::builder().initial(1).max(1).build();
+            let crowd = Crowd::default();
+            let service = stack(&adaptive.layer(), &crowd);
+            let held = waits.then(|| adaptive.try_acquire().unwrap());
+            {
+                let mut call = task::spawn(service.clone().oneshot(2 * MS));
+                let mut held = held;
+                for poll in 0..polls {
+                    if call.poll().is_ready() {
+                        break;
+                    }
+                    if poll == 1 {
+                        drop(held.take());
+                    }
+                    advance(MS / 2).await;
+                }
+            }
+            let seen = adaptive.snapshot();
+            assert_eq!(
+                (seen.in_flight, seen.queued, seen.limit, crowd.now()),
+                (0, 0, 1, 0),
+                "waits {waits}, after {polls} polls"
+            );
+            assert_eq!(service.oneshot(MS).await, Ok(MS));
+        }
+    }
+}
+
+/// The same for the variant that is readied: dropped in line, ready, and in flight.
+#[tokio::test(start_paused = true)]
+async fn the_backpressure_variant_dropped_at_any_point_holds_nothing() {
+    for polls in 0..8 {
+        let adaptive = Adaptive::builder().initial(1).max(1).build();
+        let crowd = Crowd::default();
+        let service = stack(&adaptive.layer().backpressure(), &crowd);
+        let mut held = Some(adaptive.try_acquire().unwrap());
+        {
+            let mut call = task::spawn(service.clone().oneshot(2 * MS));
+            for poll in 0..polls {
+                if call.poll().is_ready() {
+                    break;
+                }
+                if poll == 1 {
+                    drop(held.take());
+                }
+                advance(MS / 2).await;
+            }
+        }
+        drop(held);
+        let seen = adaptive.snapshot();
+        assert_eq!(
+            (seen.in_flight, seen.queued, crowd.now()),
+            (0, 0, 0),
+            "after {polls} polls"
+        );
+        assert_eq!(service.oneshot(MS).await, Ok(MS));
+    }
 }
