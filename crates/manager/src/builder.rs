@@ -1,6 +1,7 @@
 //! From settings to a running manager.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -203,7 +204,8 @@ impl DataManagerBuilder {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(StartError::NoRuntime);
         }
-        let client = Client::builder()
+        let client = self
+            .http(None)
             .build()
             .map_err(|error| StartError::Http(error.to_string()))?;
         let mut venues = BTreeMap::new();
@@ -246,6 +248,26 @@ impl DataManagerBuilder {
             tasks: Mutex::new(tasks),
             jobs: self.config.jobs,
         }))
+    }
+
+    /// The client of the exchanges. It goes to public addresses, to loopback by its own name, and to the addresses in the
+    /// configuration that are written as such: a gateway in the own network. A name never leads to one that is not public.
+    fn http(&self, local_address: Option<IpAddr>) -> robust_http::Builder {
+        let exchanges = self.config.exchanges.values();
+        let urls =
+            exchanges.flat_map(|settings| settings.base_url.iter().chain(&settings.base_urls));
+        let gateways = urls.filter_map(|url| {
+            let uri = url.parse::<Uri>().ok()?;
+            let host = uri.host()?;
+            let bare = host.trim_start_matches('[').trim_end_matches(']');
+            bare.parse::<IpAddr>().ok()
+        });
+        let client = gateways.fold(Client::builder(), robust_http::Builder::allow_address);
+        let client = client.seed(self.seed);
+        match local_address {
+            Some(address) => client.local_address(address),
+            None => client,
+        }
     }
 
     /// Finds credentials for an exchange that nobody asks.
@@ -297,7 +319,7 @@ impl DataManagerBuilder {
             (Some(transport), _) => transport.clone(),
             (None, None) => robust_source::over(client),
             (None, Some(address)) => {
-                let own = Client::builder().local_address(address).build();
+                let own = self.http(Some(address)).build();
                 robust_source::over(&own.map_err(|error| StartError::Http(error.to_string()))?)
             }
         };
@@ -363,9 +385,7 @@ fn real(connector: &dyn Connector, url: String) -> Result<(), StartError> {
     let host = uri.host().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let here = bare.eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback());
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     let exchange = connector.exchange();
     if here {
         return Err(StartError::SimulatedSource { exchange, url });
@@ -382,4 +402,51 @@ fn seed() -> u64 {
     std::collections::hash_map::RandomState::new()
         .build_hasher()
         .finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use robust_http::Kind;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Nothing is connected: whether an address is allowed is decided before the deadline, which has passed.
+    #[tokio::test(start_paused = true)]
+    async fn only_addresses_in_the_configuration_may_be_private() {
+        let mut one = ExchangeSettings::default();
+        one.base_url = Some("https://10.0.0.5:8443".to_owned());
+        let mut several = ExchangeSettings::default();
+        several.base_urls = vec![
+            "https://[fd00::5]".to_owned(),
+            "https://gateway.example.com".to_owned(),
+        ];
+        let builder = DataManager::builder()
+            .exchange_with("kraken", one)
+            .exchange_with("binance", several);
+        for local_address in [None, Some("127.0.0.1".parse().unwrap())] {
+            let client = builder.http(local_address).build().unwrap();
+            for (url, kind) in [
+                ("https://10.0.0.5:8443/x", None),
+                ("https://[fd00::5]/x", None),
+                ("http://127.0.0.1:1/x", None),
+                ("https://10.0.0.6/x", Some(Kind::Forbidden)),
+                ("https://169.254.169.254/x", Some(Kind::Forbidden)),
+                ("http://10.0.0.5:8443/x", Some(Kind::InvalidRequest)),
+            ] {
+                let request = http::Request::get(url).body(bytes::Bytes::new()).unwrap();
+                let error = client
+                    .fetch(request, Some(Instant::now()))
+                    .await
+                    .unwrap_err();
+                match kind {
+                    Some(kind) => assert_eq!(error.kind(), kind, "{url}"),
+                    None => assert!(
+                        matches!(error.kind(), Kind::Timeout { .. }),
+                        "{url}: {error}"
+                    ),
+                }
+            }
+        }
+    }
 }
