@@ -7,6 +7,7 @@
 )]
 
 mod acquire;
+mod at_once;
 mod budget;
 mod concurrency;
 mod concurrency_adaptive;
