@@ -13,3 +13,4 @@ mod past;
 mod properties;
 mod real;
 mod state;
+mod streams;

@@ -21,7 +21,7 @@ use rust_decimal::Decimal;
 use super::clean::d;
 
 /// The text of a recording, unpacked; `None`, and a line that says so, where it is not at hand.
-fn read(name: &str) -> Option<String> {
+pub(crate) fn read(name: &str) -> Option<String> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/market-data");
     let root = std::env::var_os("RDM_MARKET_DATA").map_or(beside, PathBuf::from);
     let Ok(bytes) = std::fs::read(root.join(name)) else {
