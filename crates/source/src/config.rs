@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use robust_backoff::{Exponential, Jitter};
+use robust_breaker::{Breaker, Window};
+use robust_limiter::Recovery;
 
 /// Why a source cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,11 +38,50 @@ pub struct SourceConfig {
     pub breaker_failures: u32,
     /// How long the breaker stays open at least; 60 s.
     pub breaker_open: Duration,
+    /// By how much longer it stays open each time that probing fails; 1, no longer.
+    pub breaker_open_factor: f64,
+    /// The longest that it grows to; 1 h. A server's own word holds beyond it.
+    pub breaker_open_max: Duration,
+    /// Calls that are let through to find out whether the exchange is back; 1.
+    pub half_open_permits: u32,
+    /// The share of these that must succeed to close the breaker; 1, all of them.
+    pub half_open_ratio: f64,
+    /// When slow attempts open the breaker too; never.
+    pub slow_calls: Option<SlowCalls>,
+    /// How the rate comes back after the exchange said that it was too much: half of it at first, and a single request before all others.
+    /// `None` takes the whole rate up at once.
+    pub recovery: Option<Recovery>,
     /// Requests a minute that the user allows, beside the exchange's own limits; the smaller of both holds. A source without a
     /// table of its own has 60.
     pub requests_per_minute: Option<u32>,
     /// Requests that are under way at once; 20, the client's own cap per host. At least 1.
     pub concurrency: usize,
+}
+
+/// When attempts that take long open the breaker, though each of them may succeed.
+///
+/// An attempt that is dropped after that time counts as slow too: a caller who gives up looks like that.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct SlowCalls {
+    /// From when on an attempt is slow.
+    pub after: Duration,
+    /// The share of slow attempts that opens the breaker, above 0 and up to 1.
+    pub share: f64,
+    /// Of how many past attempts; it takes half as many to judge. 1 to 65,536.
+    pub of: u32,
+}
+
+impl SlowCalls {
+    /// Opens when half of the last 20 attempts took longer than `after`.
+    #[must_use]
+    pub const fn new(after: Duration) -> Self {
+        Self {
+            after,
+            share: 0.5,
+            of: 20,
+        }
+    }
 }
 
 /// The limit of a source whose connector states none, in requests a minute.
@@ -57,6 +98,12 @@ impl Default for SourceConfig {
             jitter: Jitter::Additive(0.1),
             breaker_failures: 5,
             breaker_open: Duration::from_secs(60),
+            breaker_open_factor: 1.0,
+            breaker_open_max: Duration::from_secs(3_600),
+            half_open_permits: 1,
+            half_open_ratio: 1.0,
+            slow_calls: None,
+            recovery: Some(Recovery::default()),
             requests_per_minute: None,
             concurrency: 20,
         }
@@ -121,7 +168,55 @@ impl SourceConfig {
                 });
             }
         }
-        Ok(())
+        let invalid = |field, value: String, remedy: &str| {
+            Err(BuildError {
+                field,
+                value,
+                remedy: remedy.to_owned(),
+            })
+        };
+        let is_share = |share: f64| share > 0.0 && share <= 1.0;
+        if !(1.0..=1_000.0).contains(&self.breaker_open_factor) {
+            let value = self.breaker_open_factor.to_string();
+            return invalid("breaker_open_factor", value, "use 1 to 1000");
+        }
+        if !is_share(self.half_open_ratio) {
+            let value = self.half_open_ratio.to_string();
+            return invalid("half_open_ratio", value, "use a share above 0 and up to 1");
+        }
+        if !(1..=10_000).contains(&self.half_open_permits) {
+            let value = self.half_open_permits.to_string();
+            return invalid("half_open_permits", value, "use 1 to 10000");
+        }
+        match &self.slow_calls {
+            Some(slow)
+                if slow.after < LEAST
+                    || !is_share(slow.share)
+                    || !(1..=65_536).contains(&slow.of) =>
+            {
+                let remedy =
+                    "use 1 ms or more, a share above 0 and up to 1, of 1 to 65536 attempts";
+                invalid("slow_calls", format!("{slow:?}"), remedy)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The breaker that these settings describe.
+    pub(crate) fn breaker(&self, name: &str) -> Breaker {
+        let longest = self.breaker_open_max.max(self.breaker_open);
+        let mut breaker = Breaker::builder(name)
+            .consecutive_failures(self.breaker_failures)
+            .open_for(self.breaker_open)
+            .open_backoff(self.breaker_open_factor, longest)
+            .half_open_permits(self.half_open_permits)
+            .half_open_ratio(self.half_open_ratio)
+            .half_open_deadline(self.timeout * 2);
+        if let Some(slow) = &self.slow_calls {
+            let least = slow.of.div_ceil(2);
+            breaker = breaker.slow_call_rate(slow.after, slow.share, least, Window::Count(slow.of));
+        }
+        breaker.build()
     }
 
     pub(crate) fn delays(&self) -> Exponential {

@@ -60,7 +60,7 @@ mod venue;
 pub use answer::Answer;
 pub use call::Call;
 pub use cause::Cause;
-pub use config::{BuildError, SourceConfig};
+pub use config::{BuildError, SlowCalls, SourceConfig};
 pub use error::SourceError;
 pub use judgement::{Health, Judgement};
 pub use source::{Source, SourceBuilder, USER_WINDOW};

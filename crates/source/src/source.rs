@@ -20,7 +20,7 @@ use crate::reading::Read;
 use crate::signing;
 use crate::stack::{self, Parts};
 use crate::stats::Stats;
-use crate::venue::Venue;
+use crate::venue::{self, Venue};
 use crate::{
     Answer, Attempts, BuildError, Call, SourceConfig, SourceError, SourceStats, Stack, SymbolCell,
     Tap, Transport,
@@ -57,6 +57,7 @@ struct Shared {
     /// The same as the stack has it, slots included.
     admission: Limiter,
     stats: Arc<Stats>,
+    budget: Budget,
     user_window: Option<usize>,
     config: SourceConfig,
 }
@@ -149,10 +150,20 @@ impl<V> Source<V> {
         &self.shared.limiter
     }
 
+    /// The budget of the retries.
+    #[must_use]
+    pub fn retry_budget(&self) -> &Budget {
+        &self.shared.budget
+    }
+
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> SourceStats {
-        self.shared.stats.snapshot()
+        let classes = self.shared.limiter.snapshot().classes;
+        SourceStats {
+            waits: classes.map(|class| class.waits),
+            ..self.shared.stats.snapshot()
+        }
     }
 
     /// The pairs that are known to be listed.
@@ -264,16 +275,19 @@ impl SourceBuilder {
             })?;
         }
         let symbols = SymbolCell::new(self.connector.symbols());
-        let venue = Venue::new(
-            Arc::clone(&self.connector),
-            symbols.clone(),
-            Arc::clone(&self.clock),
+        let shares = self.shares()?;
+        let venue = venue::Parts {
+            connector: Arc::clone(&self.connector),
+            symbols: symbols.clone(),
+            clock: Arc::clone(&self.clock),
             addresses,
-            transport,
-            self.credentials.clone(),
-            self.tap.clone(),
-        );
-        self.stacked(venue, symbols)
+            credentials: self.credentials.clone(),
+            tap: self.tap.clone(),
+            limiter: shares.limiter.without_slot(),
+            stats: Arc::clone(&shares.stats),
+        };
+        let venue = Venue::new(venue, transport);
+        Ok(self.stacked(venue, symbols, shares))
     }
 
     /// Puts the same stack around a venue of your own: another way to an exchange than HTTP, or a stand-in. Of the connector it needs
@@ -316,23 +330,34 @@ impl SourceBuilder {
     /// [`BuildError`] when a time is absurd.
     pub fn build_over<V: Attempts>(self, venue: V) -> Result<Source<V>, BuildError> {
         let symbols = SymbolCell::new(self.connector.symbols());
-        self.stacked(venue, symbols)
+        let shares = self.shares()?;
+        Ok(self.stacked(venue, symbols, shares))
     }
 
-    fn stacked<V: Attempts>(self, venue: V, symbols: SymbolCell) -> Result<Source<V>, BuildError> {
+    /// What venue and stack share, once the settings make sense.
+    fn shares(&self) -> Result<Shares, BuildError> {
+        self.config.check()?;
+        let (limiter, user_window) = limits(&*self.connector, &self.config);
+        Ok(Shares {
+            limiter,
+            user_window,
+            stats: Arc::new(Stats::new(Arc::clone(&self.clock))),
+        })
+    }
+
+    fn stacked<V: Attempts>(self, venue: V, symbols: SymbolCell, shares: Shares) -> Source<V> {
         let name = self.connector.exchange();
         let config = self.config;
-        config.check()?;
-        let stats = Arc::new(Stats::new(Arc::clone(&self.clock)));
-        let breaker = Breaker::builder(name.as_str())
-            .consecutive_failures(config.breaker_failures)
-            .open_for(config.breaker_open)
-            .half_open_deadline(config.timeout * 2)
-            .build();
-        let (limiter, user_window) = limits(&*self.connector, &config);
+        let breaker = config.breaker(name.as_str());
+        let Shares {
+            limiter,
+            user_window,
+            stats,
+        } = shares;
+        let budget = Budget::new(RETRY_RATIO, RETRY_FLOOR);
         let retry = Policy::builder(config.delays(), Read)
             .max_retries(config.retries)
-            .budget(Budget::new(RETRY_RATIO, RETRY_FLOOR))
+            .budget(budget.clone())
             .seed(self.seed)
             .build();
         let parts = Parts {
@@ -362,14 +387,22 @@ impl SourceBuilder {
             limiter: limiter.without_slot(),
             admission: limiter,
             stats,
+            budget,
             user_window,
             config,
         };
-        Ok(Source {
+        Source {
             shared: Arc::new(shared),
             service,
-        })
+        }
     }
+}
+
+/// What a venue has to know of the stack around it.
+struct Shares {
+    limiter: Limiter,
+    user_window: Option<usize>,
+    stats: Arc<Stats>,
 }
 
 /// The exchange's own windows, the user's and the slots, in one limiter.
@@ -381,6 +414,9 @@ fn limits(connector: &dyn Connector, config: &SourceConfig) -> (Limiter, Option<
     let mut builder = Limiter::builder(connector.exchange().as_str())
         .doubt(FORECAST_DOUBT)
         .max_in_flight(config.concurrency);
+    if let Some(recovery) = config.recovery {
+        builder = builder.recovery(recovery);
+    }
     for window in &table {
         let sliding = Window::sliding(window.name, window.limit, window.per);
         builder = builder.window(if window.keyed {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use robust_limiter::Waits;
 use robust_market::{Clock, Timestamp};
 
 use crate::venue::Failed;
@@ -31,6 +32,10 @@ pub struct SourceStats {
     pub requests: u64,
     /// Requests beyond the first of a call.
     pub retries: u64,
+    /// Of the requests, those that the client sent a second time because a kept connection had died. Each is paid for.
+    pub resent: u64,
+    /// How long calls waited for the budget or a slot, by [`Class::index`](robust_limiter::Class::index).
+    pub waits: [Waits; 4],
     /// Mean time of the last 1,000 attempts, without queue and backoff.
     pub mean: Option<Duration>,
     /// 95th percentile of the same.
@@ -52,6 +57,7 @@ pub(crate) struct Stats {
     cancelled: AtomicU64,
     requests: AtomicU64,
     retries: AtomicU64,
+    resent: AtomicU64,
     /// The usual time of a good attempt in nanoseconds; 0 before there was one.
     usual: AtomicU64,
     inner: Mutex<Inner>,
@@ -82,6 +88,7 @@ impl Stats {
             cancelled: zero(),
             requests: zero(),
             retries: zero(),
+            resent: zero(),
             usual: zero(),
             inner: Mutex::new(Inner {
                 latencies: VecDeque::with_capacity(LATENCIES),
@@ -118,6 +125,12 @@ impl Stats {
 
     pub(crate) fn cancel(&self) {
         add(&self.cancelled);
+    }
+
+    /// Notes a second sending below an attempt.
+    pub(crate) fn resend(&self) {
+        add(&self.requests);
+        add(&self.resent);
     }
 
     /// Notes one attempt.
@@ -191,6 +204,8 @@ impl Stats {
             cancelled: read(&self.cancelled),
             requests: read(&self.requests),
             retries: read(&self.retries),
+            resent: read(&self.resent),
+            waits: <[Waits; 4]>::default(),
             mean: count.map(|n| total / n),
             p95: percentile(&sorted, 95),
             p99: percentile(&sorted, 99),

@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use http::HeaderMap;
 use http::header::SERVER;
 use http::uri::PathAndQuery;
-use robust_connectors::{Connector, Credentials, Reply, SymbolTable, Traces, Usages};
-use robust_http::{Deadline, Fetched};
-use robust_market::{Clock, Origin};
+use robust_backoff::retry_after::{Reader, from_headers};
+use robust_connectors::{Connector, Credentials, Reply, SymbolTable, Traces, Usages, Verdict};
+use robust_http::{Deadline, Fetched, MayResend};
+use robust_limiter::Limiter;
+use robust_market::{Clock, Origin, Timestamp};
 use tokio::time::Instant;
 use tower::Service;
 
 use crate::addresses::{Address, Addresses};
 use crate::signing::{self, Moments, Sent};
+use crate::stats::Stats;
 use crate::{Answer, Call, Cause, Seen, SymbolCell, Tap, Transport};
 
 /// The `Server` header that the simulator of this workspace sends.
@@ -30,13 +35,30 @@ pub struct Venue {
 
 #[derive(Debug)]
 struct Shared {
-    connector: Arc<dyn Connector>,
-    symbols: SymbolCell,
-    clock: Arc<dyn Clock>,
-    addresses: Addresses,
-    credentials: Option<Credentials>,
+    parts: Parts,
     moments: Moments,
-    tap: Option<Tap>,
+}
+
+/// What a venue is made of, beside the transport.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) symbols: SymbolCell,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) addresses: Addresses,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) tap: Option<Tap>,
+    /// Who is asked before the client sends a request a second time.
+    pub(crate) limiter: Limiter,
+    pub(crate) stats: Arc<Stats>,
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 /// Why an attempt has no answer, and what its headers said all the same.
@@ -59,24 +81,11 @@ impl From<Cause> for Failed {
 }
 
 impl Venue {
-    pub(crate) fn new(
-        connector: Arc<dyn Connector>,
-        symbols: SymbolCell,
-        clock: Arc<dyn Clock>,
-        addresses: Addresses,
-        transport: Transport,
-        credentials: Option<Credentials>,
-        tap: Option<Tap>,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts, transport: Transport) -> Self {
         Self {
             shared: Arc::new(Shared {
-                connector,
-                symbols,
-                clock,
-                addresses,
-                credentials,
+                parts,
                 moments: Moments::default(),
-                tap,
             }),
             transport,
         }
@@ -147,7 +156,22 @@ impl Shared {
         *request.uri_mut() = uri(address, wire.target);
         *request.headers_mut() = wire.headers;
         request.extensions_mut().insert(Deadline(call.deadline));
+        request.extensions_mut().insert(self.may_resend(call));
         Ok((request, sent))
+    }
+
+    /// The exchange counts a request that the client sends a second time as another one, so it is paid for like one, or not sent.
+    fn may_resend(&self, call: &Call) -> MayResend {
+        let (limiter, stats) = (self.limiter.clone(), Arc::clone(&self.stats));
+        let (cost, class) = (call.cost.clone(), call.class.get());
+        MayResend(Arc::new(move || match limiter.try_acquire(&cost, class) {
+            Ok(permit) => {
+                permit.commit();
+                stats.resend();
+                true
+            }
+            Err(_) => false,
+        }))
     }
 
     /// Takes out of an exchange's words what it repeats of the credentials. A source without any has nothing to hide.
@@ -214,7 +238,7 @@ impl Shared {
                 Ok(Answer { usage, ..answer })
             }
             Err(verdict) => Err(Failed {
-                cause: Cause::Refused(verdict),
+                cause: Cause::Refused(hinted(verdict, &fetched.headers, received)),
                 usage,
             }),
         }
@@ -232,6 +256,17 @@ impl Shared {
         } else {
             Origin::Rest
         }
+    }
+}
+
+/// The verdict with the server's word on when to come back, in whatever form that is: seconds with or without a fraction, milliseconds,
+/// a date by the answer's own `Date`, or a Unix time.
+fn hinted(verdict: Verdict, headers: &HeaderMap, received: Timestamp) -> Verdict {
+    let since = Duration::from_nanos(u64::try_from(received.as_ns()).unwrap_or(0));
+    let hint = from_headers(headers, Reader::new(), UNIX_EPOCH.checked_add(since));
+    match hint {
+        Some(Ok(hint)) => verdict.with_retry_after(Some(hint.wait)),
+        _ => verdict,
     }
 }
 

@@ -62,7 +62,7 @@ impl Door {
             weather: plan.weather.clone(),
             travel: plan.travel,
             until: plan.until,
-            permits: 1,
+            permits: plan.config.half_open_permits as usize,
             slots: plan.config.concurrency.max(1),
             began: Instant::now(),
             rng: Mutex::new(Rng::with_seed(plan.seed)),

@@ -160,8 +160,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hundred_storms_break_nothing() {
-        let storms = Storms::run(1, 100);
+    fn two_hundred_and_fifty_storms_break_nothing() {
+        let storms = Storms::run(1, 250);
         assert!(storms.row().holds, "{storms}");
         let total = &storms.total;
         let seen = [

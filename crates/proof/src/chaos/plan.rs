@@ -10,7 +10,7 @@ use robust_connectors::{Binance, Connector, Htx, Kraken, KuCoin};
 use robust_limiter::Class;
 use robust_market::{Exchange, Interval, Request, Symbol};
 use robust_sim::Fault;
-use robust_source::SourceConfig;
+use robust_source::{SlowCalls, SourceConfig};
 
 /// Everything that one seed says.
 #[derive(Debug, Clone)]
@@ -185,6 +185,13 @@ fn config(rng: &mut Rng) -> SourceConfig {
         };
         config.breaker_failures = rng.u32(1..10);
         config.breaker_open = ms(rng, 0..120_000);
+        config.breaker_open_factor = 1.0 + f64::from(rng.u8(..30)) / 10.0;
+        config.half_open_permits = rng.u32(1..4);
+        config.half_open_ratio = f64::from(rng.u8(1..=10)) / 10.0;
+        config.slow_calls = rng.bool().then(|| SlowCalls::new(ms(rng, 10..5_000)));
+        if rng.bool() {
+            config.recovery = None;
+        }
         config.requests_per_minute = rng.bool().then(|| rng.u32(1..300));
         config.concurrency = rng.usize(1..30);
     }

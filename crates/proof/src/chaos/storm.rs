@@ -392,6 +392,10 @@ fn spent(plan: &Plan, source: &Source, door: &Door, began: Instant, found: &mut 
             });
         }
     }
+    let budget = source.retry_budget().stats();
+    found.check(budget.refunded <= budget.withdrawn, || {
+        format!("{budget:?}")
+    });
     let stats = source.stats();
     let (ratio, floor) = BUDGET;
     // What never left is not paid for.
@@ -440,24 +444,27 @@ async fn after(plan: &Plan, source: &Source, found: &mut Found) {
             )
         });
     }
-    let end = Instant::now() + Duration::from_secs(3_600);
-    let request = Arc::new(Request::ServerTime);
-    let outcome = source
-        .call(Call::new(request, Class::Low, end, RequestId(u64::MAX)))
-        .await;
-    if let Err(error) = outcome {
-        found.add(format!("after the storm: {error}"));
+    // As many calls as it takes probes to close the breaker, each with the whole budget to itself.
+    for probe in 0..plan.config.half_open_permits {
+        let end = Instant::now() + Duration::from_secs(3_600);
+        let call = Call::new(
+            Arc::new(Request::ServerTime),
+            Class::Low,
+            end,
+            RequestId(u64::MAX),
+        );
+        if let Err(error) = source.call(call).await {
+            found.add(format!("call {probe} after the storm: {error}"));
+        }
+        sleep(Duration::from_secs(400)).await;
     }
     let state = source.breaker().state();
     found.check(state == State::Closed, || {
         format!("after the storm the breaker is {state}")
     });
-    // One more second than the longest recovery of the rate.
-    sleep(Duration::from_secs(61)).await;
     let rate = source.limiter().snapshot().rate_factor;
     found.check(rate >= 1.0, || {
         format!("after the storm the rate is {rate}")
     });
-    let _ = plan;
     idle(source, found);
 }

@@ -10,5 +10,7 @@ mod cancel;
 mod edges;
 mod faults;
 mod mirrors;
+mod polls;
 mod rate;
+mod recovery;
 mod world;
