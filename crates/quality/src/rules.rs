@@ -82,6 +82,7 @@ rules! {
     A_INTERPOLATED = "A.interpolated", Accuracy, Error, "eight or more bars on a straight line";
     A_CONSTANT = "A.constant", Accuracy, Critical, "every bar is the same bar, with volume: a placeholder";
     A_REPEATED_BLOCK = "A.repeated_block", Accuracy, Error, "eight or more bars with the values of earlier ones";
+    A_DRAWN = "A.drawn", Accuracy, Warning, "500 or more bars that move as independently and as tamely as a random walk: evidence of a generator, no proof";
     A_OFF_GRID = "A.off_grid", Accuracy, Warning, "a few prices with more decimals than the rest of the series";
     A_PROVENANCE = "A.provenance", Accuracy, Critical, "nobody says where the value was born";
     A_TEST_HOST = "A.test_host", Accuracy, Critical, "a value of a test system, a test pair or a simulator where only the real market will do";

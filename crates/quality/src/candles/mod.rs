@@ -1,5 +1,6 @@
 //! Rules for a series of price bars.
 
+mod drawn;
 mod gaps;
 mod grid;
 mod made;
@@ -98,7 +99,9 @@ fn accuracy(
     if let Some((decimals, _)) = usual {
         made::off_grid(tally, &sound, decimals);
     }
-    path::Path::of(&sound, tick).judge(tally, state);
+    let mut path = path::Path::of(&sound, tick);
+    path.judge(tally, state);
+    drawn::judge(tally, &path.steps(), context);
     revised(tally, &sound, state);
 }
 

@@ -126,6 +126,12 @@ impl Path {
         }
     }
 
+    /// ln of each close over the one before it.
+    pub(super) fn steps(&self) -> Vec<f64> {
+        let steps = self.bars.iter().filter(|bar| bar.follows);
+        steps.map(|bar| bar.step).collect()
+    }
+
     /// The usual move of a bar; learned for the next page.
     fn usual(&self, state: &mut SymbolState) -> Option<f64> {
         if self.bars.len() < ENOUGH {

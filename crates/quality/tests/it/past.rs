@@ -348,6 +348,37 @@ pub(crate) fn catalogue() -> Vec<Past> {
         (case.now, case.received) = (at(NOW + 101), at(NOW + 101));
         case.judge_with(&mut state)
     });
+    past("a random walk", "A.drawn", Warning, || {
+        let mut case = clean::candles();
+        let Payload::Candles(series) = &mut case.decoded.value else {
+            unreachable!()
+        };
+        // The sum of twelve even draws is about normal.
+        let mut rng = fastrand::Rng::with_seed(5);
+        let mut price = 365_000;
+        let template = series.rows[0].clone();
+        series.rows = (0..800)
+            .map(|n| {
+                let mut row = template.clone();
+                let open = price;
+                price += (0..12).map(|_| rng.i64(-20..=20)).sum::<i64>();
+                row.time = at(NOW - 800 * 60 + n * 60);
+                (row.open, row.close) = (Decimal::new(open, 1), Decimal::new(price, 1));
+                row.high = row.open.max(row.close) + Decimal::ONE;
+                row.low = row.open.min(row.close) - Decimal::ONE;
+                row.volume = Decimal::new(rng.i64(1_000..9_000), 3);
+                (row.vwap, row.quote_volume) = (None, None);
+                row
+            })
+            .collect();
+        case.request = Request::Candles {
+            symbol: symbol(),
+            interval: robust_market::Interval::M1,
+            since: None,
+            limit: None,
+        };
+        case.judge()
+    });
     past(
         "a closed bar that was another one",
         "U.revised",
@@ -384,7 +415,7 @@ fn each_fault_beside_a_past_is_one_rule_of_one_dimension() {
         );
         let accepted = report.acceptance >= Acceptance::AcceptWithExclusions;
         // A dimension with a share of its own is not charged again by these.
-        let fact = ["U.revised", "K.vs_quote", "K.ticker_vs_bbo"];
+        let fact = ["A.drawn", "U.revised", "K.vs_quote", "K.ticker_vs_bbo"];
         let one_of_many = report.acceptance == Acceptance::AcceptWithExclusions;
         let usable = past.severity == Info || fact.contains(&past.rule) || one_of_many;
         assert_eq!(accepted, usable, "{}: {report:#?}", past.name);
