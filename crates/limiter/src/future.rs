@@ -17,7 +17,8 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before the inner service is called, it gives place and grant back. Dropped later,
+    /// Dropped before the inner service is called, it gives place and grant back. Dropped later, which is at any time for
+    /// a call that need not wait, since that is made before there is a future,
     /// the charge stays, because the server may have counted the request. Its slot is free again in either case.
     pub struct ResponseFuture<S, Req, F, L = ()>
     where
