@@ -16,7 +16,7 @@ mod atomic {
     pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 }
 
-#[path = "loom/door.rs"]
+#[path = "../src/concurrency/door.rs"]
 mod door;
 
 #[allow(dead_code, reason = "the times are for who files what was taken")]
@@ -83,4 +83,166 @@ fn a_cell_that_was_closed_and_opened_again_takes_only_what_fits_its_time() {
         assert_eq!(early, 0, "15 is after the end of the first");
         assert_eq!(behind.filed, u32::from(told.is_ok()));
     });
+}
+
+mod bulkhead {
+    //! The bulkhead's door: nobody too many, nobody lost, and whoever waits is called up.
+
+    use loom::sync::atomic::{AtomicU64, Ordering};
+    use loom::sync::{Arc, Mutex};
+    use loom::thread;
+
+    use super::door::Door;
+
+    /// What stands behind the lock, as the line of a bulkhead has it.
+    #[derive(Debug)]
+    struct Behind {
+        limit: usize,
+        inside: usize,
+        granted: u64,
+        waiting: usize,
+    }
+
+    #[derive(Debug)]
+    struct Gate {
+        door: Door,
+        behind: Mutex<Behind>,
+    }
+
+    impl Gate {
+        fn new(limit: usize) -> Arc<Self> {
+            let gate = Self {
+                door: Door::new(),
+                behind: Mutex::new(Behind {
+                    limit,
+                    inside: 0,
+                    granted: 0,
+                    waiting: 0,
+                }),
+            };
+            gate.door.open(limit, 0);
+            Arc::new(gate)
+        }
+
+        fn locked<T>(&self, change: impl FnOnce(&mut Behind) -> T) -> T {
+            let mut behind = self.behind.lock().unwrap();
+            if let Some(seen) = self.door.shut() {
+                behind.inside = seen.inside;
+                behind.granted += seen.entered;
+            }
+            let result = change(&mut behind);
+            if behind.waiting == 0 {
+                self.door.open(behind.limit, behind.inside);
+            }
+            result
+        }
+
+        /// Whether it is in; otherwise it waits.
+        fn enter_or_wait(&self) -> bool {
+            self.door.enter()
+                || self.locked(|behind| {
+                    let enters = behind.waiting == 0 && behind.inside < behind.limit;
+                    behind.inside += usize::from(enters);
+                    behind.granted += u64::from(enters);
+                    behind.waiting += usize::from(!enters);
+                    enters
+                })
+        }
+
+        fn exit(&self) {
+            if !self.door.leave() {
+                self.locked(|behind| {
+                    behind.inside -= 1;
+                    behind.call_up();
+                });
+            }
+        }
+    }
+
+    impl Behind {
+        fn call_up(&mut self) {
+            while self.waiting > 0 && self.inside < self.limit {
+                self.waiting -= 1;
+                self.inside += 1;
+                self.granted += 1;
+            }
+        }
+    }
+
+    /// One place, two who want it: one is in or both one after the other, and nobody waits beside a free place.
+    #[test]
+    fn nobody_waits_beside_a_free_place() {
+        loom::model(|| {
+            let gate = Gate::new(1);
+            let guests: Vec<_> = (0..2)
+                .map(|_| {
+                    let gate = Arc::clone(&gate);
+                    thread::spawn(move || {
+                        let is_in = gate.enter_or_wait();
+                        if is_in {
+                            gate.exit();
+                        }
+                        u64::from(is_in)
+                    })
+                })
+                .collect();
+            let at_once: u64 = guests.into_iter().map(|guest| guest.join().unwrap()).sum();
+            gate.locked(|behind| {
+                assert_eq!(behind.waiting, 0);
+                assert_eq!(
+                    behind.inside as u64,
+                    2 - at_once,
+                    "who was called up holds a place"
+                );
+                assert_eq!(behind.granted, 2, "everybody is counted once");
+            });
+        });
+    }
+
+    /// The limit sinks while one goes in: there are never more than were allowed, and the counters are whole.
+    #[test]
+    fn a_limit_that_sinks_holds_for_all_who_come_after() {
+        loom::model(|| {
+            let gate = Gate::new(2);
+            assert!(gate.enter_or_wait());
+            let guest = {
+                let gate = Arc::clone(&gate);
+                thread::spawn(move || gate.enter_or_wait())
+            };
+            let inside = gate.locked(|behind| {
+                behind.limit = 1;
+                behind.call_up();
+                behind.inside
+            });
+            let is_in = guest.join().unwrap();
+            assert_eq!(is_in, inside == 2, "in before it sank, or not at all");
+            gate.exit();
+            gate.locked(|behind| assert_eq!((behind.inside, behind.waiting), (1, 0)));
+        });
+    }
+
+    /// What somebody did inside is seen by who goes in after him, with no order of its own.
+    #[test]
+    fn the_next_one_sees_what_was_done_inside() {
+        loom::model(|| {
+            let gate = Gate::new(1);
+            let done = Arc::new(AtomicU64::new(0));
+            let guests: Vec<_> = (0..2)
+                .map(|_| {
+                    let (gate, done) = (Arc::clone(&gate), Arc::clone(&done));
+                    thread::spawn(move || {
+                        let is_in = gate.enter_or_wait();
+                        if is_in {
+                            let before = done.load(Ordering::Relaxed);
+                            done.store(before + 1, Ordering::Relaxed);
+                            gate.exit();
+                        }
+                        u64::from(is_in)
+                    })
+                })
+                .collect();
+            let in_at_once: u64 = guests.into_iter().map(|guest| guest.join().unwrap()).sum();
+            assert_eq!(done.load(Ordering::Relaxed), in_at_once);
+        });
+    }
 }
