@@ -3,10 +3,13 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use robust_market::{Level, OrderBook, Symbol};
+use rust_decimal::Decimal;
 use serde::Deserialize;
+use serde::de::SeqAccess;
 
 use crate::wire::{
-    Cell, Direct, Fields, Notes, Object, Raw, Reading, Row, Rows, Text, Wire, clean,
+    Cell, Fields, FillRow, Filled, FilledRows, Notes, Object, Raw, Row, RowValues, Rows, Values,
+    clean,
 };
 
 /// An order book on the wire: `{"bids": [[price, size, …]], "asks": […], "lastUpdateId": …}`.
@@ -35,10 +38,51 @@ pub(crate) struct LevelWire<C> {
 pub(crate) type Levels<'a> = Vec<Row<LevelWire<Raw<'a>>>>;
 
 /// One side of a book in which nothing is broken.
-pub(crate) type DirectLevels<C> = Direct<Row<LevelWire<C>>>;
+pub(crate) type DirectLevels<L> = FilledRows<L>;
+
+/// A level whose price and size are strings.
+#[derive(Debug)]
+pub(crate) struct Strings;
+
+/// A level whose price and size are numbers.
+#[derive(Debug)]
+pub(crate) struct Numbers;
+
+const BLANK: Level = Level {
+    price: Decimal::ZERO,
+    size: Decimal::ZERO,
+};
+
+impl FillRow for Strings {
+    type Record = Level;
+
+    const BLANK: Level = BLANK;
+
+    fn cells<'de, A: SeqAccess<'de>>(
+        level: &mut Level,
+        row: &mut RowValues<A>,
+    ) -> Result<(), A::Error> {
+        row.decimal(&mut level.price)?;
+        row.decimal(&mut level.size)
+    }
+}
+
+impl FillRow for Numbers {
+    type Record = Level;
+
+    const BLANK: Level = BLANK;
+
+    fn cells<'de, A: SeqAccess<'de>>(
+        level: &mut Level,
+        row: &mut RowValues<A>,
+    ) -> Result<(), A::Error> {
+        row.number(&mut level.price)?;
+        row.number(&mut level.size)
+    }
+}
 
 /// A book in which nothing is broken; prices and sizes are strings.
-pub(crate) type DirectBook<'a> = Object<BookWire<'a, DirectLevels<Text<'a>>>>;
+pub(crate) type DirectBook<'a> = Object<BookWire<'a, DirectLevels<Strings>>>;
 
 /// A book whose levels all have the shape of a level.
 pub(crate) type SoundBook<'a> = Object<BookWire<'a, Levels<'a>>>;
@@ -54,15 +98,7 @@ impl<'a, C: Cell<'a>> LevelWire<C> {
     }
 }
 
-impl<'a, C: Cell<'a>> Wire for LevelWire<C> {
-    type Record = Level;
-
-    fn record(&self, fields: &mut Fields<'_>) -> Reading<Level> {
-        self.read(&BIDS, fields).ok_or(None)
-    }
-}
-
-impl<'a> BookWire<'a, DirectLevels<Text<'a>>> {
+impl BookWire<'_, DirectLevels<Strings>> {
     /// The book.
     pub(crate) fn direct(self, symbol: &Symbol) -> Option<OrderBook> {
         direct_book(symbol, self.bids, self.asks, self.sequence)
@@ -70,14 +106,14 @@ impl<'a> BookWire<'a, DirectLevels<Text<'a>>> {
 }
 
 /// The book of two sides in which nothing is broken; `None` where one is not there.
-pub(crate) fn direct_book<'a, C: Cell<'a>>(
+pub(crate) fn direct_book<'a, L: FillRow<Record = Level>>(
     symbol: &Symbol,
-    bids: Option<DirectLevels<C>>,
-    asks: Option<DirectLevels<C>>,
+    bids: Option<DirectLevels<L>>,
+    asks: Option<DirectLevels<L>>,
     sequence: impl Into<Raw<'a>>,
 ) -> Option<OrderBook> {
     let mut book = OrderBook::new(symbol.clone());
-    let (Direct(bids), Direct(asks)) = bids.zip(asks)?;
+    let (Filled(bids), Filled(asks)) = bids.zip(asks)?;
     (book.bids, book.asks) = (bids, asks);
     book.sequence = clean(|fields| Some(fields.may("sequence", sequence, Raw::count)))?;
     Some(book)

@@ -5,9 +5,14 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
+use rust_decimal::Decimal;
 use serde::Deserialize;
+use serde::de::SeqAccess;
 
-use crate::wire::{Cell, Direct, Fields, Notes, Raw, Reading, Row, Rows, Text, Window, Wire};
+use crate::wire::{
+    BLANK_CANDLE, Cell, Fields, FillRow, Filled, FilledRows, Notes, Raw, Reading, Row, RowValues,
+    Rows, Values, Window, Wire,
+};
 
 /// A row; prices and sizes are strings.
 #[derive(Debug, Deserialize)]
@@ -45,6 +50,32 @@ fn judged((mut candle, end): Bar, interval: Interval, now: Timestamp) -> Candle 
     candle
 }
 
+/// A row in which nothing is broken.
+#[derive(Debug)]
+struct DirectCandle;
+
+impl FillRow for DirectCandle {
+    type Record = Bar;
+
+    const BLANK: Bar = (BLANK_CANDLE, None);
+
+    fn cells<'de, A: SeqAccess<'de>>(
+        (candle, end): &mut Bar,
+        row: &mut RowValues<A>,
+    ) -> Result<(), A::Error> {
+        candle.time = row.millis()?;
+        row.decimal(&mut candle.open)?;
+        row.decimal(&mut candle.high)?;
+        row.decimal(&mut candle.low)?;
+        row.decimal(&mut candle.close)?;
+        row.decimal(&mut candle.volume)?;
+        *end = Some(row.millis()?);
+        row.decimal(candle.quote_volume.insert(Decimal::ZERO))?;
+        candle.count = Some(row.next()?);
+        Ok(())
+    }
+}
+
 pub(super) fn direct(
     symbol: &Symbol,
     interval: Interval,
@@ -52,7 +83,7 @@ pub(super) fn direct(
     now: Timestamp,
     body: &str,
 ) -> Option<Decoded<Payload>> {
-    let Direct(rows) = serde_json::from_str::<Direct<Row<CandleWire<'_, Text<'_>>>>>(body).ok()?;
+    let Filled(rows) = serde_json::from_str::<FilledRows<DirectCandle>>(body).ok()?;
     let rows = rows.into_iter().map(|bar| judged(bar, interval, now));
     let mut candles = Candles::new(symbol.clone(), interval);
     candles.rows = window.cut(rows.collect());

@@ -6,7 +6,10 @@
 use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Trade, Trades};
 use serde::Deserialize;
 
-use crate::wire::{Cell, Direct, Fields, Notes, Object, Raw, Reading, Rows, Text, Window, Wire};
+use crate::wire::{
+    BLANK_TRADE, Cell, Fields, FillObject, FilledObjects, Notes, Object, Raw, Reading, Rows,
+    Values, Window, Wire,
+};
 
 /// A trade of either shape; prices and sizes are strings.
 #[derive(Debug, Deserialize)]
@@ -34,8 +37,54 @@ struct TradeWire<'a, C> {
     is_buyer_maker: Raw<'a>,
 }
 
+/// A trade of either shape in which nothing is broken.
+#[derive(Debug)]
+struct DirectTrade;
+
+impl FillObject for DirectTrade {
+    type Record = Trade;
+
+    const BLANK: Trade = BLANK_TRADE;
+
+    const NEEDED: u32 = 0x1f;
+
+    fn member<'de, V: Values<'de>>(
+        trade: &mut Trade,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        let bit = match key {
+            "a" | "id" => {
+                trade.id = Some(value.read(Raw::identifier)?);
+                1
+            }
+            "p" | "price" => {
+                value.decimal(&mut trade.price)?;
+                2
+            }
+            "q" | "qty" => {
+                value.decimal(&mut trade.amount)?;
+                4
+            }
+            "T" | "time" => {
+                trade.time = value.millis()?;
+                8
+            }
+            "m" | "isBuyerMaker" => {
+                trade.side = Some(taker_of(value.next()?));
+                16
+            }
+            _ => {
+                value.skip()?;
+                0
+            }
+        };
+        Ok(bit)
+    }
+}
+
 pub(super) fn direct(symbol: &Symbol, window: Window, body: &str) -> Option<Decoded<Payload>> {
-    let rows = serde_json::from_str::<Direct<Object<TradeWire<'_, Text<'_>>>>>(body);
+    let rows = serde_json::from_str::<FilledObjects<DirectTrade>>(body);
     let mut trades = Trades::new(symbol.clone());
     trades.rows = window.cut(rows.ok()?.0);
     Some(Decoded::clean(Payload::Trades(trades)))
@@ -92,7 +141,13 @@ fn either<'a>(short: impl Into<Raw<'a>>, long: impl Into<Raw<'a>>) -> Raw<'a> {
 
 /// The side of the taker: where the buyer was the maker, somebody sold to him.
 fn taker(is_buyer_maker: Raw<'_>) -> Result<Side, DefectKind> {
-    is_buyer_maker
-        .boolean()
-        .map(|buyer_made| if buyer_made { Side::Sell } else { Side::Buy })
+    is_buyer_maker.boolean().map(taker_of)
+}
+
+const fn taker_of(is_buyer_maker: bool) -> Side {
+    if is_buyer_maker {
+        Side::Sell
+    } else {
+        Side::Buy
+    }
 }

@@ -9,7 +9,7 @@ use robust_market::{Decoded, OrderBook, Payload, Symbol, Timestamp};
 use serde::Deserialize;
 
 use super::envelope::{self, open_about};
-use crate::levels::{BookText, DirectLevels, Levels, cut_to, direct_book};
+use crate::levels::{BookText, DirectLevels, Levels, Numbers, cut_to, direct_book};
 use crate::wire::{Fields, Notes, Object, Raw, clean};
 use crate::{Context, Reply, Verdict, answer};
 
@@ -32,8 +32,8 @@ pub(super) fn direct(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Option<Decoded<Payload>> {
-    type Sides<'a> = DirectLevels<Raw<'a>>;
-    let opened = envelope::direct::<Object<BookWire<'_, Sides<'_>>>>(reply, symbol, context)?;
+    let opened =
+        envelope::direct::<Object<BookWire<'_, DirectLevels<Numbers>>>>(reply, symbol, context)?;
     let Object(wire) = opened.payload;
     let mut book = direct_book(symbol, wire.bids, wire.asks, wire.version)?;
     book.time = clean(|fields| time(wire.ts, opened.ts, fields));

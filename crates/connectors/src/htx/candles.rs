@@ -7,11 +7,15 @@
 use std::time::Duration;
 
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
+use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::envelope::{self, open_about, rows};
 use crate::calendar::end_of_bar;
-use crate::wire::{Direct, Fields, Notes, Object, Order, Raw, Reading, Window, Wire};
+use crate::wire::{
+    BLANK_CANDLE, Fields, FillObject, Filled, FilledObjects, Notes, Object, Order, Raw, Reading,
+    Values, Window, Wire,
+};
 use crate::{Context, Reply, Verdict};
 
 /// How far Singapore's clock is ahead of UTC; it has no summer time.
@@ -43,6 +47,64 @@ fn is_closed(candle: &Candle, interval: Interval, now: Timestamp) -> bool {
     end_of_bar(candle.time, interval, SINGAPORE) <= now
 }
 
+/// A bar in which nothing is broken.
+#[derive(Debug)]
+struct DirectCandle;
+
+impl FillObject for DirectCandle {
+    type Record = Candle;
+
+    const BLANK: Candle = BLANK_CANDLE;
+
+    const NEEDED: u32 = 0xff;
+
+    fn member<'de, V: Values<'de>>(
+        candle: &mut Candle,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        let bit = match key {
+            "id" => {
+                candle.time = value.seconds()?;
+                1
+            }
+            "open" => {
+                value.number(&mut candle.open)?;
+                2
+            }
+            "close" => {
+                value.number(&mut candle.close)?;
+                4
+            }
+            "low" => {
+                value.number(&mut candle.low)?;
+                8
+            }
+            "high" => {
+                value.number(&mut candle.high)?;
+                16
+            }
+            "amount" => {
+                value.number(&mut candle.volume)?;
+                32
+            }
+            "vol" => {
+                value.number(candle.quote_volume.insert(Decimal::ZERO))?;
+                64
+            }
+            "count" => {
+                candle.count = Some(value.next()?);
+                128
+            }
+            _ => {
+                value.skip()?;
+                0
+            }
+        };
+        Ok(bit)
+    }
+}
+
 pub(super) fn direct(
     symbol: &Symbol,
     interval: Interval,
@@ -50,8 +112,8 @@ pub(super) fn direct(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Option<Decoded<Payload>> {
-    let opened = envelope::direct::<Direct<Object<CandleWire<'_>>>>(reply, symbol, context)?;
-    let Direct(mut rows) = opened.payload;
+    let opened = envelope::direct::<FilledObjects<DirectCandle>>(reply, symbol, context)?;
+    let Filled(mut rows) = opened.payload;
     for candle in &mut rows {
         candle.closed = is_closed(candle, interval, context.now);
     }

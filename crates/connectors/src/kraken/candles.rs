@@ -7,11 +7,14 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
+use rust_decimal::Decimal;
 use serde::Deserialize;
+use serde::de::SeqAccess;
 
 use super::envelope::{direct_pair, open_pair};
 use crate::wire::{
-    Cell, Direct, Fields, Notes, Raw, Reading, Row, Rows, Text, Window, Wire, clean,
+    BLANK_CANDLE, Cell, Fields, FillRow, Filled, FilledRows, Notes, Raw, Reading, Row, RowValues,
+    Rows, Values, Window, Wire, clean,
 };
 use crate::{Context, Reply, Verdict, answer};
 
@@ -51,6 +54,34 @@ fn is_closed(
     }
 }
 
+/// A row in which nothing is broken.
+#[derive(Debug)]
+struct DirectCandle;
+
+impl FillRow for DirectCandle {
+    type Record = Candle;
+
+    const BLANK: Candle = BLANK_CANDLE;
+
+    fn cells<'de, A: SeqAccess<'de>>(
+        candle: &mut Candle,
+        row: &mut RowValues<A>,
+    ) -> Result<(), A::Error> {
+        candle.time = row.seconds()?;
+        row.decimal(&mut candle.open)?;
+        row.decimal(&mut candle.high)?;
+        row.decimal(&mut candle.low)?;
+        row.decimal(&mut candle.close)?;
+        row.decimal(candle.vwap.insert(Decimal::ZERO))?;
+        row.decimal(&mut candle.volume)?;
+        if candle.volume.is_zero() {
+            candle.vwap = None;
+        }
+        candle.count = Some(row.next()?);
+        Ok(())
+    }
+}
+
 pub(super) fn direct(
     symbol: &Symbol,
     interval: Interval,
@@ -58,8 +89,8 @@ pub(super) fn direct(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Option<Decoded<Payload>> {
-    let pair = direct_pair::<Direct<Row<CandleWire<'_, Text<'_>>>>>(reply, symbol, context)?;
-    let Direct(mut rows) = pair.value;
+    let pair = direct_pair::<FilledRows<DirectCandle>>(reply, symbol, context)?;
+    let Filled(mut rows) = pair.value;
     let committed = clean(|fields| Some(fields.may("last", pair.last, Raw::seconds)))?;
     let is_closed = is_closed(committed, rows.len(), interval, context.now);
     for (index, candle) in rows.iter_mut().enumerate() {

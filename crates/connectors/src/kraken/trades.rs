@@ -6,11 +6,12 @@
 
 use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Trade, Trades};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, SeqAccess};
 
 use super::envelope::{direct_pair, open_pair};
 use crate::wire::{
-    Cell, Direct, Fields, Notes, Raw, Reading, Row, Rows, Text, Window, Wire, clean,
+    BLANK_TRADE, Cell, Fields, FillRow, Filled, FilledRows, Notes, Raw, Reading, Row, RowValues,
+    Rows, Values, Window, Wire, clean, some,
 };
 use crate::{Context, Reply, Verdict, answer};
 
@@ -34,14 +35,40 @@ struct TradeWire<'a, C> {
     id: Raw<'a>,
 }
 
+/// A row in which nothing is broken.
+#[derive(Debug)]
+struct DirectTrade;
+
+impl FillRow for DirectTrade {
+    type Record = Trade;
+
+    const BLANK: Trade = BLANK_TRADE;
+
+    fn cells<'de, A: SeqAccess<'de>>(
+        trade: &mut Trade,
+        row: &mut RowValues<A>,
+    ) -> Result<(), A::Error> {
+        row.decimal(&mut trade.price)?;
+        row.decimal(&mut trade.amount)?;
+        trade.time = row.read(Raw::seconds)?;
+        trade.side = Some(some(side_of(row.text()?))?);
+        row.skip()?;
+        row.skip()?;
+        if let Some(id) = row.raw_if_there()? {
+            trade.id = Some(some(id.identifier().ok())?);
+        }
+        Ok(())
+    }
+}
+
 pub(super) fn direct(
     symbol: &Symbol,
     window: Window,
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Option<Decoded<Payload>> {
-    let pair = direct_pair::<Direct<Row<TradeWire<'_, Text<'_>>>>>(reply, symbol, context)?;
-    let Direct(rows) = pair.value;
+    let pair = direct_pair::<FilledRows<DirectTrade>>(reply, symbol, context)?;
+    let Filled(rows) = pair.value;
     let mut trades = Trades::new(symbol.clone());
     trades.cursor = clean(|fields| Some(fields.may("cursor", pair.last, Raw::identifier)))?;
     trades.rows = window.cut(rows);
@@ -92,9 +119,13 @@ impl<'a, C: Cell<'a>> Wire for TradeWire<'a, C> {
 }
 
 fn side(raw: Raw<'_>) -> Result<Side, DefectKind> {
-    match &*raw.text()? {
-        "b" => Ok(Side::Buy),
-        "s" => Ok(Side::Sell),
-        _ => Err(DefectKind::Unparsable),
+    side_of(&raw.text()?).ok_or(DefectKind::Unparsable)
+}
+
+fn side_of(text: &str) -> Option<Side> {
+    match text {
+        "b" => Some(Side::Buy),
+        "s" => Some(Side::Sell),
+        _ => None,
     }
 }

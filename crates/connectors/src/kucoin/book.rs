@@ -6,7 +6,7 @@ use robust_market::{Decoded, OrderBook, Payload, Symbol};
 use serde::Deserialize;
 
 use super::envelope::{self, open};
-use crate::levels::{BookText, DirectLevels, Levels, cut_to, direct_book};
+use crate::levels::{BookText, DirectLevels, Levels, Strings, cut_to, direct_book};
 use crate::wire::{Cell, Fields, Notes, Object, Raw, Text, clean};
 use crate::{Reply, Verdict, answer};
 
@@ -24,7 +24,7 @@ struct BookWire<'a, C, S> {
     time: Raw<'a>,
 }
 
-type DirectBook<'a> = Object<BookWire<'a, Text<'a>, DirectLevels<Text<'a>>>>;
+type DirectBook<'a> = Object<BookWire<'a, Text<'a>, DirectLevels<Strings>>>;
 
 pub(super) fn direct(
     symbol: &Symbol,

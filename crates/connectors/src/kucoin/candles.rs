@@ -7,11 +7,16 @@
 use std::time::Duration;
 
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
+use rust_decimal::Decimal;
 use serde::Deserialize;
+use serde::de::SeqAccess;
 
 use super::envelope::{self, open_rows};
 use crate::calendar::end_of_bar;
-use crate::wire::{Cell, Direct, Fields, Notes, Order, Raw, Reading, Row, Text, Window, Wire};
+use crate::wire::{
+    BLANK_CANDLE, Cell, Fields, FillRow, Filled, FilledRows, Notes, Order, Raw, Reading, Row,
+    RowValues, Values, Window, Wire, some,
+};
 use crate::{Reply, Verdict};
 
 /// A row, all of strings.
@@ -40,6 +45,29 @@ fn is_closed(candle: &Candle, interval: Interval, now: Timestamp) -> bool {
     end_of_bar(candle.time, interval, Duration::ZERO) <= now
 }
 
+/// A row in which nothing is broken.
+#[derive(Debug)]
+struct DirectCandle;
+
+impl FillRow for DirectCandle {
+    type Record = Candle;
+
+    const BLANK: Candle = BLANK_CANDLE;
+
+    fn cells<'de, A: SeqAccess<'de>>(
+        candle: &mut Candle,
+        row: &mut RowValues<A>,
+    ) -> Result<(), A::Error> {
+        candle.time = some(Raw::Text(row.text()?).seconds().ok())?;
+        row.decimal(&mut candle.open)?;
+        row.decimal(&mut candle.close)?;
+        row.decimal(&mut candle.high)?;
+        row.decimal(&mut candle.low)?;
+        row.decimal(&mut candle.volume)?;
+        row.decimal(candle.quote_volume.insert(Decimal::ZERO))
+    }
+}
+
 pub(super) fn direct(
     symbol: &Symbol,
     interval: Interval,
@@ -47,7 +75,7 @@ pub(super) fn direct(
     now: Timestamp,
     reply: &Reply<'_>,
 ) -> Option<Decoded<Payload>> {
-    let Direct(mut rows) = envelope::direct::<Direct<Row<CandleWire<Text<'_>>>>>(reply)?;
+    let Filled(mut rows) = envelope::direct::<FilledRows<DirectCandle>>(reply)?;
     for candle in &mut rows {
         candle.closed = is_closed(candle, interval, now);
     }

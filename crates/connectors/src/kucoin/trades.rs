@@ -8,7 +8,10 @@ use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Timestamp, Trade
 use serde::Deserialize;
 
 use super::envelope::{self, open_rows};
-use crate::wire::{Cell, Direct, Fields, Notes, Object, Order, Raw, Reading, Text, Window, Wire};
+use crate::wire::{
+    BLANK_TRADE, Cell, Fields, FillObject, Filled, FilledObjects, Notes, Object, Order, Raw,
+    Reading, Values, Window, Wire, some,
+};
 use crate::{Reply, Verdict};
 
 /// A trade; the time is a number, the rest are strings.
@@ -30,12 +33,58 @@ struct TradeWire<'a, C> {
 /// KuCoin shows its examples oldest first and promises no order.
 const DOCUMENTED: Order = Order::OldestFirst;
 
+/// A trade in which nothing is broken.
+#[derive(Debug)]
+struct DirectTrade;
+
+impl FillObject for DirectTrade {
+    type Record = Trade;
+
+    const BLANK: Trade = BLANK_TRADE;
+
+    const NEEDED: u32 = 0x1f;
+
+    fn member<'de, V: Values<'de>>(
+        trade: &mut Trade,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        let bit = match key {
+            "sequence" => {
+                trade.id = Some(some(Raw::Text(value.text()?).identifier().ok())?);
+                1
+            }
+            "price" => {
+                value.decimal(&mut trade.price)?;
+                2
+            }
+            "size" => {
+                value.decimal(&mut trade.amount)?;
+                4
+            }
+            "side" => {
+                trade.side = Some(some(side_of(value.text()?))?);
+                8
+            }
+            "time" => {
+                trade.time = Timestamp::from_ns(value.next()?);
+                16
+            }
+            _ => {
+                value.skip()?;
+                0
+            }
+        };
+        Ok(bit)
+    }
+}
+
 pub(super) fn direct(
     symbol: &Symbol,
     window: Window,
     reply: &Reply<'_>,
 ) -> Option<Decoded<Payload>> {
-    let Direct(rows) = envelope::direct::<Direct<Object<TradeWire<'_, Text<'_>>>>>(reply)?;
+    let Filled(rows) = envelope::direct::<FilledObjects<DirectTrade>>(reply)?;
     let mut trades = Trades::new(symbol.clone());
     trades.rows = window.cut(DOCUMENTED.oldest_first(rows, |trade| Some(trade.time)));
     Some(Decoded::clean(Payload::Trades(trades)))
@@ -85,9 +134,13 @@ fn nanoseconds(raw: Raw<'_>) -> Result<Timestamp, DefectKind> {
 }
 
 fn side(raw: Raw<'_>) -> Result<Side, DefectKind> {
-    match &*raw.text()? {
-        "buy" => Ok(Side::Buy),
-        "sell" => Ok(Side::Sell),
-        _ => Err(DefectKind::Unparsable),
+    side_of(&raw.text()?).ok_or(DefectKind::Unparsable)
+}
+
+fn side_of(text: &str) -> Option<Side> {
+    match text {
+        "buy" => Some(Side::Buy),
+        "sell" => Some(Side::Sell),
+        _ => None,
     }
 }

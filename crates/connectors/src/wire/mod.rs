@@ -1,6 +1,6 @@
 //! Reading an exchange's JSON: straight into borrowed text, never through a float, one broken record at a time.
 //!
-//! serde_json alone reads the JSON and rust_decimal the numbers: a reader of our own was tried, was faster, and was taken out, because
+//! serde_json alone reads the JSON, rust_decimal and the standard library the numbers: a reader of our own was tried, was faster, and was taken out, because
 //! a well-kept library is trusted with what this project does not exist for.
 //!
 //! Nothing here builds a tree. A field is a [`Raw`] slice of the body; [`Fields`] turns it into a decimal, a time or an
@@ -12,6 +12,7 @@
 mod direct;
 mod fields;
 mod order;
+mod place;
 mod raw;
 mod rows;
 mod shape;
@@ -20,6 +21,10 @@ mod window;
 pub(crate) use direct::{Cell, Direct, Text, Wire, clean, either};
 pub(crate) use fields::{Fields, Notes};
 pub(crate) use order::Order;
+pub(crate) use place::{
+    BLANK_CANDLE, BLANK_TRADE, FillObject, FillRow, Filled, FilledObjects, FilledRows, RowValues,
+    Values, some,
+};
 pub(crate) use raw::Raw;
 pub(crate) use rows::{Cells, Entries, Key, List, Rows};
 pub(crate) use shape::{Object, Row};

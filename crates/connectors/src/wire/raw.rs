@@ -201,11 +201,14 @@ fn whole_number_defect(text: &str) -> DefectKind {
 /// Reads seconds since 1970, such as `1762795433.9717445`, to the exact nanosecond.
 fn seconds(text: &str) -> Result<Timestamp, DefectKind> {
     const NANOS: u32 = 9;
-    // Nearly all: a whole number that begins with a digit, and not with a sign.
+    // Nearly all: a number that begins with a digit, and not with a sign, and that needs no more places than there are.
     if text.starts_with(|first: char| first.is_ascii_digit())
-        && let Ok(whole) = text.parse()
+        && let Ok(value) = decimal::parse(text)
+        && let Some(missing) = NANOS.checked_sub(value.scale())
     {
-        return Timestamp::from_secs(whole).ok_or(DefectKind::OutOfRange);
+        let nanos = value.mantissa().checked_mul(10_i128.pow(missing));
+        let nanos = nanos.and_then(|nanos| i64::try_from(nanos).ok());
+        return nanos.map(Timestamp::from_ns).ok_or(DefectKind::OutOfRange);
     }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
