@@ -38,80 +38,32 @@ const MAX_DIGITS: usize = 28;
 /// [`DecimalError`] says whether the text was no number, not finite, or too long to be exact.
 #[inline]
 pub fn parse(text: &str) -> Result<Decimal, DecimalError> {
-    match short(text) {
-        Some(short) => Ok(short.decimal()),
+    match plain(text) {
+        Some(value) => Ok(value),
         None => parse_long(text),
     }
 }
 
-/// The digits of a number, and how many of them stand behind the point.
-#[derive(Clone, Copy)]
-struct Short {
-    digits: u64,
-    places: u32,
+/// The way of nearly every price: what the library takes and our grammar too.
+#[inline]
+fn plain(text: &str) -> Option<Decimal> {
+    let value = Decimal::from_str_exact(text).ok()?;
+    is_plain(text).then_some(value)
 }
 
-impl Short {
-    #[inline]
-    const fn decimal(self) -> Decimal {
-        let (low, middle) = (self.digits as u32, (self.digits >> 32) as u32);
-        Decimal::from_parts(low, middle, 0, false, self.places)
-    }
-}
-
-/// Powers of ten, as many as `u64` has.
-const POWERS: [u64; 20] = {
-    let mut powers = [1; 20];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1] * 10;
-        at += 1;
-    }
-    powers
-};
-
-/// The way of nearly every price: the whole numbers on both sides of the point, which the standard library reads in half the time. Together they
-/// are the digits of one whole number, whose point stands where it stood.
-fn short(text: &str) -> Option<Short> {
-    /// As many digits always fit into `u64`.
-    const DIGITS: usize = 18;
-    // The standard library takes signs as well.
-    let number = |part: &str| match part.as_bytes().first() {
-        Some(b'0'..=b'9') => part.parse::<u64>().ok(),
-        _ => None,
-    };
-    if text.len() > DIGITS {
-        return None;
-    }
-    let Some(point) = text.bytes().position(|byte| byte == b'.') else {
-        return number(text).map(|digits| Short { digits, places: 0 });
-    };
-    let (whole, fraction) = (text.get(..point)?, text.get(point + 1..)?);
-    let shifted = number(whole)? * POWERS.get(fraction.len())?;
-    let places = u32::try_from(fraction.len()).ok()?;
-    Some(Short {
-        digits: shifted + number(fraction)?,
-        places,
-    })
-}
-
-/// Signs and many digits, which the library reads, and exponents.
+/// Exponents, more than 28 digits, and whatever is no number.
 #[inline(never)]
 fn parse_long(text: &str) -> Result<Decimal, DecimalError> {
-    match Decimal::from_str_exact(text) {
-        // What the library takes beyond our grammar is looked at afterwards.
-        Ok(value) if is_plain(text) => Ok(value),
-        _ => match scientific(text) {
-            Some(value) => Ok(value),
-            None => parse_slow(text),
-        },
+    match scientific(text) {
+        Some(value) => Ok(value),
+        None => parse_slow(text),
     }
 }
 
 /// A short number with an exponent that leaves every digit where it is: `5.98E1`, and not `5E3`.
 fn scientific(text: &str) -> Option<Decimal> {
     let (mantissa, exponent) = text.split_once(['e', 'E'])?;
-    let mut value = short(mantissa)?.decimal();
+    let mut value = plain(mantissa)?;
     let places = i64::from(value.scale()).checked_sub(exponent.parse().ok()?)?;
     value.set_scale(u32::try_from(places).ok()?).ok()?;
     Some(value)
@@ -264,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_just_so_is_read_the_short_way() {
+    fn what_the_library_takes_is_read_by_it_alone() {
         for text in [
             "999999999999999999",
             "0.0000000000000001",
             "99999999.999999999",
             "000000000000000.07",
         ] {
-            assert!(short(text).is_some(), "{text}");
+            assert!(plain(text).is_some(), "{text}");
             assert_eq!(parse(text), parse_slow(text), "{text}");
         }
     }
