@@ -7,7 +7,7 @@ use robust_market::{
     Candle, Candles, Exchange, Interval, Level, OrderBook, Payload, Request, Side, Symbol, Ticker,
     Timestamp, Trade, Trades,
 };
-use robust_quality::Profile;
+use robust_quality::{Consensus, Profile};
 use rust_decimal::Decimal;
 
 use super::catalogue::Data;
@@ -171,6 +171,11 @@ impl Market<'_> {
         let mut shots = Vec::new();
         let (open, mut last) = (self.preset.start, self.preset.start);
         let (mut high, mut low) = (open + open / 50, open - open / 50);
+        let mut consensus = Consensus::default();
+        let peers: Vec<Exchange> = ["peer_a", "peer_b"]
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .collect();
         // A day's trading before the first print, so that volumes move like those of a rolling day.
         let mut lots = (self.preset.amount * 40_000.0) as i64;
         for (index, bar) in bars.iter().enumerate() {
@@ -218,11 +223,25 @@ impl Market<'_> {
             if has(&[Stream]) {
                 ticker.sequence = Some(9_000 + index as u64);
             }
-            let delay = 20 + rng.i64(0..180);
-            shots.push(Shot::sound(
-                Payload::Ticker(ticker),
-                time.saturating_add(millis(delay)),
-            ));
+            let received = time.saturating_add(millis(20 + rng.i64(0..180)));
+            for (peer, exchange) in peers.iter().enumerate() {
+                // Two others see the same market within two hundredths of a percent.
+                let away = 1.0 + (rng.f64() - 0.5) * 4e-4 * (peer + 1) as f64;
+                let middle = self.price(bar.mid);
+                let price =
+                    Decimal::from_f64_retain(away).and_then(|away| middle.checked_mul(away));
+                consensus.update(
+                    exchange,
+                    &self.symbol,
+                    price.unwrap_or(middle),
+                    None,
+                    received,
+                );
+            }
+            shots.push(Shot {
+                peers: consensus.peers(&self.style.exchange(), &self.symbol, received),
+                ..Shot::sound(Payload::Ticker(ticker), received)
+            });
         }
         let symbol = self.symbol.clone();
         self.feed(Data::Ticker, Request::Ticker { symbol }, shots)

@@ -2,15 +2,20 @@
 //!
 //! Written without looking at the rules: the faults, their sizes and the markets they are made of stand in [`CATALOGUE`] and [`PRESETS`].
 
+mod cases;
 mod catalogue;
+mod clean;
 mod corrupt;
+mod curves;
 mod draw;
 mod generate;
 mod made;
 mod outcome;
 mod recall;
+mod recorded;
 mod scene;
 mod stats;
+mod unified;
 
 use std::path::{Path, PathBuf};
 
@@ -18,12 +23,16 @@ use anyhow::Result;
 
 use crate::report::Row;
 
+pub use cases::{Cases, own_cases};
 pub use catalogue::{CATALOGUE, Cell, Data, Entry, Fault, Field, Seconds};
+pub use clean::{Clean, Judged};
 pub use corrupt::corrupt;
+pub use curves::{Crash, Power, SIGMAS, Shifts};
 pub use generate::{PRESETS, Preset};
 pub use made::{Style, feed};
 pub use outcome::Outcome;
 pub use recall::{Found, Pool, Recall};
+pub use recorded::Recorded;
 pub use scene::{Base, Broken, Feed, Grid, Origin, Shot, Source, objects};
 pub use stats::{Share, mean, quantile, robust_deviation};
 
@@ -39,6 +48,9 @@ pub struct Arguments {
     /// Folder of recorded market data; everything is generated without it.
     #[arg(long)]
     pub data: Option<PathBuf>,
+    /// Folder of labelled cases, `*.jsonl`, to judge instead.
+    #[arg(long)]
+    pub cases: Option<PathBuf>,
     /// File to write the report to.
     #[arg(long)]
     pub json: Option<PathBuf>,
@@ -50,6 +62,10 @@ pub struct Arguments {
 ///
 /// When a folder cannot be read.
 pub fn command(arguments: &Arguments) -> Result<(String, Vec<Row>)> {
+    if let Some(dir) = &arguments.cases {
+        let cases = cases::run(dir)?;
+        return Ok((cases.to_string(), cases.rows()));
+    }
     let outcome = run(arguments.n, arguments.data.as_deref())?;
     Ok((outcome.to_string(), outcome.rows()))
 }
@@ -60,8 +76,18 @@ pub fn command(arguments: &Arguments) -> Result<(String, Vec<Row>)> {
 ///
 /// When the folder of recordings cannot be read.
 pub fn run(n: u32, data: Option<&Path>) -> Result<Outcome> {
-    let _ = data;
-    let recorded = std::collections::BTreeMap::new();
-    let recall = Recall::run(n, &SEEDS, &recorded);
-    Ok(Outcome { recall })
+    let recorded = data.map(Recorded::open).transpose()?.unwrap_or_default();
+    let clean = Clean::run(&recorded);
+    let recall = Recall::run(n, &SEEDS, &recorded.feeds);
+    let power = Power::run(n.div_ceil(10), &recorded);
+    let shifts = Shifts::run();
+    let crashes = Crash::all(&recorded);
+    Ok(Outcome {
+        recorded,
+        clean,
+        recall,
+        power,
+        shifts,
+        crashes,
+    })
 }

@@ -1,7 +1,9 @@
 //! A payload with everything that it is judged by: the question, what came before it, the clock.
 
+use std::time::Duration;
+
 use robust_market::{Acceptance, Decoded, Exchange, Payload, Report, Request, Severity, Timestamp};
-use robust_quality::{Context, Profile, SymbolState, judge};
+use robust_quality::{Context, Peers, Profile, SymbolState, judge};
 use rust_decimal::Decimal;
 
 /// The steps of prices and sizes, as decimal places.
@@ -42,6 +44,10 @@ pub struct Shot {
     pub received: Timestamp,
     /// The time that ages are measured at.
     pub now: Timestamp,
+    /// What other exchanges say of the pair.
+    pub peers: Option<Peers>,
+    /// How far the source's clock is ahead, where more than this feed tells.
+    pub clock_ahead: Option<Duration>,
 }
 
 impl Shot {
@@ -52,6 +58,20 @@ impl Shot {
             decoded: Decoded::clean(payload),
             received,
             now: received,
+            peers: None,
+            clock_ahead: None,
+        }
+    }
+
+    /// An answer that may be broken, judged when it comes.
+    #[must_use]
+    pub fn read(decoded: Decoded<Payload>, received: Timestamp, now: Timestamp) -> Self {
+        Self {
+            decoded,
+            received,
+            now,
+            peers: None,
+            clock_ahead: None,
         }
     }
 }
@@ -72,7 +92,9 @@ pub struct Source {
 impl Source {
     /// Judges one answer and lets the state learn from it. `None` never happens for the kinds of this benchmark.
     pub fn judge(&self, shot: &Shot, state: &mut SymbolState) -> Option<Report> {
-        let context = Context::new(&self.request, self.profile, shot.received, shot.now);
+        let mut context = Context::new(&self.request, self.profile, shot.received, shot.now);
+        context.peers = shot.peers;
+        context.clock_ahead = shot.clock_ahead;
         judge(&shot.decoded, &context, state)
     }
 }

@@ -247,7 +247,7 @@ fn scaled(value: Decimal, factor: f64) -> Option<Decimal> {
 }
 
 /// The whole bar times a factor: prices on the grid, and the quote volume with them.
-pub(crate) fn lift(candle: &mut Candle, factor: f64, grid: Grid) -> Option<()> {
+pub(in crate::quality) fn lift(candle: &mut Candle, factor: f64, grid: Grid) -> Option<()> {
     for price in [
         &mut candle.open,
         &mut candle.high,

@@ -10,10 +10,11 @@ mod trades;
 use std::time::Duration;
 
 use fastrand::Rng;
-use robust_market::{Decoded, Defect, DefectKind, Payload, Timestamp};
+use robust_market::{Defect, DefectKind, Payload, Timestamp};
 
 use super::catalogue::{Cell, Fault};
 use super::scene::{Base, Broken, Grid, Shot};
+pub(super) use candles::lift as lift_bar;
 
 /// Breaks a base; `None` when the fault cannot be made of it (no sequence to set back, no volume to repeat).
 #[must_use]
@@ -126,8 +127,8 @@ fn again(shot: &Shot, received: Timestamp, change: impl FnOnce(&mut Payload)) ->
     let mut value = shot.decoded.value.clone();
     change(&mut value);
     Shot {
-        decoded: Decoded::clean(value),
-        received,
-        now: received,
+        peers: shot.peers,
+        clock_ahead: shot.clock_ahead,
+        ..Shot::sound(value, received)
     }
 }
