@@ -98,7 +98,7 @@ impl Judged {
 
 /// `count` of `of`, per ten thousand; 0 of nothing.
 #[must_use]
-pub fn per_10k(count: u64, of: u64) -> f64 {
+pub(super) fn per_10k(count: u64, of: u64) -> f64 {
     if of == 0 {
         0.0
     } else {
@@ -151,6 +151,6 @@ impl Clean {
 
 /// Whether a ticker feed is of whole hours.
 #[must_use]
-pub fn is_hourly(set: &Judged) -> bool {
+pub(super) fn is_hourly(set: &Judged) -> bool {
     set.data == Data::Ticker && set.name.ends_with("closes")
 }

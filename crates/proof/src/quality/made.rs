@@ -171,11 +171,6 @@ impl Market<'_> {
         let mut shots = Vec::new();
         let (open, mut last) = (self.preset.start, self.preset.start);
         let (mut high, mut low) = (open + open / 50, open - open / 50);
-        let mut consensus = Consensus::default();
-        let peers: Vec<Exchange> = ["peer_a", "peer_b"]
-            .iter()
-            .filter_map(|name| name.parse().ok())
-            .collect();
         // A day's trading before the first print, so that volumes move like those of a rolling day.
         let mut lots = (self.preset.amount * 40_000.0) as i64;
         for (index, bar) in bars.iter().enumerate() {
@@ -224,27 +219,12 @@ impl Market<'_> {
                 ticker.sequence = Some(9_000 + index as u64);
             }
             let received = time.saturating_add(millis(20 + rng.i64(0..180)));
-            for (peer, exchange) in peers.iter().enumerate() {
-                // Two others see the same market within two hundredths of a percent.
-                let away = 1.0 + (rng.f64() - 0.5) * 4e-4 * (peer + 1) as f64;
-                let middle = self.price(bar.mid);
-                let price =
-                    Decimal::from_f64_retain(away).and_then(|away| middle.checked_mul(away));
-                consensus.update(
-                    exchange,
-                    &self.symbol,
-                    price.unwrap_or(middle),
-                    None,
-                    received,
-                );
-            }
-            shots.push(Shot {
-                peers: consensus.peers(&self.style.exchange(), &self.symbol, received),
-                ..Shot::sound(Payload::Ticker(ticker), received)
-            });
+            shots.push(Shot::sound(Payload::Ticker(ticker), received));
         }
         let symbol = self.symbol.clone();
-        self.feed(Data::Ticker, Request::Ticker { symbol }, shots)
+        let mut feed = self.feed(Data::Ticker, Request::Ticker { symbol }, shots);
+        tell_peers(&mut feed, rng);
+        feed
     }
 
     fn lots(&self, rng: &mut Rng) -> i64 {
@@ -384,6 +364,39 @@ pub fn feed(
         }
         Data::Trades => market.trades(&bars(preset, 60_000, 240, &mut rng), &mut rng),
     })
+}
+
+/// Lets two other exchanges see the same market, each within some hundredths of a percent, at the times of these tickers.
+pub(super) fn tell_peers(feed: &mut Feed, rng: &mut Rng) {
+    let mut consensus = Consensus::default();
+    let peers: Vec<Exchange> = ["peer_a", "peer_b"]
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect();
+    let exchange = feed.source.exchange.clone();
+    for shot in &mut feed.shots {
+        let Payload::Ticker(ticker) = &shot.decoded.value else {
+            continue;
+        };
+        let middle = match (ticker.bid, ticker.ask, ticker.last) {
+            (Some(bid), Some(ask), _) => (bid + ask) / Decimal::TWO,
+            (_, _, Some(last)) => last,
+            _ => continue,
+        };
+        for (nth, peer) in peers.iter().enumerate() {
+            let away = 1.0 + (rng.f64() - 0.5) * 4e-4 * (nth + 1) as f64;
+            let away = Decimal::from_f64_retain(away).map(|away| away.round_dp(9));
+            let price = away.and_then(|away| middle.checked_mul(away));
+            consensus.update(
+                peer,
+                &ticker.symbol,
+                price.unwrap_or(middle),
+                None,
+                shot.received,
+            );
+        }
+        shot.peers = consensus.peers(&exchange, &ticker.symbol, shot.received);
+    }
 }
 
 fn at(ms: i64) -> Timestamp {

@@ -10,6 +10,7 @@ mod curves;
 mod draw;
 mod generate;
 mod made;
+mod mutate;
 mod outcome;
 mod recall;
 mod recorded;
@@ -23,13 +24,14 @@ use anyhow::Result;
 
 use crate::report::Row;
 
-pub use cases::{Cases, own_cases};
+pub use cases::{Cases, own_cases, run as judge_cases};
 pub use catalogue::{CATALOGUE, Cell, Data, Entry, Fault, Field, Seconds};
 pub use clean::{Clean, Judged};
 pub use corrupt::corrupt;
 pub use curves::{Crash, Power, SIGMAS, Shifts};
 pub use generate::{PRESETS, Preset};
 pub use made::{Style, feed};
+pub use mutate::Mutation;
 pub use outcome::Outcome;
 pub use recall::{Found, Pool, Recall};
 pub use recorded::Recorded;
@@ -51,6 +53,9 @@ pub struct Arguments {
     /// Folder of labelled cases, `*.jsonl`, to judge instead.
     #[arg(long)]
     pub cases: Option<PathBuf>,
+    /// Lists for each rule the kinds of fault that only it flags, instead.
+    #[arg(long)]
+    pub mutate: bool,
     /// File to write the report to.
     #[arg(long)]
     pub json: Option<PathBuf>,
@@ -65,6 +70,16 @@ pub fn command(arguments: &Arguments) -> Result<(String, Vec<Row>)> {
     if let Some(dir) = &arguments.cases {
         let cases = cases::run(dir)?;
         return Ok((cases.to_string(), cases.rows()));
+    }
+    if arguments.mutate {
+        let recorded = arguments
+            .data
+            .as_deref()
+            .map(Recorded::open)
+            .transpose()?
+            .unwrap_or_default();
+        let mutation = Mutation::of(&Recall::run(arguments.n, &SEEDS, &recorded.feeds));
+        return Ok((mutation.to_string(), mutation.rows()));
     }
     let outcome = run(arguments.n, arguments.data.as_deref())?;
     Ok((outcome.to_string(), outcome.rows()))
@@ -90,4 +105,14 @@ pub fn run(n: u32, data: Option<&Path>) -> Result<Outcome> {
         shifts,
         crashes,
     })
+}
+
+/// Of the faults that need nothing but the answer itself (validity, consistency, uniqueness) the share that is found.
+#[must_use]
+pub fn structural(recall: &Recall) -> Share {
+    use robust_market::Dimension::{Consistency, Uniqueness, Validity};
+    recall.sum(
+        |entry| matches!(entry.dimension, Validity | Consistency | Uniqueness),
+        |found| found.any,
+    )
 }

@@ -1,6 +1,6 @@
 //! How many of the faults are found, and where they are booked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use robust_market::{Acceptance, Dimension, Report, Severity};
@@ -45,7 +45,13 @@ impl Pool {
                 }
             }
             for feed in recorded.get(&data).into_iter().flatten() {
-                pool.add(data, feed, &mut rng);
+                if data == Data::Ticker {
+                    let mut feed = feed.clone();
+                    made::tell_peers(&mut feed, &mut rng);
+                    pool.add(data, &feed, &mut rng);
+                } else {
+                    pool.add(data, feed, &mut rng);
+                }
             }
         }
         pool
@@ -113,6 +119,8 @@ pub struct Found {
     pub acceptance: [u32; 4],
     /// Rules that objected, and how often.
     pub rules: BTreeMap<&'static str, u32>,
+    /// Rules that objected alone, and how often.
+    pub alone: BTreeMap<&'static str, u32>,
     /// Some that were missed: the name of the base.
     pub missed: Vec<String>,
     /// Found on generated bases.
@@ -139,6 +147,10 @@ impl Found {
         self.kept_out.add(keeps_out(broken, report));
         if let Some(count) = self.acceptance.get_mut(report.acceptance as usize) {
             *count += 1;
+        }
+        let rules: BTreeSet<&'static str> = heavy().map(|issue| issue.rule).collect();
+        if let (Some(rule), 1) = (rules.first(), rules.len()) {
+            *self.alone.entry(rule).or_default() += 1;
         }
         for issue in heavy() {
             *self.rules.entry(issue.rule).or_default() += 1;

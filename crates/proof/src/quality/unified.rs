@@ -14,7 +14,7 @@ use super::catalogue::Data;
 ///
 /// `interval` is that of the question, for series that do not say theirs.
 #[must_use]
-pub fn read(data: Data, json: &Value, asked: &Symbol, interval: Interval) -> Decoded<Payload> {
+pub(super) fn read(data: Data, json: &Value, asked: &Symbol, interval: Interval) -> Decoded<Payload> {
     let mut notes = Notes::default();
     let pair = notes.symbol(json.get("symbol"), asked);
     let value = match data {
@@ -217,7 +217,7 @@ fn levels(
 
 /// The interval of a number of seconds, in the largest unit that fits.
 #[must_use]
-pub fn interval_of(seconds: u64) -> Option<Interval> {
+pub(super) fn interval_of(seconds: u64) -> Option<Interval> {
     if seconds == 2_592_000 {
         return "1M".parse().ok();
     }

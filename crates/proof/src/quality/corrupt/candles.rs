@@ -67,6 +67,9 @@ pub(super) fn corrupt(
             });
         }
         Fault::ColumnsSwapped => {
+            // A market at rest has nothing to swap.
+            let moves = rows.iter().filter(|c| c.high != c.low).count();
+            (moves > count / 10).then_some(())?;
             for c in rows.iter_mut() {
                 std::mem::swap(&mut c.high, &mut c.low);
             }
@@ -110,6 +113,8 @@ pub(super) fn corrupt(
         }
         Fault::Future(seconds) => {
             let by = Duration::from_secs(u64::try_from(seconds).ok()?);
+            // Within its own bar no time is in the future.
+            (interval < by).then_some(())?;
             for c in rows.iter_mut() {
                 c.time = c.time.saturating_add(by);
             }

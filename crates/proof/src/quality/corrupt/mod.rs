@@ -25,6 +25,13 @@ pub fn corrupt(base: &Base, fault: Fault, rng: &mut Rng) -> Option<Broken> {
         marked: Vec::new(),
     };
     let profile = &base.source.profile;
+    // What is unusual can only be told from what is usual.
+    let single = matches!(
+        base.shot.decoded.value,
+        Payload::Ticker(_) | Payload::OrderBook(_)
+    );
+    let needs_history = matches!(fault, Fault::Lift(_) | Fault::DepthOne);
+    (!(single && needs_history && base.recent.is_empty())).then_some(())?;
     let Shot { decoded, .. } = &mut broken.shot;
     let wire = Wire {
         defects: &mut decoded.defects,
@@ -36,6 +43,10 @@ pub fn corrupt(base: &Base, fault: Fault, rng: &mut Rng) -> Option<Broken> {
         (_, Fault::Stale(seconds)) => {
             // Nothing older must come after something newer: it is the answer that is late.
             decoded.value.exchange_time()?;
+            // Where a new value is due each hour, one of ten minutes is fresh.
+            let late = Duration::from_secs(u64::try_from(seconds).ok()?);
+            let due = base.source.profile.cadence.unwrap_or_default();
+            (due * 60 <= late).then_some(())?;
             later(
                 &mut broken.shot,
                 Duration::from_secs(u64::try_from(seconds).ok()?),

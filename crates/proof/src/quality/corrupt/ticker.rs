@@ -37,6 +37,7 @@ pub(super) fn corrupt(
                 Field::Size => ticker.base_volume.as_mut()?,
                 _ => return None,
             };
+            (!value.is_zero()).then_some(())?;
             *value = -*value;
         }
         Fault::Crossed => {
@@ -54,6 +55,7 @@ pub(super) fn corrupt(
             std::mem::swap(&mut ticker.high, &mut ticker.low);
         }
         Fault::LastAboveRange(factor) => {
+            ticker.high.and(ticker.low)?;
             let high = grid.price(ticker.last?, factor)?;
             ticker.high = Some(high);
             ticker.low = ticker.low.map(|low| low.min(high));

@@ -9,15 +9,13 @@ use rust_decimal::Decimal;
 use super::{File, Recorded, read, source, symbol};
 use crate::quality::catalogue::Data;
 use crate::quality::made::CANDLES;
-use crate::quality::scene::{Feed, Origin, Shot};
+use crate::quality::scene::{Feed, Shot};
 
 /// A whole series.
 #[derive(Debug)]
 pub(in crate::quality) struct Series {
     /// The file.
     pub(in crate::quality) name: String,
-    /// Whether rules may be tuned on it.
-    pub(in crate::quality) origin: Origin,
     /// The pair.
     pub(in crate::quality) symbol: Symbol,
     /// The length of a bar.
@@ -87,7 +85,6 @@ pub(super) fn read(file: &File<'_>, text: &str, into: &mut Recorded) {
     let rows = read::candles(text, known.divide_by);
     let series = Series {
         name: file.name.to_owned(),
-        origin: file.origin,
         symbol,
         interval,
         rows,
