@@ -414,13 +414,17 @@ mod tests {
     /// Nothing is connected: whether an address is allowed is decided before the deadline, which has passed.
     #[tokio::test(start_paused = true)]
     async fn only_addresses_in_the_configuration_may_be_private() {
-        let mut one = ExchangeSettings::default();
-        one.base_url = Some("https://10.0.0.5:8443".to_owned());
-        let mut several = ExchangeSettings::default();
-        several.base_urls = vec![
-            "https://[fd00::5]".to_owned(),
-            "https://gateway.example.com".to_owned(),
-        ];
+        let one = ExchangeSettings {
+            base_url: Some("https://10.0.0.5:8443".to_owned()),
+            ..ExchangeSettings::default()
+        };
+        let several = ExchangeSettings {
+            base_urls: vec![
+                "https://[fd00::5]".to_owned(),
+                "https://gateway.example.com".to_owned(),
+            ],
+            ..ExchangeSettings::default()
+        };
         let builder = DataManager::builder()
             .exchange_with("kraken", one)
             .exchange_with("binance", several);

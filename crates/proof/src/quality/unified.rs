@@ -14,7 +14,12 @@ use super::catalogue::Data;
 ///
 /// `interval` is that of the question, for series that do not say theirs.
 #[must_use]
-pub(super) fn read(data: Data, json: &Value, asked: &Symbol, interval: Interval) -> Decoded<Payload> {
+pub(super) fn read(
+    data: Data,
+    json: &Value,
+    asked: &Symbol,
+    interval: Interval,
+) -> Decoded<Payload> {
     let mut notes = Notes::default();
     let pair = notes.symbol(json.get("symbol"), asked);
     let value = match data {
