@@ -32,9 +32,12 @@ pub(super) fn freqtrade(file: &File<'_>, text: &str, into: &mut Recorded) {
     );
 }
 
+/// Reads the cells of one row.
+type ReadRow = fn(&[&str]) -> Option<Trade>;
+
 /// Rows of commas in one of four layouts, told apart by the name.
 pub(super) fn csv(file: &File<'_>, text: &str, into: &mut Recorded) {
-    let (pair, exchange, row): (_, _, fn(&[&str]) -> Option<Trade>) = match file.name {
+    let (pair, exchange, row): (_, _, ReadRow) = match file.name {
         name if name.starts_with("freqtrade") => ("ETH/USDT", Exchange::BINANCE, |c| {
             trade(
                 c.get(2)?,
