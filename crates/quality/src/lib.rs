@@ -68,7 +68,7 @@ pub use consensus::{Consensus, Peers};
 pub use context::{Context, Quote};
 pub use finite::{Finite64, NotFinite};
 pub use judge::judge;
-pub use pool::StatePool;
+pub use pool::{StateKey, StatePool};
 pub use profile::{Profile, TickerField, TickerFields};
 pub use provenance::Provenance;
 pub use reread::at_read;

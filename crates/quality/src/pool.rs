@@ -48,6 +48,19 @@ pub struct StatePool {
     consensus: Consensus,
 }
 
+/// What a state of a pool is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StateKey {
+    /// The exchange.
+    pub exchange: Exchange,
+    /// The pair; `None` for answers about many pairs.
+    pub symbol: Option<Symbol>,
+    /// The kind of data.
+    pub kind: Kind,
+    /// Length of a bar, for candles.
+    pub interval: Option<Interval>,
+}
+
 /// What is known of one source over all its symbols.
 #[derive(Debug, Default)]
 struct Source {
@@ -246,6 +259,32 @@ impl StatePool {
         &mut entry.1
     }
 
+    /// Every state with what it is about (exchange, symbol, kind, interval of bars), the least recently used first: to save them.
+    pub fn states(&self) -> impl Iterator<Item = (StateKey, &SymbolState)> {
+        let known = |key: &Key| self.states.get(key).map(|(_, state)| state);
+        self.by_use.values().filter_map(move |key| {
+            let (exchange, symbol, kind, interval) = key.clone();
+            let about = StateKey {
+                exchange,
+                symbol,
+                kind,
+                interval,
+            };
+            known(key).map(|state| (about, state))
+        })
+    }
+
+    /// Puts a saved state back, as the one that was used last.
+    pub fn restore(&mut self, about: StateKey, state: SymbolState) {
+        let StateKey {
+            exchange,
+            symbol,
+            kind,
+            interval,
+        } = about;
+        *self.remembered((exchange, symbol, kind, interval)) = state;
+    }
+
     /// States that are remembered now.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -268,6 +307,34 @@ impl StatePool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn saved_states_come_back_in_the_order_of_their_use() {
+        let mut pool = StatePool::default();
+        let symbols: Vec<Symbol> = ["A/USD", "B/USD", "C/USD"]
+            .iter()
+            .map(|name| name.parse().unwrap())
+            .collect();
+        for (symbol, sequence) in symbols.iter().zip(1..) {
+            pool.state(&Exchange::KRAKEN, Some(symbol), Kind::Ticker)
+                .accept(None, Some(sequence));
+        }
+        pool.state(&Exchange::KRAKEN, symbols.first(), Kind::Ticker);
+        let saved: Vec<_> = pool.states().map(|(key, s)| (key, s.clone())).collect();
+        let mut loaded = StatePool::with_capacity(NonZeroUsize::new(2).unwrap());
+        for (key, state) in saved {
+            loaded.restore(key, state);
+        }
+        let shown: Vec<_> = loaded
+            .states()
+            .map(|(key, state)| (key.symbol.unwrap(), state.last_sequence()))
+            .collect();
+        // B was used least recently, and there is room for two.
+        assert_eq!(
+            shown,
+            [(symbols[2].clone(), Some(3)), (symbols[0].clone(), Some(1))]
+        );
+    }
 
     #[test]
     fn the_least_recently_used_symbol_is_forgotten_first() {
