@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use robust_market::{Decoded, Defect, DefectKind, Dimension, Payload, Severity};
 
-use crate::rules::{C_OPTIONAL, C_ROW, Rule, V_FINITE, V_RANGE, V_TS_UNIT, V_TYPE, V_UNREADABLE};
+use crate::rules::{
+    C_OPTIONAL, C_REQUIRED, C_ROW, Rule, V_FINITE, V_RANGE, V_TS_UNIT, V_TYPE, V_UNREADABLE,
+};
 use crate::tally::{Place, Tally};
 
 /// What a defect means: the field is not there, or what is there is no value.
@@ -52,12 +54,30 @@ pub(crate) fn positions(excluded: &[usize]) -> impl Iterator<Item = usize> + '_ 
     })
 }
 
+/// Objects to a defect of what a whole answer cannot do without: its pair, and its list of rows. Says whether it is one.
+pub(crate) fn of_the_whole(tally: &mut Tally, defect: &Defect) -> bool {
+    let rows = defect.index.is_none() && defect.field == "rows";
+    if !rows && defect.field != "symbol" {
+        return false;
+    }
+    let (rule, severity) = match meaning(defect) {
+        Meaning::Absent => (&C_REQUIRED, Severity::Critical),
+        Meaning::Invalid(rule) if rows => (rule, Severity::Critical),
+        Meaning::Invalid(rule) => (rule, Severity::Error),
+    };
+    tally.whole(rule, severity, Some(defect.field.as_ref()), || text(defect));
+    true
+}
+
 /// Objects to every defect of rows (bars, levels, trades) and of the answer as a whole, and to every row that could not be
 /// read. Counts the rows of the wire as units of validity. Returns how many left-out rows lack a field.
 pub(crate) fn rows(tally: &mut Tally, decoded: &Decoded<Payload>, readable: usize) -> usize {
     let total = readable.saturating_add(decoded.excluded.len());
     tally.checked(Dimension::Validity, total);
     for defect in &decoded.defects {
+        if of_the_whole(tally, defect) {
+            continue;
+        }
         let field = Some(defect.field.as_ref());
         match (defect.index, meaning(defect)) {
             (Some(record), Meaning::Absent) => {

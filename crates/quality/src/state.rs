@@ -19,8 +19,10 @@ const SPREADS: usize = 256;
 const BARS: usize = 1_000;
 /// Prices of trades that the first ones of the next page are judged beside.
 pub(crate) const PRINTS: usize = 21;
+/// Holes between bars, and longest waits of pages of trades, that the usual ones are taken from.
+const PAUSES: usize = 64;
 /// The form of a saved state that this version writes and reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What the rules remember of one kind of data of one symbol.
 ///
@@ -68,6 +70,12 @@ pub(crate) struct Memory {
     pub(crate) bars: VecDeque<(Timestamp, u64)>,
     /// Usual move of a bar, from the last page that was long enough to tell.
     pub(crate) bar_sigma: Finite64,
+    /// Lengths of the holes between bars, where the source leaves empty ones out.
+    pub(crate) holes: Window,
+    /// Whether the source has shown to count bars, not time, where a number of them is asked for.
+    pub(crate) counts_bars: bool,
+    /// The longest usual wait between trades of each page, in seconds.
+    pub(crate) waits: Window,
     /// Answers that the last judgement released.
     released: usize,
 }
@@ -91,6 +99,9 @@ impl Default for Memory {
             print_step: Finite64::ZERO,
             bars: VecDeque::new(),
             bar_sigma: Finite64::ZERO,
+            holes: Window::new(PAUSES),
+            counts_bars: false,
+            waits: Window::new(PAUSES),
             released: 0,
         }
     }
@@ -240,6 +251,8 @@ impl SymbolState {
             + seen.spreads.memory()
             + seen.ids.memory()
             + seen.prints.memory()
+            + seen.holes.memory()
+            + seen.waits.memory()
             + seen.bars.capacity() * size_of::<(Timestamp, u64)>()
     }
 
@@ -325,9 +338,9 @@ mod tests {
     #[test]
     fn a_state_of_another_version_or_over_its_bounds_is_refused() {
         let saved = serde_json::to_string(&SymbolState::new()).unwrap();
-        let other = saved.replace("\"version\":1", "\"version\":2");
+        let other = saved.replace("\"version\":2", "\"version\":1");
         let error = serde_json::from_str::<SymbolState>(&other).unwrap_err();
-        assert!(error.to_string().contains("version 2"), "{error}");
+        assert!(error.to_string().contains("version 1"), "{error}");
         let long = saved.replace("\"capacity\":256", "\"capacity\":99999");
         assert!(serde_json::from_str::<SymbolState>(&long).is_err());
         let bits = f64::NAN.to_bits();

@@ -124,6 +124,13 @@ impl Tally {
         }
     }
 
+    /// Lowers a dimension's own share of 1.
+    pub(crate) fn own_at_most(&mut self, dimension: Dimension, share: f64) {
+        if let Some(column) = self.columns.get_mut(dimension as usize) {
+            column.own = Some(column.own.map_or(share, |own| own.min(share)));
+        }
+    }
+
     /// Notes how the answer goes on ageing, for whoever reads the report later.
     pub(crate) fn ages(&mut self, aging: Aging) {
         self.aging = Some(aging);

@@ -48,8 +48,9 @@ pub(super) fn judge(
 ) -> Option<Weighed> {
     let warm = state.is_warm();
     spread(tally, best, state, warm, "asks");
-    sizes(tally, book, warm);
-    let ln = middle(best)?;
+    let ln = middle(best);
+    sizes(tally, book, ln, warm);
+    let ln = ln?;
     far_levels(tally, book, ln);
     consensus(tally, ln, context, "bids");
     let engine = &state.seen.engine;
@@ -61,10 +62,19 @@ pub(super) fn judge(
     Some(weighed)
 }
 
-fn sizes(tally: &mut Tally, book: &OrderBook, warm: bool) {
+/// Whether an order rests absurdly far from the middle.
+fn is_far(price: f64, middle: f64) -> bool {
+    price > 10.0 * middle || price < middle / 10.0
+}
+
+/// Judges the sizes of the levels that mean something: an order for a ten-thousandth of the price is as large as anybody likes
+/// (25 830 times the usual size in a recorded book).
+fn sizes(tally: &mut Tally, book: &OrderBook, middle: Option<Finite64>, warm: bool) {
+    let middle = middle.map(|middle| middle.get().exp());
+    let near = |price| middle.is_none_or(|middle| !is_far(nearest(price), middle));
     let levels = || book.bids.iter().chain(&book.asks);
     let mut sizes: Vec<f64> = levels()
-        .filter(|level| level.size > Decimal::ZERO)
+        .filter(|level| level.size > Decimal::ZERO && near(level.price))
         .map(|level| nearest(level.size))
         .collect();
     if sizes.len() < LEVELS {
@@ -88,13 +98,9 @@ fn sizes(tally: &mut Tally, book: &OrderBook, warm: bool) {
 /// Orders that rest absurdly far away are real, and mean nothing.
 fn far_levels(tally: &mut Tally, book: &OrderBook, middle: Finite64) {
     let middle = middle.get().exp();
-    let far = |price: Decimal| {
-        let price = nearest(price);
-        price > 10.0 * middle || price < middle / 10.0
-    };
     let levels = book.bids.iter().chain(&book.asks);
     let count = levels
-        .filter(|level| level.price > Decimal::ZERO && far(level.price))
+        .filter(|level| level.price > Decimal::ZERO && is_far(nearest(level.price), middle))
         .count();
     if count > 0 {
         tally.measured(&A_FAR_LEVEL, Severity::Info, None, || {

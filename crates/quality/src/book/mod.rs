@@ -158,6 +158,9 @@ fn symbol(tally: &mut Tally, book: &OrderBook, context: &Context<'_>) {
 
 fn broken(tally: &mut Tally, decoded: &Decoded<Payload>) {
     for defect in &decoded.defects {
+        if defects::of_the_whole(tally, defect) {
+            continue;
+        }
         let field = Some(defect.field.as_ref());
         let say = || defects::text(defect);
         match (defect.index, defects::meaning(defect)) {
@@ -298,7 +301,13 @@ fn completeness(
     }
 }
 
+/// Levels a side that even the first book of a market should have where as many were asked for: exchanges serve no shorter one.
+const FIRST: usize = 5;
+
 /// How many levels are due on each side: what was asked for, or what is usual if that is less.
+///
+/// Of a first book it is not known how deep the market is, and what was asked for is no more than an upper bound: of four recorded
+/// books of which 1 000 levels were asked for, three had fewer than half of them on a side, and they were whole.
 fn due(counts: (usize, usize), context: &Context<'_>, state: &SymbolState) -> (usize, usize) {
     let asked = match context.request {
         Request::OrderBook { depth, .. } => depth.and_then(|depth| usize::try_from(depth).ok()),
@@ -308,13 +317,16 @@ fn due(counts: (usize, usize), context: &Context<'_>, state: &SymbolState) -> (u
         let levels = |side: u32| usize::try_from(side).unwrap_or(usize::MAX);
         (levels(bids), levels(asks))
     });
-    let deeper = counts.0.max(counts.1);
-    let least = |usual: Option<usize>| match (asked, usual) {
+    let least = |came: usize, usual: Option<usize>| match (asked, usual) {
         (Some(asked), Some(usual)) => asked.min(usual).max(1),
-        (Some(one), None) | (None, Some(one)) => one.max(1),
-        (None, None) => deeper.max(1),
+        (None, Some(usual)) => usual.max(1),
+        (Some(asked), None) => asked.min(came.max(FIRST)).max(1),
+        (None, None) => came.max(1),
     };
-    (least(usual.map(|u| u.0)), least(usual.map(|u| u.1)))
+    (
+        least(counts.0, usual.map(|u| u.0)),
+        least(counts.1, usual.map(|u| u.1)),
+    )
 }
 
 fn consistency(tally: &mut Tally, bids: &Side<'_>, asks: &Side<'_>) {

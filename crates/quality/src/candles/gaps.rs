@@ -4,9 +4,16 @@ use robust_market::{Dimension, Request, Severity, Timestamp};
 
 use super::Row;
 use super::grid::Grid;
-use crate::Context;
 use crate::rules::{C_GAP, C_SHORT};
 use crate::tally::Tally;
+use crate::{Context, Finite64, SymbolState};
+
+/// A hole this many times as long as the longest one that is usual is no market's pause, as with the waits between trades.
+const PAUSES: u64 = 3;
+/// Holes before it is known how long they usually are.
+const HOLES: usize = 30;
+/// A shorter hole is never suspicious where empty bars are left out.
+const HOLE_MIN: u64 = 10;
 
 /// The bars of one answer, as far as their times can be used.
 pub(super) struct Series<'a> {
@@ -49,6 +56,7 @@ pub(super) fn completeness(
     series: &Series<'_>,
     grid: &Grid,
     context: &Context<'_>,
+    state: &mut SymbolState,
 ) {
     let closed: Vec<&Row<'_>> = series.unique.iter().filter(|row| !row.forming).collect();
     let dense = context.profile.dense_candles;
@@ -64,21 +72,102 @@ pub(super) fn completeness(
         return;
     }
     let gaps = Gaps::of(&closed, series.excluded);
-    let span = if dense {
-        there + gaps.missing
+    if dense {
+        let span = there + gaps.missing;
+        let due = span.saturating_add(ends(first, last, span, series, grid, context));
+        tally.own_share(Dimension::Completeness, readable, due);
+        gaps.object(tally, gaps.severity(span));
+        if due > span {
+            short(tally, span, due, severity(span, due));
+        }
+        return;
+    }
+    // Where empty bars are left out, what is missing cannot be told from what was not, unless it is far more than usual.
+    let usual = state.longest_hole();
+    let unusual = usual.is_some_and(|usual| gaps.longest > (PAUSES * usual).max(HOLE_MIN));
+    gaps.object(
+        tally,
+        if unusual {
+            Severity::Warning
+        } else {
+            Severity::Info
+        },
+    );
+    let due = Due::of(first, last, there, &gaps, series, grid, context, state);
+    if due.is_short {
+        tally.own_share(Dimension::Completeness, readable.min(due.came), due.wanted);
+        short(tally, due.came, due.wanted, severity(due.came, due.wanted));
     } else {
-        // Where empty bars are left out, what is missing cannot be told from what was not.
-        there
-    };
-    let wanted = wanted(first, last, span, series, grid, context);
-    tally.own_share(Dimension::Completeness, readable, span.max(wanted));
-    gaps.object(tally, span, dense);
-    if wanted > span {
-        short(tally, span, wanted, dense);
+        tally.own_share(Dimension::Completeness, readable, there);
+        if due.wanted > due.came {
+            short(tally, due.came, due.wanted, Severity::Info);
+        }
+    }
+    if !unusual {
+        gaps.learn(&closed, state);
+    }
+}
+
+/// What was asked for of a source that leaves empty bars out.
+struct Due {
+    came: u64,
+    wanted: u64,
+    is_short: bool,
+}
+
+impl Due {
+    #[allow(clippy::too_many_arguments, reason = "one place, called once")]
+    fn of(
+        first: &Row<'_>,
+        last: &Row<'_>,
+        there: u64,
+        gaps: &Gaps,
+        series: &Series<'_>,
+        grid: &Grid,
+        context: &Context<'_>,
+        state: &mut SymbolState,
+    ) -> Self {
+        let asked = match context.request {
+            Request::Candles {
+                since: None, limit, ..
+            } => limit.map(u64::from),
+            _ => None,
+        };
+        // A source that once sent as many bars as were asked for and left some out counts bars, not time.
+        let forming = series.unique.iter().filter(|row| row.forming).count();
+        let enough = |asked| there.saturating_add(count(forming)) >= asked;
+        if asked.is_some_and(enough) && gaps.missing > 0 {
+            state.seen.counts_bars = true;
+        }
+        if state.seen.counts_bars && asked.is_some() {
+            let wanted = there.saturating_add(ends(first, last, there, series, grid, context));
+            return Self {
+                came: there,
+                wanted,
+                is_short: wanted > there,
+            };
+        }
+        // Nothing may have been traded since the last bar.
+        let quiet = match asked {
+            Some(_) => grid
+                .slot(context.now)
+                .saturating_sub(last.slot)
+                .saturating_sub(1),
+            None => 0,
+        };
+        let span = (there + gaps.missing).saturating_add(u64::try_from(quiet).unwrap_or(0));
+        let lacks = ends(first, last, span, series, grid, context);
+        let pause = gaps.longest.max(state.longest_hole().unwrap_or(0));
+        Self {
+            came: span,
+            wanted: span.saturating_add(lacks),
+            is_short: lacks > PAUSES * pause.max(1),
+        }
     }
 }
 
 /// Missing bars between those that came.
+#[derive(Debug, Clone, Copy)]
 struct Gaps {
     missing: u64,
     longest: u64,
@@ -113,17 +202,19 @@ impl Gaps {
         gaps
     }
 
-    fn object(&self, tally: &mut Tally, span: u64, dense: bool) {
-        if self.missing == 0 {
-            return;
-        }
-        let severity = if !dense {
-            Severity::Info
-        } else if self.longest >= 10 || self.missing.saturating_mul(20) > span {
+    /// Where there is a bar for every interval.
+    fn severity(&self, span: u64) -> Severity {
+        if self.longest >= 10 || self.missing.saturating_mul(20) > span {
             Severity::Error
         } else {
             Severity::Warning
-        };
+        }
+    }
+
+    fn object(&self, tally: &mut Tally, severity: Severity) {
+        if self.missing == 0 {
+            return;
+        }
         tally.measured(&C_GAP, severity, Some("time"), || {
             format!(
                 "{} bars are missing, {} in a row",
@@ -131,10 +222,36 @@ impl Gaps {
             )
         });
     }
+
+    /// Remembers how long the holes are.
+    fn learn(self, closed: &[&Row<'_>], state: &mut SymbolState) {
+        if self.missing == 0 {
+            return;
+        }
+        for pair in closed.windows(2) {
+            let [before, after] = pair else { continue };
+            let hole = after.slot.saturating_sub(before.slot).saturating_sub(1);
+            if hole > 0 {
+                let hole = u32::try_from(hole).unwrap_or(u32::MAX);
+                let hole = Finite64::new(f64::from(hole)).unwrap_or_default();
+                state.seen.holes.push(hole);
+            }
+        }
+    }
 }
 
-/// How many closed bars the request promises, holes included; zero where it promises none.
-fn wanted(
+impl SymbolState {
+    /// The longest hole that is usual where empty bars are left out; `None` before enough of them were seen.
+    fn longest_hole(&self) -> Option<u64> {
+        let holes = &self.seen.holes;
+        let longest = holes.quantile(1.0).filter(|_| holes.len() >= HOLES)?;
+        // At most 2^32, so the conversion keeps it.
+        Some(longest as u64)
+    }
+}
+
+/// How many closed bars the request promises before and after the `span` that came; zero where it promises none.
+fn ends(
     first: &Row<'_>,
     last: &Row<'_>,
     span: u64,
@@ -165,27 +282,30 @@ fn wanted(
                     0
                 }
             });
-            span.saturating_add(u64::try_from(head.saturating_add(tail)).unwrap_or(0))
+            u64::try_from(head.saturating_add(tail)).unwrap_or(0)
         }
         (None, Some(limit)) => {
             let forming = series.unique.iter().filter(|row| row.forming).count();
             let kept = context.profile.history.map_or(u64::MAX, u64::from);
-            u64::from(*limit).min(kept).saturating_sub(count(forming))
+            let wanted = u64::from(*limit).min(kept);
+            wanted.saturating_sub(count(forming)).saturating_sub(span)
         }
         (None, None) => 0,
     }
 }
 
-fn short(tally: &mut Tally, span: u64, wanted: u64, dense: bool) {
-    let percent = u128::from(span) * 100 / u128::from(wanted.max(1));
-    let severity = match percent {
-        _ if !dense => Severity::Info,
+/// How heavy it is that so many of so many came.
+fn severity(came: u64, wanted: u64) -> Severity {
+    match u128::from(came) * 100 / u128::from(wanted.max(1)) {
         0..90 => Severity::Error,
         90..95 => Severity::Warning,
         _ => Severity::Info,
-    };
+    }
+}
+
+fn short(tally: &mut Tally, came: u64, wanted: u64, severity: Severity) {
     tally.measured(&C_SHORT, severity, None, || {
-        format!("{span} bars of {wanted}")
+        format!("{came} bars of {wanted}")
     });
 }
 

@@ -20,15 +20,16 @@ const REPEAT: usize = 4;
 /// Second differences of about zero in a row; real series have at most seven.
 const LINE: usize = 8;
 /// A line must rise or fall by more than this many ticks a bar, or ticks alone would draw it.
-const SLOPE: f64 = 3.0;
+const SLOPE: f64 = 3.5;
+/// Steps of a flatter line, which must keep to its ticks: fills have 20 and more, and a market of few ticks draws nine by chance
+/// once in some 100 000 bars.
+const FLAT_LINE: usize = 12;
 /// Bars that repeat earlier ones.
 const BLOCK: usize = 8;
 /// A series of one bar over and over is told from this on.
 const CONSTANT: usize = 10;
 /// Bars from which on the usual volume is known.
 const VOLUMES: usize = 30;
-/// Bars that the digits of prices are looked up in.
-const SAMPLE: usize = 64;
 
 fn place(row: &Row<'_>, field: &'static str) -> Place<'static> {
     Place {
@@ -55,6 +56,7 @@ pub(super) fn judge(tally: &mut Tally, rows: &[&Row<'_>], tick: f64) -> bool {
     });
     volumes(tally, rows);
     lines(tally, rows, tick);
+    flat_lines(tally, rows, tick);
     blocks(tally, rows);
     false
 }
@@ -212,6 +214,47 @@ fn lines(tally: &mut Tally, rows: &[&Row<'_>], tick: f64) {
     }
 }
 
+/// Objects to bars on a flat line, of one to [`SLOPE`] ticks a bar, each close within half a tick of it.
+fn flat_lines(tally: &mut Tally, rows: &[&Row<'_>], tick: f64) {
+    if tick <= 0.0 {
+        return;
+    }
+    let half = 0.5 + 1e-6;
+    let close = |at: usize| rows.get(at).map(|row| nearest(row.candle.close) / tick);
+    let mut from = 0;
+    while let (Some(start), Some(next)) = (close(from), close(from + 1)) {
+        // Slopes of lines that begin at the first close and pass every other one within half a tick.
+        let (mut least, mut most) = (f64::NEG_INFINITY, f64::INFINITY);
+        let mut steps = 0;
+        if (1.0 - half..SLOPE + half).contains(&(next - start).abs()) {
+            while let Some(close) = close(from + steps + 1) {
+                let count = f64::from(u32::try_from(steps + 1).unwrap_or(u32::MAX));
+                let away = close - start;
+                let (low, high) = ((away - half) / count, (away + half) / count);
+                if low > most || high < least {
+                    break;
+                }
+                (least, most) = (least.max(low), most.min(high));
+                steps += 1;
+            }
+        }
+        let slope = (least + most).abs() / 2.0;
+        if steps < FLAT_LINE || !(1.0 - 1e-6..=SLOPE).contains(&slope) {
+            from += 1;
+            continue;
+        }
+        for row in rows.iter().skip(from + 1).take(steps) {
+            tally.object(
+                &A_INTERPOLATED,
+                Severity::Error,
+                place(row, "close"),
+                || format!("one of {steps} closes on a straight line"),
+            );
+        }
+        from += steps;
+    }
+}
+
 /// Objects to blocks of bars that were in the series before.
 fn blocks(tally: &mut Tally, rows: &[&Row<'_>]) {
     if rows.len() < 2 * BLOCK {
@@ -289,24 +332,47 @@ fn blocks(tally: &mut Tally, rows: &[&Row<'_>]) {
     flush(tally, &mut run);
 }
 
-/// How many decimals the prices of most bars need, and the step that this makes.
+/// Decimals that a price needs: those that are written, without zeros at the end.
+fn needed(price: Decimal) -> u32 {
+    let mut scale = price.scale();
+    let Ok(mut mantissa) = u64::try_from(price.mantissa()) else {
+        return price.normalize().scale();
+    };
+    if mantissa == 0 {
+        return 0;
+    }
+    while scale > 0 && mantissa % 10 == 0 {
+        mantissa /= 10;
+        scale -= 1;
+    }
+    scale
+}
+
+/// How many decimals the prices of nine in ten bars need, and the step that this makes.
 pub(super) fn decimals(rows: &[&Row<'_>]) -> Option<(u32, f64)> {
-    let every = rows.len().div_ceil(SAMPLE).max(1);
-    let mut needed: Vec<u32> = rows
-        .iter()
-        .step_by(every)
-        .map(|row| {
-            let candle = row.candle;
-            [candle.open, candle.high, candle.low, candle.close]
-                .into_iter()
-                .map(|price| price.normalize().scale())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let last = needed.len().checked_sub(1)?;
-    needed.sort_unstable();
-    let usual = *needed.get(last * 9 / 10)?;
+    // Every bar counts: of a sample of every fifth, a fault in every twentieth is in a quarter.
+    let mut bars = [0_usize; 29];
+    for row in rows {
+        let candle = row.candle;
+        let most = [candle.open, candle.high, candle.low, candle.close]
+            .into_iter()
+            .map(needed)
+            .max()
+            .unwrap_or(0);
+        if let Some(count) = usize::try_from(most)
+            .ok()
+            .and_then(|most| bars.get_mut(most))
+        {
+            *count += 1;
+        }
+    }
+    let rank = rows.len().checked_sub(1)? * 9 / 10;
+    let mut below = 0;
+    let usual = bars.iter().position(|count| {
+        below += count;
+        below > rank
+    })?;
+    let usual = u32::try_from(usual).ok()?;
     Some((usual, nearest(Decimal::try_new(1, usual).ok()?)))
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn candles(
         total,
         regular: regular && !backwards,
     };
-    gaps::completeness(&mut tally, &series, &grid, context);
+    gaps::completeness(&mut tally, &series, &grid, context, state);
     accuracy(&mut tally, &unique, regular, context, state);
     let clock = SourceTime::of(context, &state.seen.clock);
     age(&mut tally, &timed, &unique, &grid, &clock, context);
@@ -210,8 +210,8 @@ fn interval(tally: &mut Tally, rows: &[Row<'_>], grid: &Grid, context: &Context<
     let right = if context.profile.dense_candles {
         usual == step
     } else {
-        // Where empty bars are left out, the distance is some multiple.
-        usual >= step && usual % step == 0
+        // Where empty bars are left out, the distance is some multiple, but hardly ever always of the same longer bar.
+        usual >= step && usual % step == 0 && (usual == step || !all_longer(&steps, step))
     };
     if !right {
         tally.whole(&V_INTERVAL, Severity::Error, Some("time"), || {
@@ -223,6 +223,21 @@ fn interval(tally: &mut Tally, rows: &[Row<'_>], grid: &Grid, context: &Context<
         });
     }
     right
+}
+
+/// Distances from which on a common factor of all of them is no chance: of even ones, one in two to the power of this.
+const FACTOR: usize = 20;
+
+/// Whether every distance is a multiple of one longer bar.
+fn all_longer(steps: &[i64], step: i64) -> bool {
+    let common = steps.iter().fold(0, |a, b| {
+        let (mut a, mut b) = (a, *b);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    });
+    steps.len() >= FACTOR && common > step
 }
 
 /// One bar for each time, ascending; objects to the other copies.

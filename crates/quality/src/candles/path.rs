@@ -194,8 +194,8 @@ impl Path {
         head
     }
 
-    fn gap_limit(&self, bar: &Bar) -> f64 {
-        (GAP.0 * bar.sigma * bar.since_trade.sqrt())
+    fn gap_limit(&self, bar: &Bar, sigma: f64) -> f64 {
+        (GAP.0 * sigma * bar.since_trade.sqrt())
             .max(GAP.1)
             .max(3.0 * self.tick / bar.close)
     }
@@ -203,10 +203,10 @@ impl Path {
     /// Bars that a gap leads to and an equal gap leads away from.
     fn lifted(&self, tally: &mut Tally) -> Vec<Lifted> {
         let mut lifted = Vec::new();
-        let wide = |bar: &Bar| bar.gap != 0.0 && bar.gap.abs() > self.gap_limit(bar);
+        let wide = |bar: &Bar, sigma| bar.gap != 0.0 && bar.gap.abs() > self.gap_limit(bar, sigma);
         for (place, bar) in self.bars.iter().enumerate() {
             let taken = lifted.get(place).is_some_and(|l| *l != Lifted::No);
-            if taken || !wide(bar) {
+            if taken || !wide(bar, bar.sigma) {
                 continue;
             }
             let back = (place + 1..=place + LIFTED_MAX)
@@ -216,7 +216,8 @@ impl Path {
                         let opposite = next.gap.signum() != bar.gap.signum();
                         // One bar may move while it is off; a block must come back to where it left.
                         let returns = (next.gap + bar.gap).abs() < bar.gap.abs() / 2.0;
-                        wide(next) && opposite && (*at == place + 1 || returns)
+                        // By the usual move before the first gap: what is lifted must not measure its own way back.
+                        wide(next, bar.sigma) && opposite && (*at == place + 1 || returns)
                     })
                 });
             let Some(back) = back else {
@@ -240,7 +241,7 @@ impl Path {
 
     fn gap(&self, tally: &mut Tally, bar: &Bar) {
         let size = bar.gap.abs();
-        if size == 0.0 || size <= self.gap_limit(bar) {
+        if size == 0.0 || size <= self.gap_limit(bar, bar.sigma) {
             return;
         }
         let severity = if beyond(size, GAP_HARD, bar.sigma) {

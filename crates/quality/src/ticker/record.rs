@@ -207,6 +207,10 @@ impl<'t, 'a> Record<'t, 'a> {
             let Meaning::Invalid(rule) = defects::meaning(defect) else {
                 if let Some(field) = field {
                     self.nulls = self.nulls.with(field);
+                } else if defect.field == "symbol" {
+                    self.object(&C_REQUIRED, Severity::Critical, SYMBOL, "symbol", || {
+                        defects::text(defect)
+                    });
                 }
                 continue;
             };

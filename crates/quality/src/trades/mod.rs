@@ -2,6 +2,7 @@
 
 mod pages;
 mod path;
+mod waits;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub(crate) fn trades(
         });
         return tally.finish(context.config);
     }
-    let rows = valid(&mut tally, trades, decoded, context);
+    let rows = valid(&mut tally, trades, decoded, &clock, context);
     let copies = twice(&mut tally, &rows);
     let backwards = order(&mut tally, &rows, &copies);
     completeness(&mut tally, &rows, &copies, total, lacking, context);
@@ -72,7 +73,7 @@ pub(crate) fn trades(
         clock.skew(&mut tally, newest);
         state.seen.clock.observe(newest, context.received);
     }
-    pages::judge(&mut tally, &rows, &copies, context, state);
+    let repeated = pages::judge(&mut tally, &rows, &copies, context, state);
     let mut sound: Vec<&Row<'_>> = rows
         .iter()
         .zip(&copies)
@@ -82,6 +83,7 @@ pub(crate) fn trades(
     if backwards {
         sound.reverse();
     }
+    waits::judge(&mut tally, &sound, repeated, &clock, context, state);
     quoted(&mut tally, &sound, context);
     path::judge(&mut tally, &sound, state);
     sound.retain(|row| !tally.is_broken(row.position));
@@ -126,6 +128,7 @@ fn valid<'a>(
     tally: &mut Tally,
     trades: &'a Trades,
     decoded: &Decoded<Payload>,
+    clock: &SourceTime,
     context: &Context<'_>,
 ) -> Vec<Row<'a>> {
     let mut rows = Vec::with_capacity(trades.rows.len());
@@ -170,7 +173,7 @@ fn valid<'a>(
                 "the id is empty".to_owned()
             });
         }
-        if let Some(rule) = timeliness::impossible(trade.time, context.now) {
+        if let Some(rule) = timeliness::impossible(trade.time, clock.there) {
             good = false;
             tally.object(rule, Severity::Error, place("time"), || {
                 format!("{} cannot be the time of an event", trade.time)

@@ -23,16 +23,16 @@ fn key(row: &Row<'_>) -> Option<u64> {
     })
 }
 
-/// Judges a page beside what was here before.
+/// Judges a page beside what was here before; says whether it is the one before again while new trades are due.
 pub(super) fn judge(
     tally: &mut Tally,
     rows: &[Row<'_>],
     copies: &[bool],
     context: &Context<'_>,
     state: &SymbolState,
-) {
+) -> bool {
     if state.seen.ids.is_empty() {
-        return;
+        return false;
     }
     let mut known = 0_usize;
     for (row, copy) in rows.iter().zip(copies) {
@@ -59,7 +59,8 @@ pub(super) fn judge(
             format!("{known} of {} trades were on a page before", rows.len())
         });
     }
-    if known == rows.len() && known >= PACE && overdue(rows, context) {
+    let repeated = known == rows.len() && known >= PACE && overdue(rows, context);
+    if repeated {
         tally.measured(&U_PAGE_REPEAT, Severity::Warning, Some("id"), || {
             "the page before again, though the market's pace makes new trades due".to_owned()
         });
@@ -67,6 +68,7 @@ pub(super) fn judge(
     if known == 0 && !rows.is_empty() {
         hole(tally, rows, context, state);
     }
+    repeated
 }
 
 /// Whether more time went by since the newest trade than the market's pauses explain.
