@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Load;
 use super::aimd::Stamp;
 use super::gate::Gate;
+use super::pass::Pass;
 use super::ticket::Ticket;
 use crate::Rejected;
 
@@ -62,7 +63,7 @@ impl Acquire {
         {
             Some(Poll::Ready(())) => {
                 this.patience.set(None);
-                this.ticket.give_up()
+                this.ticket.give_up().map_ok(Slot::new)
             }
             Some(Poll::Pending) | None => Poll::Pending,
         }
@@ -80,7 +81,7 @@ impl Future for Acquire {
                 if this.patience.is_some() {
                     this.patience.set(None);
                 }
-                Poll::Ready(answer)
+                Poll::Ready(answer.map(Slot::new))
             }
             Poll::Pending => self.wait(cx),
         }
@@ -99,17 +100,20 @@ impl fmt::Debug for Acquire {
 /// One of those under way. Free again when dropped.
 #[must_use = "a slot that is dropped is free for the next"]
 pub struct Slot {
-    /// `None` when it was given back.
+    /// `None` never, but for the types.
     gate: Option<Arc<Gate>>,
     stamp: Option<Stamp>,
+    /// What is known of the call when the slot is given back; nothing of one that was dropped.
+    load: Option<Load>,
 }
 
 impl Slot {
     #[inline]
-    pub(crate) const fn new(gate: Arc<Gate>) -> Self {
+    pub(super) fn new(pass: Pass) -> Self {
         Self {
-            gate: Some(gate),
+            gate: pass.take(),
             stamp: None,
+            load: None,
         }
     }
 
@@ -117,7 +121,7 @@ impl Slot {
     /// only counted.
     #[inline]
     pub fn sent(&mut self) {
-        if let Some(gate) = &self.gate {
+        if let Some(gate) = self.gate.as_ref().filter(|gate| gate.adapts()) {
             self.stamp = gate.sent();
         }
     }
@@ -126,21 +130,22 @@ impl Slot {
     /// says something only if it was held for longer than is normal.
     #[inline]
     pub fn ended(mut self, load: Load) {
-        self.give_back(Some(load));
+        self.note(load);
     }
 
+    /// What the call says about the server, to be told when the slot is dropped.
     #[inline]
-    fn give_back(&mut self, load: Option<Load>) {
-        if let Some(gate) = self.gate.take() {
-            gate.exit(self.stamp.take(), load);
-        }
+    pub(super) const fn note(&mut self, load: Load) {
+        self.load = Some(load);
     }
 }
 
 impl Drop for Slot {
     #[inline]
     fn drop(&mut self) {
-        self.give_back(None);
+        if let Some(gate) = self.gate.take() {
+            gate.exit(self.stamp.take(), self.load);
+        }
     }
 }
 

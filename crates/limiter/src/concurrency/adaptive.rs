@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::aimd::{Aimd, Settings};
 use super::bulkhead::MAX_QUEUE;
 use super::gate::Gate;
+use super::pass::Pass;
 use super::{Acquire, ConcurrencyLayer, Plain, Slot};
 use crate::Rejected;
 
@@ -179,7 +180,7 @@ impl Adaptive {
     /// [`Rejected::Busy`] when all are taken, or others wait.
     pub fn try_acquire(&self) -> Result<Slot, Rejected> {
         self.gate.enter()?;
-        Ok(Slot::new(Arc::clone(&self.gate)))
+        Ok(Slot::new(Pass::new(Arc::clone(&self.gate))))
     }
 
     /// As a tower layer, which reads outcomes by [`Plain`]; see [`ConcurrencyLayer::measure`].

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::gate::Gate;
+use super::pass::Pass;
 use super::{Acquire, ConcurrencyLayer, Plain, Slot};
 use crate::Rejected;
 
@@ -106,7 +107,7 @@ impl Bulkhead {
     #[inline]
     pub fn try_acquire(&self) -> Result<Slot, Rejected> {
         self.gate.enter()?;
-        Ok(Slot::new(Arc::clone(&self.gate)))
+        Ok(Slot::new(Pass::new(Arc::clone(&self.gate))))
     }
 
     /// From now on at most `limit` calls, at least one. Those above it finish in peace.

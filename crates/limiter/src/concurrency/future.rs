@@ -8,7 +8,9 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Acquire, Measure, Slot};
+use super::delayed::Delayed;
+use super::made::Made;
+use super::{Acquire, Measure};
 use crate::Rejected;
 
 pin_project! {
@@ -22,29 +24,33 @@ pin_project! {
         S: Service<Req>,
     {
         measure: M,
-        next: Option<(S, Req)>,
         #[pin]
-        step: Step<S::Future>,
+        step: Step<S, Req, S::Future>,
     }
 }
 
 pin_project! {
     #[project = StepProj]
-    enum Step<Fut> {
-        Waiting { #[pin] acquire: Acquire },
-        Readying { slot: Option<Slot> },
-        Calling { #[pin] future: Fut, slot: Option<Slot> },
-        Done,
+    enum Step<S, Req, Fut> {
+        // Boxed, so that the call that need not wait, which most are, is small: a future is moved several times before it is polled.
+        Waiting { call: Pin<Box<Delayed<S, Req>>> },
+        Made { #[pin] made: Made<Fut> },
     }
 }
 
 impl<S: Service<Req>, Req, M> ConcurrencyFuture<S, Req, M> {
-    pub(crate) const fn new(acquire: Acquire, inner: S, request: Req, measure: M) -> Self {
-        Self {
-            measure,
-            next: Some((inner, request)),
-            step: Step::Waiting { acquire },
-        }
+    /// Has to wait, or to see whether it has to.
+    pub(super) fn waiting(acquire: Acquire, inner: S, request: Req, measure: M) -> Self {
+        let call = Box::pin(Delayed::new(acquire, inner, request));
+        let step = Step::Waiting { call };
+        Self { measure, step }
+    }
+
+    /// The inner service is called.
+    #[inline]
+    pub(super) const fn made(made: Made<S::Future>, measure: M) -> Self {
+        let step = Step::Made { made };
+        Self { measure, step }
     }
 }
 
@@ -61,47 +67,17 @@ where
         let mut this = self.project();
         loop {
             match this.step.as_mut().project() {
-                StepProj::Waiting { acquire } => match ready!(acquire.poll(cx)) {
-                    Ok(slot) => this.step.set(Step::Readying { slot: Some(slot) }),
-                    Err(rejected) => {
-                        *this.next = None;
-                        this.step.set(Step::Done);
-                        return Poll::Ready(Err(rejected.into()));
-                    }
-                },
-                StepProj::Readying { slot } => {
-                    let Some((inner, _)) = this.next else {
-                        return Poll::Pending;
+                StepProj::Made { made } => return made.poll(cx, this.measure),
+                StepProj::Waiting { call } => {
+                    let (made, refused) = match ready!(call.as_mut().poll(cx)) {
+                        Ok(made) => (made, None),
+                        Err(error) => (Made::Done, Some(error)),
                     };
-                    if let Err(error) = ready!(inner.poll_ready(cx)) {
-                        *this.next = None;
-                        this.step.set(Step::Done);
+                    this.step.set(Step::Made { made });
+                    if let Some(error) = refused {
                         return Poll::Ready(Err(error));
                     }
-                    let (Some((mut inner, request)), Some(mut slot)) =
-                        (this.next.take(), slot.take())
-                    else {
-                        return Poll::Pending;
-                    };
-                    slot.sent();
-                    let future = inner.call(request);
-                    this.step.set(Step::Calling {
-                        future,
-                        slot: Some(slot),
-                    });
                 }
-                StepProj::Calling { future, slot } => {
-                    let result = ready!(future.poll(cx));
-                    let slot = slot.take();
-                    // First goes the call with all that it holds, then its slot.
-                    this.step.set(Step::Done);
-                    if let Some(slot) = slot {
-                        slot.ended(this.measure.load(result.as_ref()));
-                    }
-                    return Poll::Ready(result);
-                }
-                // Polled after its end, which a future may answer as it likes.
-                StepProj::Done => return Poll::Pending,
             }
         }
     }
@@ -110,10 +86,10 @@ where
 impl<S: Service<Req>, Req, M> fmt::Debug for ConcurrencyFuture<S, Req, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
+            Step::Waiting { call } if call.is_granted() => "readying",
             Step::Waiting { .. } => "waiting",
-            Step::Readying { .. } => "readying",
-            Step::Calling { .. } => "calling",
-            Step::Done => "done",
+            Step::Made { made: Made::Done } => "done",
+            Step::Made { .. } => "calling",
         };
         f.debug_struct("ConcurrencyFuture")
             .field("step", &step)
@@ -129,19 +105,15 @@ pin_project! {
     /// Dropped at any time, its slot is the next one's.
     pub struct BackpressureFuture<Fut, M> {
         #[pin]
-        future: Option<Fut>,
-        slot: Option<Slot>,
+        made: Made<Fut>,
         measure: M,
     }
 }
 
 impl<Fut, M> BackpressureFuture<Fut, M> {
-    pub(crate) const fn new(future: Fut, slot: Option<Slot>, measure: M) -> Self {
-        Self {
-            future: Some(future),
-            slot,
-            measure,
-        }
+    #[inline]
+    pub(super) const fn new(made: Made<Fut>, measure: M) -> Self {
+        Self { made, measure }
     }
 }
 
@@ -154,17 +126,8 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
-            // Polled after its end, which a future may answer as it likes.
-            return Poll::Pending;
-        };
-        let result = ready!(future.poll(cx));
-        this.future.set(None);
-        if let Some(slot) = this.slot.take() {
-            slot.ended(this.measure.load(result.as_ref()));
-        }
-        Poll::Ready(result)
+        let this = self.project();
+        this.made.poll(cx, this.measure)
     }
 }
 

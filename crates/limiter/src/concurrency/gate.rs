@@ -94,6 +94,20 @@ impl Gate {
         Err(state.busy())
     }
 
+    /// Goes in if there is room and nobody waits. Who may not is not sent away: it comes again and waits.
+    #[inline]
+    pub(crate) fn enter_free(&self) -> bool {
+        self.door.enter() || self.enter_free_locked()
+    }
+
+    #[cold]
+    fn enter_free_locked(&self) -> bool {
+        let mut state = self.lock();
+        let enters = state.line.enter();
+        state.granted += u64::from(enters);
+        enters
+    }
+
     /// Goes in, or waits behind the others under the number returned; `bounded` respects the bound
     /// of the queue.
     #[inline]
@@ -157,17 +171,14 @@ impl Gate {
         });
     }
 
-    /// A call goes out; `None` where its time does not matter.
+    /// Whether the limit learns from the calls.
     #[inline]
-    pub(crate) fn sent(&self) -> Option<Stamp> {
-        if self.adapts {
-            self.sent_locked()
-        } else {
-            None
-        }
+    pub(crate) const fn adapts(&self) -> bool {
+        self.adapts
     }
 
-    fn sent_locked(&self) -> Option<Stamp> {
+    /// A call goes out; `None` where its time does not matter.
+    pub(crate) fn sent(&self) -> Option<Stamp> {
         let mut state = self.lock();
         let (in_flight, waiting) = (state.line.in_flight(), state.line.waiting());
         state

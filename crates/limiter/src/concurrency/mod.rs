@@ -41,12 +41,15 @@ mod acquire;
 mod adaptive;
 mod aimd;
 mod bulkhead;
+mod delayed;
 mod door;
 mod future;
 mod gate;
 mod layer;
 mod line;
 mod load;
+mod made;
+mod pass;
 mod service;
 mod ticket;
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tower_service::Service;
 
 use super::gate::Gate;
+use super::made::Made;
+use super::pass::Pass;
 use super::ticket::Ticket;
 use super::{Acquire, BackpressureFuture, ConcurrencyFuture, Measure, Plain, Slot};
 use crate::Rejected;
@@ -14,8 +16,10 @@ use crate::Rejected;
 /// Waits for a slot in the call's future.
 ///
 /// Always ready, because readiness cannot be un-asked: a clone that was readied and left alone holds
-/// nothing. The call waits for its slot, then for a clone of the inner service to be ready, then calls
-/// it. A rejection is an error of the call and never of `poll_ready`.
+/// nothing. A call that need not wait, neither for its slot nor for the inner service, is made in `call`:
+/// poll what it returns at once, as after any `call`. Any other waits in its own future for its slot, then
+/// for a clone of the inner service to be ready, then calls it. A rejection is an error of the call and
+/// never of `poll_ready`.
 #[derive(Debug, Clone)]
 pub struct Concurrency<S, M = Plain> {
     inner: S,
@@ -55,12 +59,45 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        ConcurrencyFuture::new(
-            Acquire::new(Arc::clone(&self.gate), None),
-            self.inner.clone(),
-            request,
-            self.measure.clone(),
-        )
+        let Some(pass) = enter(&mut self.inner, &self.gate) else {
+            return self.wait(request);
+        };
+        // The place stands before the call, so that one that panics gives it back.
+        let made = if pass.adapts() {
+            let mut slot = Slot::new(pass);
+            slot.sent();
+            let future = self.inner.call(request);
+            Made::Measured { future, slot }
+        } else {
+            let future = self.inner.call(request);
+            let pass = Some(pass);
+            Made::Passing { future, pass }
+        };
+        ConcurrencyFuture::made(made, self.measure.clone())
+    }
+}
+
+/// A place, if the inner service is ready now and one is free now.
+#[inline]
+fn enter<S: Service<Req>, Req>(inner: &mut S, gate: &Arc<Gate>) -> Option<Pass> {
+    // Nobody is to be woken: who is not ready now waits in the future, by a clone.
+    let cx = &mut Context::from_waker(Waker::noop());
+    let is_ready = matches!(inner.poll_ready(cx), Poll::Ready(Ok(())));
+    (is_ready && gate.enter_free()).then(|| Pass::new(Arc::clone(gate)))
+}
+
+impl<S: Clone, M: Clone> Concurrency<S, M> {
+    /// The call that has to wait, or to see whether it has to.
+    #[cold]
+    #[inline(never)]
+    fn wait<Req>(&mut self, request: Req) -> ConcurrencyFuture<S, Req, M>
+    where
+        S: Service<Req>,
+    {
+        // What readiness has reserved must neither stay with us nor wait with the request.
+        self.inner = self.inner.clone();
+        let acquire = Acquire::new(Arc::clone(&self.gate), None);
+        ConcurrencyFuture::waiting(acquire, self.inner.clone(), request, self.measure.clone())
     }
 }
 
@@ -75,7 +112,7 @@ pub struct Backpressure<S, M = Plain> {
 enum Place {
     None,
     Waiting(Ticket),
-    Held(Slot),
+    Held(Pass),
 }
 
 impl<S, M> Backpressure<S, M> {
@@ -107,10 +144,17 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         loop {
             match &mut self.place {
-                Place::None => self.place = Place::Waiting(Ticket::new(Arc::clone(&self.gate))),
+                Place::None => {
+                    let gate = Arc::clone(&self.gate);
+                    self.place = if gate.enter_free() {
+                        Place::Held(Pass::new(gate))
+                    } else {
+                        Place::Waiting(Ticket::new(gate))
+                    };
+                }
                 Place::Waiting(ticket) => {
                     self.place = match ready!(ticket.poll(cx, false)) {
-                        Ok(slot) => Place::Held(slot),
+                        Ok(pass) => Place::Held(pass),
                         // An unbounded line sends nobody away.
                         Err(_) => Place::None,
                     };
@@ -122,15 +166,25 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let slot = match std::mem::replace(&mut self.place, Place::None) {
-            Place::Held(mut slot) => {
+        let made = match std::mem::replace(&mut self.place, Place::None) {
+            Place::Held(pass) if pass.adapts() => {
+                let mut slot = Slot::new(pass);
                 slot.sent();
-                Some(slot)
+                let future = self.inner.call(request);
+                Made::Measured { future, slot }
+            }
+            Place::Held(pass) => {
+                let future = self.inner.call(request);
+                let pass = Some(pass);
+                Made::Passing { future, pass }
             }
             // Called without having been ready, which the contract forbids: not counted rather than a panic.
-            Place::None | Place::Waiting(_) => None,
+            Place::None | Place::Waiting(_) => {
+                let future = self.inner.call(request);
+                Made::Passing { future, pass: None }
+            }
         };
-        BackpressureFuture::new(self.inner.call(request), slot, self.measure.clone())
+        BackpressureFuture::new(made, self.measure.clone())
     }
 }
 

@@ -5,15 +5,15 @@ use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
-use super::acquire::Slot;
 use super::gate::Gate;
 use super::line::Place;
+use super::pass::Pass;
 use crate::Rejected;
 
 /// Asks for a place, waits for it, and gives it back when dropped before it was fetched.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    /// Handed on to the slot; `None` when it is over.
+    /// Handed on to the pass; `None` when it is over.
     gate: Option<Arc<Gate>>,
     /// The place among those who wait.
     queued: Option<u64>,
@@ -34,7 +34,7 @@ impl Ticket {
         &mut self,
         cx: &mut Context<'_>,
         bounded: bool,
-    ) -> Poll<Result<Slot, Rejected>> {
+    ) -> Poll<Result<Pass, Rejected>> {
         // Polled after its end, which a future may answer as it likes.
         let Some(gate) = &self.gate else {
             return Poll::Pending;
@@ -56,7 +56,7 @@ impl Ticket {
     }
 
     /// The time is over: a place that was granted in the last moment is taken nevertheless.
-    pub(crate) fn give_up(&mut self) -> Poll<Result<Slot, Rejected>> {
+    pub(crate) fn give_up(&mut self) -> Poll<Result<Pass, Rejected>> {
         match (&self.gate, self.queued) {
             (Some(gate), Some(number)) => {
                 let given_up = gate.give_up(number);
@@ -76,10 +76,10 @@ impl Ticket {
     }
 
     #[inline]
-    fn fetch(&mut self, granted: Result<(), Rejected>) -> Poll<Result<Slot, Rejected>> {
+    fn fetch(&mut self, granted: Result<(), Rejected>) -> Poll<Result<Pass, Rejected>> {
         self.queued = None;
         self.gate.take().map_or(Poll::Pending, |gate| {
-            Poll::Ready(granted.map(|()| Slot::new(gate)))
+            Poll::Ready(granted.map(|()| Pass::new(gate)))
         })
     }
 }

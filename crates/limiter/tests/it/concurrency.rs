@@ -452,3 +452,33 @@ async fn steer_above_the_backpressure_variant_holds_a_slot_of_each_and_gives_the
     drop(steer);
     assert_eq!(in_flight(), [0, 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_slot_keeps_nothing_of_the_inner_service() {
+    let (bulkhead, crowd) = (Bulkhead::new(1), Crowd::default());
+    let inner = tower::limit::ConcurrencyLimit::new(crowd, 2);
+    let mut others = inner.clone();
+    let mut service = bulkhead.layer().layer(inner);
+    let mut call = || task::spawn(service.call(SECOND));
+    let (mut first, mut second) = (call(), call());
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    // The inner service has two places: one of the call under way, and one for whoever asks it directly.
+    let mut ready = task::spawn(poll_fn(|cx| {
+        Service::<Duration>::poll_ready(&mut others, cx)
+    }));
+    assert!(assert_ready!(ready.poll()).is_ok());
+    drop((first, second));
+    assert_eq!(bulkhead.snapshot().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_need_not_wait_is_under_way_when_it_is_made() {
+    let (bulkhead, crowd) = (Bulkhead::new(1), Crowd::default());
+    let mut service = stack(&bulkhead.layer(), &crowd);
+    let call = service.call(SECOND);
+    assert_eq!((bulkhead.snapshot().in_flight, crowd.now()), (1, 1));
+    drop(call);
+    assert_eq!((bulkhead.snapshot().in_flight, crowd.now()), (0, 0));
+    assert_eq!(bulkhead.snapshot().granted, 1);
+}
