@@ -214,7 +214,8 @@ impl Engine {
         let usual = (6.0 * sigma).max(floor.0);
         let close = further <= usual.max((0.25 * size).min(TIGHT_MAX));
         let falls_on = (ln - before).signum() == step.signum();
-        let follows = falls_on && further <= (0.5 * size).min(LOOSE_MAX);
+        // Two equal steps of a fall differ by as much as the market usually moves.
+        let follows = falls_on && further <= (0.5 * (size + usual)).min(LOOSE_MAX);
         if !same_side || !(close || follows) {
             return (1, 1, true);
         }

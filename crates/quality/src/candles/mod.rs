@@ -99,7 +99,7 @@ fn accuracy(
     if let Some((decimals, _)) = usual {
         made::off_grid(tally, &sound, decimals);
     }
-    let mut path = path::Path::of(&sound, tick);
+    let mut path = path::Path::of(&sound, tick, context.profile.dense_candles);
     path.judge(tally, state);
     drawn::judge(tally, &path.steps(), context);
     revised(tally, &sound, state);

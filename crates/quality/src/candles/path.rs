@@ -32,6 +32,8 @@ const SHIFT: (f64, f64) = (12.0, 0.02);
 const HEAD: usize = 64;
 /// Bars in a row that may be lifted off the path together.
 const LIFTED_MAX: usize = 12;
+/// Empty bars that a path of prices may be followed across, where they are left out.
+const ACROSS_MAX: i64 = 10;
 
 /// The bars of one page as numbers, in order of time.
 pub(super) struct Path {
@@ -53,6 +55,8 @@ struct Bar {
     step: f64,
     /// Whether the bar before it is there.
     follows: bool,
+    /// Whether nothing is missing before it: the bars between were left out because nothing was traded.
+    continues: bool,
     /// Bars since the last trade: the price may have gone as far as in so many bars.
     since_trade: f64,
     sigma: f64,
@@ -63,20 +67,26 @@ fn beyond(size: f64, (sigmas, least): (f64, f64), sigma: f64) -> bool {
 }
 
 impl Path {
-    /// The bars that nothing heavier was objected to, closed ones only.
-    pub(super) fn of(rows: &[&Row<'_>], tick: f64) -> Self {
+    /// The bars that nothing heavier was objected to, closed ones only; `dense` where there is a bar for every interval.
+    pub(super) fn of(rows: &[&Row<'_>], tick: f64, dense: bool) -> Self {
         let mut bars: Vec<Bar> = Vec::with_capacity(rows.len());
         let mut before: Option<(&Row<'_>, f64)> = None;
         let mut quiet = 1.0;
         for row in rows {
             let candle = row.candle;
             let close = nearest(candle.close);
-            let (mut gap, mut step, mut follows) = (0.0, 0.0, false);
+            let (mut gap, mut step, mut follows, mut continues) = (0.0, 0.0, false, false);
             if let Some((previous, last)) = before {
-                follows = row.slot.saturating_sub(previous.slot) == 1;
+                let apart = row.slot.saturating_sub(previous.slot);
+                follows = apart == 1;
+                continues = follows || (!dense && (1..=ACROSS_MAX).contains(&apart));
                 step = (close / last).ln();
-                if follows && candle.open != previous.candle.close {
+                if continues && candle.open != previous.candle.close {
                     gap = (nearest(candle.open) / last).ln();
+                }
+                if continues && !follows {
+                    let left_out = u32::try_from(apart - 1).unwrap_or(0);
+                    quiet += f64::from(left_out);
                 }
             }
             bars.push(Bar {
@@ -88,7 +98,9 @@ impl Path {
                 gap,
                 step,
                 follows,
-                since_trade: quiet,
+                continues,
+                // Without a trade there is no new price, however long the pause.
+                since_trade: if candle.volume.is_zero() { 1.0 } else { quiet },
                 sigma: 0.0,
             });
             quiet = if candle.volume.is_zero() {
@@ -210,7 +222,7 @@ impl Path {
                 continue;
             }
             let back = (place + 1..=place + LIFTED_MAX)
-                .take_while(|at| self.bars.get(*at).is_some_and(|next| next.follows))
+                .take_while(|at| self.bars.get(*at).is_some_and(|next| next.continues))
                 .find(|at| {
                     self.bars.get(*at).is_some_and(|next| {
                         let opposite = next.gap.signum() != bar.gap.signum();
@@ -241,7 +253,7 @@ impl Path {
 
     fn gap(&self, tally: &mut Tally, bar: &Bar) {
         let size = bar.gap.abs();
-        if size == 0.0 || size <= self.gap_limit(bar, bar.sigma) {
+        if !bar.follows || size == 0.0 || size <= self.gap_limit(bar, bar.sigma) {
             return;
         }
         let severity = if beyond(size, GAP_HARD, bar.sigma) {
