@@ -167,7 +167,7 @@ pub(crate) fn trades() -> Case {
     let mut page = Trades::new(symbol());
     for n in 0..200 {
         page.rows.push(Trade {
-            id: Some(format!("{}", 5_000 + n).into_boxed_str()),
+            id: Some(format!("{}", 5_000 + n).into()),
             price: d("36500.10"),
             amount: d("0.01"),
             side: Some(if n % 3 == 0 { Side::Sell } else { Side::Buy }),

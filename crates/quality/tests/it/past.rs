@@ -337,7 +337,7 @@ pub(crate) fn catalogue() -> Vec<Past> {
             unreachable!()
         };
         for (n, row) in page.rows.iter_mut().enumerate() {
-            row.id = Some(format!("{}", 5_300 + n).into_boxed_str());
+            row.id = Some(format!("{}", 5_300 + n).into());
             row.time = at(NOW + 1 + i64::try_from(n).unwrap() / 2);
         }
         case.request = Request::Trades {

@@ -113,7 +113,7 @@ fn trade() -> impl Strategy<Value = Trade> {
     let id = prop::option::of(prop_oneof!["[0-9]{0,45}", "[a-c]{0,2}"]);
     let side = prop_oneof![Just(None), Just(Some(Side::Buy)), Just(Some(Side::Sell))];
     (id, number(), number(), side, time()).prop_map(|(id, price, amount, side, time)| Trade {
-        id: id.map(String::into_boxed_str),
+        id: id.map(Into::into),
         price,
         amount,
         side,

@@ -250,7 +250,7 @@ fn trades_that_are_far_older_than_this_market_ever_waits_are_told_and_a_quiet_ma
         unreachable!()
     };
     for (nth, row) in page.rows.iter_mut().enumerate() {
-        row.id = Some(format!("{}", 5_150 + nth).into_boxed_str());
+        row.id = Some(format!("{}", 5_150 + nth).into());
         row.time = row.time.saturating_add(Duration::from_millis(1));
     }
     let report = newer.judge_with(&mut state);
