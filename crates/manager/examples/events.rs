@@ -28,7 +28,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Callbacks run in a task of their own: a slow one never slows a read, it is told how many events it missed.
     manager.on_event(|event| match event {
         Event::Data(sample) => println!("data    {} {}", sample.meta.kind, sample.meta.origin),
-        Event::Quality { report, .. } => {
+        Event::Quality(word) => {
+            let report = &word.report;
             println!("quality {}: {} issues", report.overall, report.issues.len())
         }
         Event::Error { error, .. } => println!("error   {error}"),

@@ -61,8 +61,10 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, query: Query) -> Self::Future {
+    fn call(&mut self, mut query: Query) -> Self::Future {
         let (inner, shared) = (self.inner.clone(), Arc::clone(&self.shared));
+        query.min_quality = query.min_quality.or(shared.terms.min_quality);
+        query.on_quarantine = query.on_quarantine.or(Some(shared.terms.on_quarantine));
         Box::pin(async move {
             if shared.closed.load(Ordering::Acquire) {
                 return Err(DataError::Shutdown);

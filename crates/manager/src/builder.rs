@@ -13,7 +13,9 @@ use robust_scheduler::Scheduler;
 use robust_source::{Source, Tap, Transport};
 use tokio::task::JoinSet;
 
-use crate::config::{CacheSettings, Config, ConfigError, Environment, ExchangeSettings};
+use crate::config::{
+    CacheSettings, Config, ConfigError, Environment, ExchangeSettings, QualitySettings,
+};
 use crate::counters::Counters;
 use crate::event::Hub;
 use crate::judges::Judges;
@@ -21,7 +23,8 @@ use crate::latest::Latest;
 use crate::listing::Refusals;
 use crate::manager::{DataManager, Parts};
 use crate::shared::{Shared, Venue};
-use crate::{cached, query, watch};
+use crate::warning::Warnings;
+use crate::{cached, query, remembered, watch};
 
 /// Why a manager cannot be started. Nothing was.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -132,6 +135,12 @@ impl DataManagerBuilder {
         self
     }
 
+    /// Sets the quality rules, and what readers get of doubtful values unless they say.
+    pub fn quality(mut self, settings: QualitySettings) -> Self {
+        self.config.quality = settings;
+        self
+    }
+
     /// Says whether the sources are real exchanges. Default: live.
     pub fn environment(mut self, environment: Environment) -> Self {
         self.config.environment = environment;
@@ -215,16 +224,22 @@ impl DataManagerBuilder {
             let venue = self.venue(&exchange, settings, &client, seed)?;
             venues.insert(exchange, venue);
         }
+        let (pool, broken) = remembered::start(self.config.quality.state.as_deref());
         let shared = Arc::new(Shared {
             venues,
             environment: self.config.environment,
             clock: self.clock,
             hub: Hub::new(),
             counters: Counters::default(),
-            judges: Judges::default(),
+            judges: Judges::new(self.config.quality.rules()?, pool),
+            terms: self.config.quality,
+            warnings: Warnings::default(),
             latest: Latest::default(),
             closed: AtomicBool::new(false),
         });
+        if let Some(warning) = broken {
+            shared.warn(warning);
+        }
         let cache = cached::cache(&self.config.cache);
         let service = query::build(&shared, cache.clone());
         let scheduler = Scheduler::builder()

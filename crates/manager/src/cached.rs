@@ -15,17 +15,17 @@ use crate::config::CacheSettings;
 use crate::error::Stage;
 use crate::judge::Judged;
 use crate::load::{Load, Urgency};
-use crate::stored::Stored;
+use crate::stored::Kept;
 use crate::{DataError, Query, weight};
 
 /// A key is the question alone: deadline, priority and freshness are each reader's own.
 pub(crate) type Key = (Exchange, Arc<Request>);
 
 /// The values of one manager.
-pub(crate) type ValueCache = Cache<Key, Arc<Stored>, DataError, Urgency>;
+pub(crate) type ValueCache = Cache<Key, Kept, DataError, Urgency>;
 
 /// How long a stored value can stand in for one that cannot be had, if a reader allows it.
-const STALE_FOR: Duration = Duration::from_secs(3_600);
+pub(crate) const STALE_FOR: Duration = Duration::from_secs(3_600);
 
 /// How long a value of this kind is fresh when the reader does not say. The five seconds of tickers and books are those of the
 /// system that this replaces for its critical readers.
@@ -42,14 +42,14 @@ const fn fresh_for(kind: Kind) -> Duration {
 pub(crate) fn cache(settings: &CacheSettings) -> ValueCache {
     Cache::builder()
         .capacity(settings.capacity)
-        .max_bytes(settings.max_bytes, |key: &Key, stored: &Arc<Stored>| {
-            weight::of(key, stored)
+        .max_bytes(settings.max_bytes, |key: &Key, kept: &Kept| {
+            weight::of(key, kept)
         })
-        .lifetime(|key: &Key, _: &Arc<Stored>| Lifetime {
+        .lifetime(|key: &Key, _: &Kept| Lifetime {
             fresh_for: fresh_for(key.1.kind()),
             stale_for: STALE_FOR,
         })
-        .born(|stored: &Arc<Stored>| Some(stored.first_byte))
+        .born(|kept: &Kept| Some(kept.newest.first_byte))
         .build()
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn cache(settings: &CacheSettings) -> ValueCache {
 const MARGIN: Duration = Duration::from_millis(1);
 
 /// Whether the budget refused the fetch, and would serve one that may wait until `ends`.
-fn served_by(found: &Lookup<Arc<Stored>, DataError>, ends: Instant) -> bool {
+fn served_by(found: &Lookup<Kept, DataError>, ends: Instant) -> bool {
     let (Lookup::Unavailable(reason) | Lookup::Stale { reason, .. }) = found else {
         return false;
     };
@@ -101,7 +101,7 @@ where
     S: Service<Load, Response = Judged, Error = DataError> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    type Response = Lookup<Arc<Stored>, DataError>;
+    type Response = Lookup<Kept, DataError>;
     type Error = DataError;
     type Future = BoxFuture<'static, Result<Self::Response, DataError>>;
 
@@ -175,16 +175,20 @@ where
 }
 
 /// Fetches and judges. What an answer about many pairs says of each is kept under that pair's own key.
-async fn fetch<S>(inner: S, load: Load, cache: Weak<ValueCache>) -> Result<Arc<Stored>, DataError>
+async fn fetch<S>(inner: S, load: Load, cache: Weak<ValueCache>) -> Result<Kept, DataError>
 where
     S: Service<Load, Response = Judged, Error = DataError>,
 {
-    let exchange = load.exchange.clone();
+    let key = (load.exchange.clone(), Arc::clone(&load.request));
     let Judged { stored, parts } = inner.oneshot(load).await?;
-    if let Some(cache) = cache.upgrade() {
-        for (request, part) in parts {
-            cache.insert((exchange.clone(), request), part);
-        }
+    let Some(cache) = cache.upgrade() else {
+        return Ok(Kept::after(None, stored));
+    };
+    let before = |key: &Key| cache.peek(key).map(|entry| entry.value);
+    for (request, part) in parts {
+        let key = (key.0.clone(), request);
+        let kept = Kept::after(before(&key), part);
+        cache.insert(key, kept);
     }
-    Ok(stored)
+    Ok(Kept::after(before(&key), stored))
 }

@@ -3,6 +3,7 @@
 mod credentials;
 mod exchange;
 mod job;
+mod quality;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use credentials::CredentialSettings;
 pub use exchange::ExchangeSettings;
 pub use job::{JobKind, JobSettings};
+pub use quality::QualitySettings;
 
 /// Whether the sources are real exchanges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -93,6 +95,8 @@ pub struct Config {
     pub environment: Environment,
     /// The most values and bytes that are kept in memory.
     pub cache: CacheSettings,
+    /// The quality rules, and what readers get of doubtful values.
+    pub quality: QualitySettings,
     /// The exchanges, by name.
     pub exchanges: BTreeMap<String, ExchangeSettings>,
     /// What [`DataManager::schedule_configured`](crate::DataManager::schedule_configured) schedules.
@@ -230,6 +234,7 @@ impl Config {
                 "use 1048576 (1 MiB) to 1099511627776 (1 TiB)",
             ));
         }
+        self.quality.check()?;
         for (name, settings) in &self.exchanges {
             settings.check(name)?;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use robust_connectors::{Class, EncodeError};
-use robust_market::{Exchange, InvalidName, Report};
+use robust_market::{Acceptance, Exchange, InvalidName, Report};
 use robust_source::{Cause, SourceError};
 
 /// Why there is no value.
@@ -105,6 +105,27 @@ pub enum DataError {
         /// What was found.
         report: Arc<Report>,
     },
+    /// The value is quarantined or rejected, and the reader withholds such values
+    /// ([`OnQuarantine::Error`](crate::OnQuarantine::Error)).
+    #[error("{exchange}: {}; the reader withholds such values", doubt(report))]
+    Quarantined {
+        /// The exchange.
+        exchange: Exchange,
+        /// What stands against the value.
+        report: Arc<Report>,
+    },
+    /// The value is quarantined or rejected, the reader wants the newest accepted one in its place
+    /// ([`OnQuarantine::LastGood`](crate::OnQuarantine::LastGood)), and none is kept.
+    #[error(
+        "{exchange}: {}; no accepted value of the last hour stands in",
+        doubt(report)
+    )]
+    NoLastGood {
+        /// The exchange.
+        exchange: Exchange,
+        /// What stands against the newest value.
+        report: Arc<Report>,
+    },
     /// The answer comes from a simulator, and this manager is configured for live data.
     #[error(
         "{exchange}: the answer comes from a simulator; a live configuration refuses it (set environment = \"simulated\" to accept)"
@@ -169,6 +190,8 @@ impl DataError {
             | Self::UnknownExchange { .. }
             | Self::Unanswerable(_)
             | Self::Quality { .. }
+            | Self::Quarantined { .. }
+            | Self::NoLastGood { .. }
             | Self::Simulated { .. }
             | Self::Shutdown => Category::Validation,
             Self::Limited { .. } | Self::Throttled { .. } => Category::Limited,
@@ -202,6 +225,8 @@ impl DataError {
             | Self::Timeout { .. }
             | Self::Network { .. }
             | Self::Quality { .. }
+            | Self::Quarantined { .. }
+            | Self::NoLastGood { .. }
             | Self::Defect { .. } => true,
             Self::Api { class, .. } => !matches!(class, Class::Permanent | Class::Auth),
             _ => false,
@@ -229,8 +254,21 @@ impl DataError {
             | Self::Network { exchange, .. }
             | Self::Api { exchange, .. }
             | Self::Quality { exchange, .. }
+            | Self::Quarantined { exchange, .. }
+            | Self::NoLastGood { exchange, .. }
             | Self::Simulated { exchange }
             | Self::Defect { exchange } => Some(exchange),
+            _ => None,
+        }
+    }
+
+    /// What stands against the value, where its quality is the reason.
+    #[must_use]
+    pub const fn report(&self) -> Option<&Arc<Report>> {
+        match self {
+            Self::Quality { report, .. }
+            | Self::Quarantined { report, .. }
+            | Self::NoLastGood { report, .. } => Some(report),
             _ => None,
         }
     }
@@ -250,6 +288,8 @@ impl DataError {
             Self::Network { .. } => "network",
             Self::Api { class, .. } => class.as_str(),
             Self::Quality { .. } => "quality",
+            Self::Quarantined { .. } => "quarantined",
+            Self::NoLastGood { .. } => "no_last_good",
             Self::Simulated { .. } => "simulated",
             Self::Shutdown => "shutdown",
             Self::Defect { .. } => "defect",
@@ -310,6 +350,19 @@ impl DataError {
             },
         }
     }
+}
+
+/// The acceptance, the score and the heaviest objection.
+pub(crate) fn doubt(report: &Report) -> String {
+    let worst = report.issues.first();
+    let why = worst.map(|issue| format!(" ({}: {})", issue.rule, issue.message));
+    let score = report.overall;
+    let word = match report.acceptance {
+        Acceptance::Reject => "rejected",
+        Acceptance::Quarantine => "quarantined",
+        _ => "accepted with exclusions",
+    };
+    format!("{word} at quality {score}{}", why.unwrap_or_default())
 }
 
 /// Names what to write instead of an unknown exchange.

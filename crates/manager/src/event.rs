@@ -4,11 +4,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use robust_market::{Exchange, Kind, Payload, Report, RequestId, Sample, Symbol};
+use robust_market::{
+    Acceptance, Exchange, Issue, Kind, Payload, Report, RequestId, Sample, Severity, Symbol,
+};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::DataError;
+use crate::{DataError, Warning};
 
 /// Events that are kept for a slow listener; older ones are dropped and counted.
 const EVENTS: usize = 1_024;
@@ -19,19 +21,8 @@ const EVENTS: usize = 1_024;
 pub enum Event {
     /// A value was fetched. Values read from the cache are not told again.
     Data(Sample<Arc<Payload>>),
-    /// A fetched value was judged, and something of weight stands against it: an issue of severity Warning or above.
-    Quality {
-        /// The exchange.
-        exchange: Exchange,
-        /// The kind of data.
-        kind: Kind,
-        /// The pair, where it is one.
-        symbol: Option<Symbol>,
-        /// The verdict.
-        report: Arc<Report>,
-        /// The read that fetched it.
-        id: RequestId,
-    },
+    /// Something about the quality of a market changed; see [`QualityEvent`] for when.
+    Quality(QualityEvent),
     /// A read ended without a value.
     Error {
         /// The exchange that was asked.
@@ -54,8 +45,46 @@ pub enum Event {
         /// The state now, in words.
         to: String,
     },
+    /// Something went wrong that stops nothing; also kept in [`Status::warnings`](crate::Status::warnings).
+    Warning(Warning),
     /// This listener was too slow and has missed so many events. Never sent to others.
     Dropped(u64),
+}
+
+/// A fetched value was judged, and it is worth a word: its acceptance is another than that of the value before it (the first one is
+/// compared with [`Acceptance::Accept`]), or an issue of severity Error or above stands against it, or it confirms the level of
+/// values that were quarantined before it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct QualityEvent {
+    /// The exchange.
+    pub exchange: Exchange,
+    /// The kind of data.
+    pub kind: Kind,
+    /// The pair, where it is one.
+    pub symbol: Option<Symbol>,
+    /// The acceptance of the value before, where there was one.
+    pub before: Option<Acceptance>,
+    /// The verdict.
+    pub report: Arc<Report>,
+    /// Quarantined values that this one releases, oldest first: their level is confirmed, they may be used after all.
+    pub released: Vec<Sample<Arc<Payload>>>,
+    /// The read that fetched it.
+    pub id: RequestId,
+}
+
+impl QualityEvent {
+    /// Whether the acceptance is another than before.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        self.before.unwrap_or(Acceptance::Accept) != self.report.acceptance
+    }
+
+    /// Whether this is worth telling.
+    pub(crate) fn matters(&self) -> bool {
+        let heavy = |issue: &Issue| issue.severity >= Severity::Error;
+        self.changed() || !self.released.is_empty() || self.report.issues.iter().any(heavy)
+    }
 }
 
 /// Tells events to any number of listeners, none of which can slow the others or the manager.

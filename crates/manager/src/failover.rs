@@ -1,4 +1,4 @@
-//! What stands in when nothing fresh can be had.
+//! What stands in when nothing fresh, or nothing good, can be had.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,12 +8,14 @@ use robust_cache::{LoadError, Lookup};
 use tower::{Layer, Service};
 
 use crate::shared::Shared;
-use crate::stored::{Answered, Came, Stored};
+use crate::stored::{Answered, Came, Kept};
+use crate::withhold::deliver;
 use crate::{DataError, Query};
 
 /// Turns what the cache found into a sample, or into the reason why there is none.
 ///
-/// A value that is too old is delivered only when the reader allowed one of that age, and comes marked as stale.
+/// A value that is too old is delivered only when the reader allowed one of that age, and comes marked as stale. In place of a
+/// doubtful one comes what the reader chose, see [`OnQuarantine`](crate::OnQuarantine).
 #[derive(Debug, Clone)]
 pub(crate) struct FailoverLayer {
     shared: Arc<Shared>,
@@ -46,7 +48,7 @@ impl<S> Layer<S> for FailoverLayer {
 
 impl<S> Service<Query> for Failover<S>
 where
-    S: Service<Query, Response = Lookup<Arc<Stored>, DataError>, Error = DataError>,
+    S: Service<Query, Response = Lookup<Kept, DataError>, Error = DataError>,
     S::Future: Send + 'static,
 {
     type Response = Answered;
@@ -61,9 +63,10 @@ where
         let shared = Arc::clone(&self.shared);
         let (exchange, request) = (query.exchange.clone(), Arc::clone(&query.request));
         let stale_if_error = query.stale_if_error;
+        let on_quarantine = query.on_quarantine.unwrap_or_default();
         let found = self.inner.call(query);
         Box::pin(async move {
-            let sample = |stored: &Stored, came| Ok(stored.sample(&request, came, &*shared.clock));
+            let sample = |kept: &Kept, came| deliver(&shared, &request, kept, came, on_quarantine);
             let reason = match found.await? {
                 Lookup::Fresh(entry) => return sample(&entry.value, Came::Cached),
                 Lookup::Loaded { entry, joined } => {

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use robust_connectors::Connector;
-use robust_market::{Exchange, Kind, Symbol};
+use robust_market::{Exchange, Kind, Request, Symbol};
 use robust_scheduler::{AddError, Job, JobId, Phase, RunError};
 
+use crate::feed::Pairs;
 use crate::many::{self, Many};
-use crate::{ConfigError, DataError, DataManager, Priority, Query};
+use crate::{ConfigError, DataError, DataManager, OnQuarantine, Priority, Query};
 
 /// A read that comes due once a period. Its result goes to the cache and to the listeners.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct DataJob {
     every: Duration,
     at_start: bool,
     priority: Option<u8>,
+    min_quality: Option<f64>,
+    on_quarantine: Option<OnQuarantine>,
 }
 
 #[derive(Debug, Clone)]
@@ -82,6 +85,33 @@ impl DataJob {
             every,
             at_start: false,
             priority: None,
+            min_quality: None,
+            on_quarantine: None,
+        }
+    }
+
+    /// Counts a run as failed when its value scores less than this (0–100); see [`Query::min_quality`]. The value is stored and told
+    /// to the listeners all the same.
+    pub const fn min_quality(mut self, score: f64) -> Self {
+        self.min_quality = Some(score);
+        self
+    }
+
+    /// With [`OnQuarantine::Error`] a run whose value is quarantined or rejected counts as failed. The value is stored and told to the
+    /// listeners all the same, with its acceptance; what its readers get is their own choice.
+    pub const fn on_quarantine(mut self, on_quarantine: OnQuarantine) -> Self {
+        self.on_quarantine = Some(on_quarantine);
+        self
+    }
+
+    /// The pairs whose prices this job follows.
+    fn pairs(&self) -> &[Symbol] {
+        match &self.what {
+            What::One(query) => match query.request() {
+                request @ (Request::Ticker { .. } | Request::OrderBook { .. }) => request.symbols(),
+                _ => &[],
+            },
+            What::Many { symbols, .. } => symbols,
         }
     }
 
@@ -173,6 +203,7 @@ impl DataManager {
         let service = self.service();
         let job = match job.what {
             What::One(query) => {
+                let query = terms(query, (job.min_quality, job.on_quarantine));
                 let query = match job.priority {
                     Some(priority) => query.priority(class(priority)),
                     None => query,
@@ -192,7 +223,7 @@ impl DataManager {
                 kind,
                 symbols,
             } => {
-                let many = plan(
+                let mut many = plan(
                     &job.name,
                     &**source.connector(),
                     &exchange,
@@ -200,6 +231,7 @@ impl DataManager {
                     symbols,
                     class(rank),
                 )?;
+                many.terms = (job.min_quality, job.on_quarantine);
                 spec.handler(move |_run| {
                     let (service, many) = (service.clone(), many.clone());
                     async move {
@@ -213,6 +245,9 @@ impl DataManager {
     }
 
     /// Adds the jobs of the configuration, in its order. All of them or none.
+    ///
+    /// Then, unless [`QualitySettings::history`](crate::QualitySettings::history) is off, the pairs of tickers and books are given
+    /// their history in the background. A pair whose history cannot be had is a [`Warning`](crate::Warning) and nothing more.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -244,8 +279,14 @@ impl DataManager {
     /// their names are taken.
     pub fn schedule_configured(&self) -> Result<Vec<JobId>, ScheduleError> {
         let mut added = Vec::new();
+        let mut pairs = Pairs::new();
         for settings in self.configured() {
             let one = settings.job().map_err(ScheduleError::from);
+            if let Ok(job) = &one {
+                let followed = job.pairs().iter().cloned();
+                let known = pairs.entry(job.exchange().clone()).or_default();
+                known.extend(followed.map(|symbol| (symbol, job.every)));
+            }
             match one.and_then(|job| self.schedule(job)) {
                 Ok(id) => added.push(id),
                 Err(error) => {
@@ -257,8 +298,19 @@ impl DataManager {
                 }
             }
         }
+        self.feed(pairs);
         Ok(added)
     }
+}
+
+/// The query on the terms of its job, where that has some of its own.
+pub(crate) fn terms(
+    mut query: Query,
+    (score, on_quarantine): (Option<f64>, Option<OnQuarantine>),
+) -> Query {
+    query.min_quality = score.or(query.min_quality);
+    query.on_quarantine = on_quarantine.or(query.on_quarantine);
+    query
 }
 
 fn refused(error: &DataError) -> RunError {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use robust_market::{Decoded, Kind, Payload, Report, Request, Severity};
+use robust_market::{Decoded, Kind, Payload, Request, Timestamp};
 use robust_source::Answer;
 use tower::{Layer, Service};
 
+use crate::event::QualityEvent;
+use crate::judges::{Seen, Verdict};
 use crate::load::Load;
 use crate::many;
 use crate::shared::Shared;
@@ -71,18 +73,20 @@ where
         let fetch = self.inner.call(load);
         Box::pin(async move {
             let answer = fetch.await?;
-            let kind = request.kind();
-            let times = (answer.received, shared.clock.now());
-            let judge = |request: &Request, decoded: &Decoded<Payload>| {
-                let report =
-                    shared
-                        .judges
-                        .judge(&exchange, request, kind, decoded, answer.origin, times);
-                report.map(Arc::new)
+            let now = shared.clock.now();
+            let seen = Seen {
+                exchange: &exchange,
+                kind: request.kind(),
+                origin: answer.origin,
+                received: answer.received,
+                now,
             };
-            let store = |report, payload| {
+            let judge = |request: &Request, decoded: &Decoded<Payload>| {
+                shared.judges.judge(&seen, request, decoded)
+            };
+            let store = |verdict: Option<&Verdict>, payload| {
                 Arc::new(Stored {
-                    report,
+                    report: verdict.map(|verdict| Arc::clone(&verdict.report)),
                     exchange: exchange.clone(),
                     origin: answer.origin,
                     received: answer.received,
@@ -94,42 +98,56 @@ where
             };
             let connector = shared.venue(&exchange)?.source.connector();
             let together = connector.many(Kind::Ticker).map(|many| many.kind);
+            let mut told = Vec::new();
             let parts: Vec<_> = many::parts(&request, &answer.decoded, together)
                 .into_iter()
                 .map(|(request, decoded)| {
-                    let report = judge(&request, &decoded);
-                    (Arc::new(request), store(report, decoded.value))
+                    let verdict = judge(&request, &decoded);
+                    let request = Arc::new(request);
+                    let stored = store(verdict.as_ref(), decoded.value);
+                    told.extend(change(&shared, &request, &stored, verdict, now, false));
+                    (request, stored)
                 })
                 .collect();
-            let stored = store(judge(&request, &answer.decoded), answer.decoded.value);
+            let verdict = judge(&request, &answer.decoded);
+            let stored = store(verdict.as_ref(), answer.decoded.value);
+            told.extend(change(&shared, &request, &stored, verdict, now, true));
             let whole = std::iter::once((&request, &stored));
             let each = parts.iter().map(|(request, stored)| (request, stored));
             shared.latest.note(whole.chain(each));
-            tell(&shared, &request, &stored);
+            let came = Came::Fetched { joined: false };
+            let sample = stored.sample(&request, came, &*shared.clock, shared.judges.rules());
+            shared.hub.tell(Event::Data(sample));
+            for event in told {
+                shared.hub.tell(Event::Quality(event));
+            }
             Ok(Judged { stored, parts })
         })
     }
 }
 
-fn tell(shared: &Shared, request: &Request, stored: &Stored) {
-    shared.hub.tell(Event::Data(stored.sample(
-        request,
-        Came::Fetched { joined: false },
-        &*shared.clock,
-    )));
-    let objects = |report: &Report| {
-        report
-            .issues
-            .iter()
-            .any(|issue| issue.severity >= Severity::Warning)
+/// Notes a verdict, and gives the word about it where it is worth one.
+fn change(
+    shared: &Shared,
+    request: &Arc<Request>,
+    stored: &Arc<Stored>,
+    verdict: Option<Verdict>,
+    now: Timestamp,
+    whole: bool,
+) -> Option<QualityEvent> {
+    let verdict = verdict?;
+    let noted = shared.judges.note(request, stored, &verdict, now, whole);
+    let show = |(request, stored): &(Arc<Request>, Arc<Stored>)| {
+        stored.sample(request, Came::Cached, &*shared.clock, shared.judges.rules())
     };
-    if let Some(report) = stored.report.as_ref().filter(|report| objects(report)) {
-        shared.hub.tell(Event::Quality {
-            exchange: stored.exchange.clone(),
-            kind: request.kind(),
-            symbol: request.symbol().cloned(),
-            report: Arc::clone(report),
-            id: stored.id,
-        });
-    }
+    let event = QualityEvent {
+        exchange: stored.exchange.clone(),
+        kind: request.kind(),
+        symbol: request.symbol().cloned(),
+        before: noted.before,
+        report: verdict.report,
+        released: noted.released.iter().map(show).collect(),
+        id: stored.id,
+    };
+    event.matters().then_some(event)
 }

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use robust_market::{
-    Acceptance, Clock, Exchange, Interval, Kind, OrderBook, Payload, Request, Sample, Symbol,
-    Ticker, Trades,
+    Clock, Exchange, Interval, Kind, OrderBook, Payload, Request, Sample, Symbol, Ticker, Trades,
 };
 
 use crate::read::Part;
@@ -127,11 +126,8 @@ impl Latest {
         let slots = self.slots.load_full();
         let mut fresh: Slots = HashMap::new();
         for (request, stored) in values {
-            let usable = stored
-                .report
-                .as_ref()
-                .is_none_or(|report| report.acceptance >= Acceptance::AcceptWithExclusions);
-            let Some(market) = Market::of(&stored.exchange, request).filter(|_| usable) else {
+            let Some(market) = Market::of(&stored.exchange, request).filter(|_| stored.is_usable())
+            else {
                 continue;
             };
             let told = Arc::new(Told {
@@ -161,10 +157,18 @@ impl Latest {
     }
 
     /// The newest usable value, with its ages at this moment.
-    pub(crate) fn read(&self, market: &Market, clock: &dyn Clock) -> Option<Sample<Arc<Payload>>> {
+    pub(crate) fn read(
+        &self,
+        market: &Market,
+        clock: &dyn Clock,
+        rules: &robust_quality::Config,
+    ) -> Option<Sample<Arc<Payload>>> {
         let slots = self.slots.load();
         let told = slots.get(market)?.load();
-        Some(told.stored.sample(&told.request, Came::Cached, clock))
+        Some(
+            told.stored
+                .sample(&told.request, Came::Cached, clock, rules),
+        )
     }
 }
 
@@ -217,7 +221,7 @@ mod tests {
     fn id(latest: &Latest, symbol: &str) -> Option<u64> {
         let market = Market::new(Exchange::KRAKEN, Kind::Ticker, symbol.parse().unwrap());
         latest
-            .read(&market, &SystemClock)
+            .read(&market, &SystemClock, &robust_quality::Config::default())
             .map(|sample| sample.meta.request_id.0)
     }
 

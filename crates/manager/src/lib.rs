@@ -36,6 +36,7 @@ mod counters;
 mod error;
 mod event;
 mod failover;
+mod feed;
 mod history;
 mod jobs;
 mod judge;
@@ -49,22 +50,27 @@ mod observe;
 mod query;
 mod question;
 mod read;
+mod remembered;
 mod route;
 mod shared;
+mod standing;
 mod status;
 mod stored;
+mod waiting;
+mod warning;
 mod watch;
 mod weight;
+mod withhold;
 
 pub use budget::{Budget, BudgetError};
 pub use builder::{DataManagerBuilder, StartError};
 pub use config::{
     CacheSettings, Config, ConfigError, CredentialSettings, Environment, ExchangeSettings, JobKind,
-    JobSettings, Preset,
+    JobSettings, Preset, QualitySettings,
 };
 pub use counters::Reads;
 pub use error::{Category, DataError, Stage};
-pub use event::{Event, Events, TooManyCallbacks};
+pub use event::{Event, Events, QualityEvent, TooManyCallbacks};
 pub use history::Progress;
 pub use jobs::{DataJob, ScheduleError};
 pub use latest::Newest;
@@ -72,7 +78,11 @@ pub use manager::DataManager;
 pub use query::QueryService;
 pub use question::{Priority, Query};
 pub use read::{Part, Read};
+pub use standing::{Doubt, HourScores, QualityStatus};
 pub use status::{CacheStatus, JobsStatus, SourceStatus, Status, WindowStatus};
+pub use waiting::WaitingStatus;
+pub use warning::{Warning, WarningStatus};
+pub use withhold::OnQuarantine;
 
 /// Why a question cannot be put to an exchange, from `robust-connectors`.
 pub use robust_connectors::EncodeError;
@@ -84,6 +94,9 @@ pub use robust_connectors::{Credentials, SecretString};
 
 /// A look at the answers before they are read, from `robust-source`.
 pub use robust_source::{Seen, Tap};
+
+/// Lowest and highest price that is believed of a pair, from `robust-quality`.
+pub use robust_quality::PriceBounds;
 
 /// The market's nouns, from `robust-market`.
 pub use robust_market as market;

@@ -16,13 +16,14 @@ use tower::ServiceExt;
 use crate::builder::DataManagerBuilder;
 use crate::cached::ValueCache;
 use crate::config::JobSettings;
-use crate::event::{Event, Events, TooManyCallbacks, drive};
+use crate::event::{Event, Events, QualityEvent, TooManyCallbacks, drive};
+use crate::feed::{self, Failed, Pairs};
 use crate::history::{self, Progress};
 use crate::latest::{self, Market, Newest};
 use crate::query::QueryService;
 use crate::read::{Part, Read};
 use crate::shared::Shared;
-use crate::{Budget, DataError, Query, Status};
+use crate::{Budget, DataError, Query, Status, Warning, remembered};
 
 /// Market data of many exchanges behind one handle.
 ///
@@ -213,8 +214,54 @@ impl DataManager {
         shared.venue(market.exchange())?;
         Ok(shared
             .latest
-            .read(market, &*shared.clock)
+            .read(market, &*shared.clock, shared.judges.rules())
             .and_then(latest::typed))
+    }
+
+    /// Gives the quality rules the newest minutes of a pair as its history, so that the first ticker or book of it is judged and not
+    /// just believed; `every` is the usual time from one to the next. `false` where the rules know the pair already.
+    ///
+    /// The pairs of configured jobs get theirs by themselves, see [`schedule_configured`](Self::schedule_configured).
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] when the bars cannot be had, or are not accepted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future teaches nothing.
+    pub async fn teach<E, S>(
+        &self,
+        exchange: E,
+        symbol: S,
+        every: Duration,
+    ) -> Result<bool, DataError>
+    where
+        E: TryInto<Exchange>,
+        S: TryInto<Symbol>,
+        DataError: From<E::Error> + From<S::Error>,
+    {
+        let (exchange, symbol) = names(exchange, symbol)?;
+        let shared = Arc::downgrade(&self.parts.shared);
+        let taught = feed::teach(&shared, &self.parts.service, &exchange, &symbol, every).await;
+        taught.map_err(|failed| match failed {
+            Failed::Read(error) => error,
+            Failed::Bars(report) => DataError::Quarantined { exchange, report },
+            Failed::Gone => DataError::Shutdown,
+        })
+    }
+
+    /// Gives these pairs their history in the background, unless the settings say not to.
+    pub(crate) fn feed(&self, pairs: Pairs) {
+        let shared = &self.parts.shared;
+        if !shared.terms.history || self.is_shut_down() {
+            return;
+        }
+        let mut tasks = self.tasks();
+        for (exchange, pairs) in pairs {
+            let service = self.parts.service.clone();
+            tasks.spawn(feed::feed(Arc::downgrade(shared), service, exchange, pairs));
+        }
     }
 
     pub(crate) fn configured(&self) -> &[JobSettings] {
@@ -300,6 +347,22 @@ impl DataManager {
         })
     }
 
+    /// Calls `callback` when the quality of a market changes; see [`QualityEvent`] for when, and [`on_event`](Self::on_event).
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyCallbacks`] when there are 64 already; the callback is dropped.
+    pub fn on_quality(
+        &self,
+        mut callback: impl FnMut(QualityEvent) + Send + 'static,
+    ) -> Result<(), TooManyCallbacks> {
+        self.on_event(move |event| {
+            if let Event::Quality(event) = event {
+                callback(event);
+            }
+        })
+    }
+
     /// The scheduler that runs this manager's jobs.
     #[must_use]
     pub fn scheduler(&self) -> &Scheduler {
@@ -312,7 +375,8 @@ impl DataManager {
         Status::of(&self.parts)
     }
 
-    /// Ends the jobs, then the fetches, each given up to `grace`. Reads that come later get [`DataError::Shutdown`].
+    /// Ends the jobs, then the fetches, each given up to `grace`. Reads that come later get [`DataError::Shutdown`]. Then the memory
+    /// of the quality rules is saved, where the settings name a file for it.
     ///
     /// # Cancel safety
     ///
@@ -323,7 +387,28 @@ impl DataManager {
         let report = self.parts.scheduler.shutdown(grace).await;
         self.parts.cache.close(grace).await;
         self.tasks().abort_all();
+        self.save().await;
         report
+    }
+
+    /// Saves the memory of the quality rules, where the settings name a file for it. What fails is a warning.
+    async fn save(&self) {
+        let Some(path) = self.parts.shared.terms.state.clone() else {
+            return;
+        };
+        let shared = Arc::clone(&self.parts.shared);
+        let write = {
+            let path = path.clone();
+            move || remembered::save(&path, &shared.judges.pool())
+        };
+        let written = match tokio::task::spawn_blocking(write).await {
+            Ok(written) => written.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(reason) = written {
+            let shared = &self.parts.shared;
+            shared.warn(Warning::StateUnwritable { path, reason });
+        }
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called.

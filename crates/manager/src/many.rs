@@ -8,8 +8,9 @@ use robust_connectors::EncodeError;
 use robust_market::{Decoded, Defect, Exchange, Kind, Payload, Request, Symbol, Ticker};
 use tower::ServiceExt;
 
+use crate::jobs::terms;
 use crate::query::QueryService;
-use crate::{DataError, Priority, Query};
+use crate::{DataError, OnQuarantine, Priority, Query};
 
 /// What a job over many pairs asks, run by run.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub(crate) struct Many {
     kind: Kind,
     chunks: Arc<[Vec<Symbol>]>,
     priority: Priority,
+    /// The least score of a run that counts as done, and what its doubtful values are to it.
+    pub(crate) terms: (Option<f64>, Option<OnQuarantine>),
 }
 
 impl Many {
@@ -39,6 +42,7 @@ impl Many {
             kind,
             chunks: symbols.chunks(size.max(1)).map(<[_]>::to_vec).collect(),
             priority,
+            terms: (None, None),
         }
     }
 
@@ -55,11 +59,10 @@ impl Many {
                 symbols: symbols.to_vec(),
             },
         };
-        Some(
-            Query::new(self.exchange.clone(), request)
-                .priority(self.priority)
-                .refresh(),
-        )
+        let query = Query::new(self.exchange.clone(), request)
+            .priority(self.priority)
+            .refresh();
+        Some(terms(query, self.terms))
     }
 }
 

@@ -7,6 +7,8 @@ use robust_limiter::Class;
 use robust_market::{Exchange, Interval, Request, RequestId, Symbol};
 use tokio::time::Instant;
 
+use crate::OnQuarantine;
+
 /// How urgent a read is. When the budget is short, a higher class is served first.
 pub type Priority = Class;
 
@@ -36,6 +38,7 @@ pub struct Query {
     pub(crate) force: bool,
     pub(crate) stale_if_error: Option<Duration>,
     pub(crate) min_quality: Option<f64>,
+    pub(crate) on_quarantine: Option<OnQuarantine>,
     pub(crate) id: RequestId,
 }
 
@@ -52,6 +55,7 @@ impl Query {
             force: false,
             stale_if_error: None,
             min_quality: None,
+            on_quarantine: None,
             id: RequestId(0),
         }
     }
@@ -141,9 +145,20 @@ impl Query {
         self
     }
 
-    /// Refuses a value whose score (0–100) is below this. Default: none is refused, and every value carries its score.
+    /// Refuses a value whose score (0–100) at this read is below this, with [`DataError::Quality`](crate::DataError::Quality).
+    /// Default: that of the settings; without one none is refused, and every value carries its score.
+    ///
+    /// Each reader of a shared fetch has their own. It holds for what would be delivered: with
+    /// [`OnQuarantine::LastGood`] for the value that stands in.
     pub const fn min_quality(mut self, score: f64) -> Self {
         self.min_quality = Some(score);
+        self
+    }
+
+    /// What to bring when the value is quarantined or rejected. Default: that of the settings, which is to deliver it with its
+    /// acceptance.
+    pub const fn on_quarantine(mut self, on_quarantine: OnQuarantine) -> Self {
+        self.on_quarantine = Some(on_quarantine);
         self
     }
 

@@ -11,7 +11,7 @@ use robust_market::{
 };
 use tokio::time::Instant;
 
-use crate::{DataError, DataManager, Priority, Query};
+use crate::{DataError, DataManager, OnQuarantine, Priority, Query};
 
 /// A read of one kind of data: set the terms, then `.await` it.
 ///
@@ -84,6 +84,11 @@ impl<T> Read<T> {
     /// See [`Query::min_quality`].
     pub fn min_quality(self, score: f64) -> Self {
         self.with(|query| query.min_quality(score))
+    }
+
+    /// See [`Query::on_quarantine`].
+    pub fn on_quarantine(self, on_quarantine: OnQuarantine) -> Self {
+        self.with(|query| query.on_quarantine(on_quarantine))
     }
 
     fn ask(self, set: impl FnOnce(&mut Request)) -> Self {

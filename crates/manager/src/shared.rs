@@ -7,13 +7,14 @@ use std::sync::atomic::AtomicBool;
 use robust_market::{Clock, Exchange, Symbol};
 use robust_source::Source;
 
-use crate::DataError;
-use crate::config::Environment;
+use crate::config::{Environment, QualitySettings};
 use crate::counters::Counters;
 use crate::event::Hub;
 use crate::judges::Judges;
 use crate::latest::Latest;
 use crate::listing::Refusals;
+use crate::warning::Warnings;
+use crate::{DataError, Event, Warning};
 
 /// One configured exchange.
 #[derive(Debug)]
@@ -48,11 +49,19 @@ pub(crate) struct Shared {
     pub(crate) hub: Hub,
     pub(crate) counters: Counters,
     pub(crate) judges: Judges,
+    pub(crate) terms: QualitySettings,
+    pub(crate) warnings: Warnings,
     pub(crate) latest: Latest,
     pub(crate) closed: AtomicBool,
 }
 
 impl Shared {
+    /// Tells something that went wrong and stops nothing, and keeps it for the status.
+    pub(crate) fn warn(&self, warning: Warning) {
+        self.warnings.keep(&warning, self.clock.now());
+        self.hub.tell(Event::Warning(warning));
+    }
+
     /// Finds a configured exchange.
     pub(crate) fn venue(&self, exchange: &Exchange) -> Result<&Venue, DataError> {
         self.venues.get(exchange).ok_or_else(|| {

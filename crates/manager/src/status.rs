@@ -13,6 +13,9 @@ use crate::config::Environment;
 use crate::counters::Reads;
 use crate::manager::Parts;
 use crate::shared::Venue;
+use crate::standing::QualityStatus;
+use crate::waiting::WaitingStatus;
+use crate::warning::WarningStatus;
 
 /// The state of a manager at one moment. Times are in milliseconds.
 #[derive(Debug, Clone, Serialize)]
@@ -30,6 +33,10 @@ pub struct Status {
     pub cache: CacheStatus,
     /// Events that were told.
     pub events: u64,
+    /// Quarantined values that wait for their level to be confirmed.
+    pub quarantine: WaitingStatus,
+    /// The newest warnings, oldest first, at most 32.
+    pub warnings: Vec<WarningStatus>,
 }
 
 /// The state of one source.
@@ -76,6 +83,8 @@ pub struct SourceStatus {
     pub last_error_ms: Option<i64>,
     /// Pairs that are known to be listed.
     pub symbols: usize,
+    /// How good its answers have been, and what is in doubt now.
+    pub quality: QualityStatus,
 }
 
 /// One window of a budget.
@@ -144,6 +153,7 @@ fn whole_ms(time: Duration) -> u64 {
 
 impl Status {
     pub(crate) fn of(parts: &Parts) -> Self {
+        let now = parts.shared.clock.now();
         let ledger = parts.scheduler.ledger();
         let cache = parts.cache.stats();
         Self {
@@ -152,7 +162,10 @@ impl Status {
                 .shared
                 .venues
                 .iter()
-                .map(|(exchange, venue)| (exchange.clone(), SourceStatus::of(venue)))
+                .map(|(exchange, venue)| {
+                    let quality = parts.shared.judges.status(exchange, now);
+                    (exchange.clone(), SourceStatus::of(venue, quality))
+                })
                 .collect(),
             reads: parts.shared.counters.snapshot(),
             jobs: JobsStatus {
@@ -177,12 +190,14 @@ impl Status {
                 evictions: cache.evictions,
             },
             events: parts.shared.hub.told(),
+            quarantine: parts.shared.judges.waiting(),
+            warnings: parts.shared.warnings.all(),
         }
     }
 }
 
 impl SourceStatus {
-    fn of(venue: &Venue) -> Self {
+    fn of(venue: &Venue, quality: QualityStatus) -> Self {
         let breaker = venue.source.breaker().snapshot();
         let limiter = venue.source.limiter().snapshot();
         let stats = venue.source.stats();
@@ -223,6 +238,7 @@ impl SourceStatus {
             last_error_ms: stats.last_error.as_ref().map(|(time, _)| time.as_ms()),
             last_error: stats.last_error.map(|(_, text)| text),
             symbols: venue.source.symbols().len(),
+            quality,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What the cache holds, and how it becomes a sample.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use robust_market::{
-    Clock, Exchange, Freshness, Meta, Origin, Payload, Report, Request, RequestId, Sample, Tier,
-    Timestamp,
+    Acceptance, Clock, Exchange, Freshness, Meta, Origin, Payload, Report, Request, RequestId,
+    Sample, Tier, Timestamp,
 };
 use tokio::time::Instant;
 
@@ -24,6 +25,47 @@ pub(crate) struct Stored {
     pub(crate) id: RequestId,
 }
 
+/// What is kept under one key: the newest answer, and the newest accepted one where that is another.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) newest: Arc<Stored>,
+    accepted: Option<Arc<Stored>>,
+}
+
+impl Kept {
+    /// What is kept once `newest` has come, after what was kept `before`.
+    pub(crate) fn after(before: Option<Self>, newest: Arc<Stored>) -> Self {
+        let accepted = if newest.is_usable() {
+            None
+        } else {
+            before.and_then(|before| {
+                if before.newest.is_usable() {
+                    Some(before.newest)
+                } else {
+                    before.accepted
+                }
+            })
+        };
+        Self { newest, accepted }
+    }
+
+    /// The newest accepted answer that is not older than `longest`.
+    pub(crate) fn good(&self, now: Instant, longest: Duration) -> Option<&Stored> {
+        let good = if self.newest.is_usable() {
+            Some(&self.newest)
+        } else {
+            self.accepted.as_ref()
+        };
+        good.filter(|good| now.saturating_duration_since(good.first_byte) <= longest)
+            .map(|good| &**good)
+    }
+
+    /// Every answer that is kept.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Stored> {
+        std::iter::once(&*self.newest).chain(self.accepted.as_deref())
+    }
+}
+
 /// How a value came to a reader.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Came {
@@ -36,12 +78,20 @@ pub(crate) enum Came {
 }
 
 impl Stored {
-    /// The value as this reader gets it, with its ages at this moment.
+    /// Whether nothing stands against using it, but for single records.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.report
+            .as_ref()
+            .is_none_or(|report| report.acceptance >= Acceptance::AcceptWithExclusions)
+    }
+
+    /// The value as this reader gets it, with its ages and its timeliness at this moment.
     pub(crate) fn sample(
         &self,
         request: &Request,
         came: Came,
         clock: &dyn Clock,
+        rules: &robust_quality::Config,
     ) -> Sample<Arc<Payload>> {
         let mut meta = Meta::fetched(
             self.exchange.clone(),
@@ -57,13 +107,31 @@ impl Stored {
             Came::Stale => (Freshness::Stale, Some(Tier::L1), false),
         };
         meta.exchange_time = self.payload.exchange_time();
-        meta.data_age = meta.exchange_time.map(|time| clock.now().since(time));
+        let now = clock.now();
+        meta.data_age = meta.exchange_time.map(|time| now.since(time));
         meta.receive_age = Instant::now().saturating_duration_since(self.first_byte);
         meta.attempts = self.attempts;
         Sample {
             data: Arc::clone(&self.payload),
             meta,
-            quality: self.report.clone(),
+            quality: self
+                .report
+                .as_ref()
+                .map(|report| at_read(report, now, rules)),
         }
+    }
+}
+
+/// The report with the timeliness of this moment. Most reads come while nothing is lost yet, and share the report as it is.
+pub(crate) fn at_read(
+    report: &Arc<Report>,
+    now: Timestamp,
+    rules: &robust_quality::Config,
+) -> Arc<Report> {
+    match &report.aging {
+        Some(aging) if now.since(aging.born) > aging.good => {
+            Arc::new(robust_quality::at_read(report, now, rules))
+        }
+        _ => Arc::clone(report),
     }
 }

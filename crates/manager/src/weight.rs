@@ -7,7 +7,7 @@ use robust_market::{
 };
 
 use crate::cached::Key;
-use crate::stored::Stored;
+use crate::stored::{Kept, Stored};
 
 /// Texts of one row that are kept beside it: an id, a name. Most are shorter, and an allocation takes some bytes of its own.
 const TEXT: usize = 32;
@@ -15,8 +15,15 @@ const TEXT: usize = 32;
 /// The same for each entry: the key, the places of both in the cache's own tables.
 const ENTRY: usize = 512;
 
-/// The bytes of one entry: its rows, what they point at by estimate, and its report.
-pub(crate) fn of(key: &Key, stored: &Stored) -> u64 {
+/// The bytes of one entry: the key, and each answer that is kept under it.
+pub(crate) fn of(key: &Key, kept: &Kept) -> u64 {
+    let asked = key.1.symbols().len() * (size_of::<Symbol>() + TEXT);
+    let answers: usize = kept.each().map(answer).sum();
+    (size_of::<Request>() + ENTRY + asked + answers) as u64
+}
+
+/// The bytes of one answer: its rows, what they point at by estimate, and its report.
+fn answer(stored: &Stored) -> usize {
     let rows = match &*stored.payload {
         Payload::Tickers(rows) => rows.len() * (size_of::<Ticker>() + TEXT),
         Payload::OrderBook(book) => (book.bids.len() + book.asks.len()) * size_of::<Level>(),
@@ -29,9 +36,7 @@ pub(crate) fn of(key: &Key, stored: &Stored) -> u64 {
     let report = stored.report.as_ref().map_or(0, |report| {
         report.issues.len() * (size_of::<Issue>() + 4 * TEXT) + ENTRY
     });
-    let asked = key.1.symbols().len() * (size_of::<Symbol>() + TEXT);
-    let fixed = size_of::<Stored>() + size_of::<Payload>() + size_of::<Request>() + ENTRY;
-    (fixed + rows + report + asked) as u64
+    size_of::<Stored>() + size_of::<Payload>() + rows + report
 }
 
 #[cfg(test)]

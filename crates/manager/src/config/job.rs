@@ -6,8 +6,9 @@ use robust_market::{Exchange, Interval, InvalidName, Kind, Request, Symbol, quot
 use serde::{Deserialize, Serialize};
 
 use super::exchange::LONGEST;
+use super::quality::check_score;
 use super::{ConfigError, out_of_range};
-use crate::{DataJob, Query};
+use crate::{DataJob, OnQuarantine, Query};
 
 /// What a job reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +60,7 @@ impl JobKind {
 /// assert!(error.to_string().contains("jobs.bars.interval"), "{error}");
 /// # Ok::<(), robust_data_manager::ConfigError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct JobSettings {
@@ -93,6 +94,12 @@ pub struct JobSettings {
     /// Whether it also runs once when it is scheduled.
     #[serde(default)]
     pub at_start: bool,
+    /// The least score (0–100) of a value that a run counts as done with; see [`DataJob::min_quality`].
+    #[serde(default)]
+    pub min_quality: Option<f64>,
+    /// `deliver`, `last_good` or `error`; see [`DataJob::on_quarantine`].
+    #[serde(default)]
+    pub on_quarantine: Option<OnQuarantine>,
 }
 
 const fn middle() -> u8 {
@@ -120,6 +127,8 @@ impl JobSettings {
             limit: None,
             priority: middle(),
             at_start: false,
+            min_quality: None,
+            on_quarantine: None,
         }
     }
 
@@ -149,7 +158,13 @@ impl JobSettings {
             let query = Query::new(exchange, self.request(symbol)?);
             DataJob::new(&*self.id, query, self.every)
         };
-        let job = job.priority(self.priority);
+        let mut job = job.priority(self.priority);
+        if let Some(score) = self.min_quality {
+            job = job.min_quality(score);
+        }
+        if let Some(on_quarantine) = self.on_quarantine {
+            job = job.on_quarantine(on_quarantine);
+        }
         Ok(if self.at_start { job.at_start() } else { job })
     }
 
@@ -195,6 +210,7 @@ impl JobSettings {
             let remedy = "use 1 (most urgent) to 5";
             return Err(self.wrong("priority", self.priority, remedy));
         }
+        check_score(format!("jobs.{}.min_quality", self.id), self.min_quality)?;
         let kind = self.kind;
         let candles = kind == JobKind::Candles;
         let rows = candles || kind == JobKind::Trades;

@@ -1,0 +1,75 @@
+//! What went wrong and stopped nothing.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use robust_market::{Exchange, Symbol, Timestamp};
+use serde::Serialize;
+
+/// Warnings that a status lists; older ones are dropped.
+const KEPT_MAX: usize = 32;
+
+/// Something that went wrong and stopped nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The saved memory of the quality rules cannot be used; they begin without.
+    #[error("quality.state {}: {reason}; the rules begin without memory", path.display())]
+    StateUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The memory of the quality rules cannot be saved; what was saved before is still there.
+    #[error("quality.state {}: not saved: {reason}", path.display())]
+    StateUnwritable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// The history of a pair cannot be had; its first prices are believed.
+    #[error("{exchange} {symbol}: no history for the quality rules: {reason}")]
+    NoHistory {
+        /// The exchange.
+        exchange: Exchange,
+        /// The pair.
+        symbol: Symbol,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A warning, and when it was given.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct WarningStatus {
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// What it says.
+    pub text: String,
+}
+
+/// The newest warnings.
+#[derive(Debug, Default)]
+pub(crate) struct Warnings(Mutex<VecDeque<WarningStatus>>);
+
+impl Warnings {
+    pub(crate) fn keep(&self, warning: &Warning, now: Timestamp) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT_MAX {
+            kept.pop_front();
+        }
+        kept.push_back(WarningStatus {
+            at_ms: now.as_ms(),
+            text: warning.to_string(),
+        });
+    }
+
+    pub(crate) fn all(&self) -> Vec<WarningStatus> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().cloned().collect()
+    }
+}
