@@ -34,7 +34,7 @@ const REMEASURE: Duration = Duration::from_secs(30);
 /// Too many requests in a time (429) say nothing about the load: see
 /// [`Load::Unknown`](super::Load::Unknown).
 ///
-/// Keep one for each server, or for each kind of call with a latency of its own. Clones, and all layers
+/// Keep one for each server, or for each kind of call with a latency of its own: [`Registry`](super::Registry) does. Clones, and all layers
 /// made of them, share it.
 #[derive(Debug, Clone)]
 pub struct Adaptive {
@@ -187,6 +187,15 @@ impl Adaptive {
     #[must_use]
     pub fn layer(&self) -> ConcurrencyLayer {
         ConcurrencyLayer::new(Arc::clone(&self.gate), Plain)
+    }
+
+    /// Whether anybody else has it: a handle, a call under way, a call that waits.
+    pub(super) fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.gate) > 1
+    }
+
+    pub(super) fn into_gate(self) -> Arc<Gate> {
+        self.gate
     }
 
     /// How it stands.

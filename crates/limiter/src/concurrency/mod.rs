@@ -2,7 +2,7 @@
 //!
 //! The windows of a [`Limiter`](crate::Limiter) bound how many calls begin in a time; these bound how
 //! many are unfinished. Use [`Bulkhead`] where you know the number (connections, threads, a licence),
-//! [`Adaptive`] where only the server's latency tells it.
+//! [`Adaptive`] where only the server's latency tells it, [`Registry`] where there are several servers.
 //!
 //! ```
 //! use std::{convert::Infallible, time::Duration};
@@ -45,11 +45,13 @@ mod delayed;
 mod door;
 mod future;
 mod gate;
+mod keyed;
 mod layer;
 mod line;
 mod load;
 mod made;
 mod pass;
+mod registry;
 mod service;
 mod ticket;
 
@@ -57,6 +59,8 @@ pub use acquire::{Acquire, Slot};
 pub use adaptive::{Adaptive, AdaptiveBuilder, AdaptiveSnapshot};
 pub use bulkhead::{Bulkhead, BulkheadBuilder, BulkheadSnapshot};
 pub use future::{BackpressureFuture, ConcurrencyFuture};
+pub use keyed::{Keyed, KeyedLayer};
 pub use layer::{BackpressureLayer, ConcurrencyLayer};
 pub use load::{Load, Measure, Plain};
+pub use registry::{Registry, RegistryBuilder, RegistryCounts};
 pub use service::{Backpressure, Concurrency};

@@ -59,46 +59,60 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let Some(pass) = enter(&mut self.inner, &self.gate) else {
-            return self.wait(request);
-        };
-        // The place stands before the call, so that one that panics gives it back.
-        let made = if pass.adapts() {
-            let mut slot = Slot::new(pass);
-            slot.sent();
-            let future = self.inner.call(request);
-            Made::Measured { future, slot }
-        } else {
-            let future = self.inner.call(request);
-            let pass = Some(pass);
-            Made::Passing { future, pass }
-        };
-        ConcurrencyFuture::made(made, self.measure.clone())
+        let gate = Arc::clone(&self.gate);
+        place(&mut self.inner, gate, request, &self.measure)
     }
 }
 
-/// A place, if the inner service is ready now and one is free now.
+/// Makes the call now if the inner service is ready and a place is free, and else lets it wait for both.
 #[inline]
-fn enter<S: Service<Req>, Req>(inner: &mut S, gate: &Arc<Gate>) -> Option<Pass> {
+pub(super) fn place<S, M, Req>(
+    inner: &mut S,
+    gate: Arc<Gate>,
+    request: Req,
+    measure: &M,
+) -> ConcurrencyFuture<S, Req, M>
+where
+    S: Service<Req> + Clone,
+    M: Clone,
+{
     // Nobody is to be woken: who is not ready now waits in the future, by a clone.
     let cx = &mut Context::from_waker(Waker::noop());
     let is_ready = matches!(inner.poll_ready(cx), Poll::Ready(Ok(())));
-    (is_ready && gate.enter_free()).then(|| Pass::new(Arc::clone(gate)))
+    if !is_ready || !gate.enter_free() {
+        return wait(inner, gate, request, measure.clone());
+    }
+    // The place stands before the call, so that one that panics gives it back.
+    let pass = Pass::new(gate);
+    let made = if pass.adapts() {
+        let mut slot = Slot::new(pass);
+        slot.sent();
+        let future = inner.call(request);
+        Made::Measured { future, slot }
+    } else {
+        let future = inner.call(request);
+        let pass = Some(pass);
+        Made::Passing { future, pass }
+    };
+    ConcurrencyFuture::made(made, measure.clone())
 }
 
-impl<S: Clone, M: Clone> Concurrency<S, M> {
-    /// The call that has to wait, or to see whether it has to.
-    #[cold]
-    #[inline(never)]
-    fn wait<Req>(&mut self, request: Req) -> ConcurrencyFuture<S, Req, M>
-    where
-        S: Service<Req>,
-    {
-        // What readiness has reserved must neither stay with us nor wait with the request.
-        self.inner = self.inner.clone();
-        let acquire = Acquire::new(Arc::clone(&self.gate), None);
-        ConcurrencyFuture::waiting(acquire, self.inner.clone(), request, self.measure.clone())
-    }
+/// The call that has to wait, or to see whether it has to.
+#[cold]
+#[inline(never)]
+fn wait<S, M, Req>(
+    inner: &mut S,
+    gate: Arc<Gate>,
+    request: Req,
+    measure: M,
+) -> ConcurrencyFuture<S, Req, M>
+where
+    S: Service<Req> + Clone,
+{
+    // What readiness has reserved must neither stay with us nor wait with the request.
+    *inner = inner.clone();
+    let acquire = Acquire::new(gate, None);
+    ConcurrencyFuture::waiting(acquire, inner.clone(), request, measure)
 }
 
 /// Waits for a slot in `poll_ready`; see [`ConcurrencyLayer::backpressure`](super::ConcurrencyLayer::backpressure).

@@ -11,6 +11,7 @@ mod at_once;
 mod budget;
 mod concurrency;
 mod concurrency_adaptive;
+mod concurrency_keyed;
 mod drops;
 mod keys;
 mod kinds;
