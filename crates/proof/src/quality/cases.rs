@@ -1,56 +1,25 @@
 //! Labelled cases from files: what was never seen here.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod case;
+mod shown;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use robust_market::{
-    Acceptance, Dimension, Exchange, Interval, Kind, Payload, Report, Request, Severity, Symbol,
-    Timestamp,
-};
-use robust_quality::{Profile, SymbolState};
-use serde::Deserialize;
-use serde_json::Value;
+use robust_market::{Acceptance, Dimension, Report, Severity};
 
 use super::catalogue::Data;
-use super::outcome::{at_least, at_most, interval as shown};
+use super::outcome::{at_least, at_most, interval};
 use super::recorded::text_of;
-use super::scene::{Grid, Shot, Source};
 use super::stats::Share;
-use super::unified;
 use crate::report::Row;
+use case::{Case, Label};
 
 /// The folder of the cases that come with this crate.
 #[must_use]
 pub fn own_cases() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/cases-quality"))
-}
-
-/// One labelled case, a line of a file.
-#[derive(Debug, Clone, Deserialize)]
-struct Case {
-    id: String,
-    kind: String,
-    exchange: String,
-    symbol: String,
-    interval_s: Option<u64>,
-    now_ms: i64,
-    recv_ms: i64,
-    #[serde(default)]
-    history: Vec<Value>,
-    payload: Value,
-    label: Label,
-    dimension: Option<String>,
-    min_severity: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Label {
-    Clean,
-    Corrupt,
 }
 
 /// What became of the cases of one kind.
@@ -75,84 +44,105 @@ pub struct Cases {
     pub tallies: BTreeMap<Data, Tally>,
     /// Cases that were judged otherwise than their label says, with what was said.
     pub wrong: Vec<String>,
+    /// Lines that are no case and files that cannot be read, each with its place and reason.
+    pub unreadable: Vec<String>,
+    /// Files that are none of cases.
+    pub left_out: Vec<String>,
+    /// By rule the corrupt cases that nothing but this rule flags.
+    pub alone: BTreeMap<&'static str, Vec<String>>,
 }
 
-/// Judges every case of the folder.
+/// Judges every case of a folder and of the folders in it. A line that is no case is noted and the others go on.
 ///
 /// # Errors
 ///
-/// When the folder cannot be read, holds no case, or a line is no case.
+/// When the folder cannot be read, or holds no line that could be a case.
 pub fn run(dir: &Path) -> Result<Cases> {
     let mut cases = Cases::default();
-    let entries = std::fs::read_dir(dir)
-        .with_context(|| format!("cases {}: cannot be read", dir.display()))?;
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "jsonl")
-    });
-    files.sort();
-    for path in &files {
-        let text = text_of(path)?;
-        for (nth, line) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty())
-        {
-            let place = || format!("{}:{}", path.display(), nth + 1);
-            let case: Case = serde_json::from_str(line).with_context(place)?;
-            cases.judge(&case).with_context(place)?;
+    for path in files(dir)? {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        if !name.ends_with(".jsonl") && !name.ends_with(".jsonl.gz") {
+            cases.left_out.push(name);
+            continue;
+        }
+        match text_of(&path) {
+            Ok(text) => cases.file(&path, &text),
+            Err(error) => cases.unreadable.push(format!("{error:#}")),
         }
     }
     ensure!(
-        !cases.tallies.is_empty(),
+        !cases.tallies.is_empty() || !cases.unreadable.is_empty(),
         "cases {}: no *.jsonl with a case in it",
         dir.display()
     );
     Ok(cases)
 }
 
+/// The files of a folder and those below it, sorted. Links are not followed: they may lead in a circle.
+fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(dir)
+        .with_context(|| format!("cases {}: cannot be read", dir.display()))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.extend(files(&entry.path())?);
+        } else if entry.path().is_file() {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 impl Cases {
-    fn judge(&mut self, case: &Case) -> Result<()> {
-        let (data, report) = report(case)?;
-        let least = match case.min_severity.as_deref() {
-            None | Some("warning") => Severity::Warning,
-            Some("info") => Severity::Info,
-            Some("error") => Severity::Error,
-            Some("critical") => Severity::Critical,
-            Some(other) => {
-                anyhow::bail!("min_severity {other:?}: use info, warning, error or critical")
+    fn file(&mut self, path: &Path, text: &str) {
+        let text = text.trim_start_matches('\u{feff}');
+        for (nth, line) in text.lines().enumerate() {
+            if line.trim().is_empty() {
+                continue;
             }
-        };
-        let dimension = case.dimension.as_deref().map(dimension).transpose()?;
-        let tally = self.tallies.entry(data).or_default();
-        let side = usize::from(case.label == Label::Clean);
-        tally.acceptance[side][report.acceptance as usize] += 1;
-        let heavy = |least| {
-            report
+            let judged = serde_json::from_str::<Case>(line)
+                .map_err(anyhow::Error::from)
+                .and_then(|case| {
+                    let named = || format!("case {:?}", case.id);
+                    self.judge(&case).with_context(named)
+                });
+            if let Err(error) = judged {
+                self.unreadable
+                    .push(format!("{}:{}: {error:#}", path.display(), nth + 1));
+            }
+        }
+    }
+
+    fn judge(&mut self, case: &Case) -> Result<()> {
+        let least = case.least()?;
+        let dimension = case.dimension()?;
+        let (data, report) = case.report()?;
+        let right = self.count(data, case.label, least, dimension, &report);
+        let heavy: BTreeSet<&'static str> = report
+            .issues
+            .iter()
+            .filter(|issue| issue.severity >= Severity::Warning)
+            .map(|issue| issue.rule)
+            .collect();
+        if let (Some(rule), 1, Label::Corrupt) = (heavy.first(), heavy.len(), case.label) {
+            self.alone.entry(rule).or_default().push(case.id.clone());
+        }
+        // An own case may name the one rule that has to flag it.
+        let rule = case.rule.as_deref();
+        let by_its_rule = rule.is_none_or(|rule| heavy.len() == 1 && heavy.contains(rule));
+        if !right || !by_its_rule {
+            let said: Vec<&str> = report
                 .issues
                 .iter()
-                .filter(move |issue| issue.severity >= least)
-        };
-        let right = if case.label == Label::Corrupt {
-            let found = heavy(least).next().is_some();
-            tally.found.add(found);
-            tally.kept_out.add(report.acceptance != Acceptance::Accept);
-            if let Some(dimension) = dimension {
-                tally
-                    .dimension
-                    .add(heavy(least).any(|issue| issue.dimension == dimension));
-            }
-            found
-        } else {
-            let alarm = heavy(Severity::Warning).next().is_some();
-            tally.false_alarms.add(alarm);
-            !alarm
-        };
-        if !right {
-            let said: Vec<&str> = heavy(Severity::Info)
                 .take(5)
                 .map(|issue| issue.rule)
                 .collect();
@@ -161,12 +151,49 @@ impl Cases {
             } else {
                 said.join(", ")
             };
+            let due = rule.map_or_else(String::new, |rule| format!(", {rule} alone is due"));
             self.wrong.push(format!(
-                "{} ({:?}): {} {said}",
-                case.id, case.label, report.acceptance
+                "{} ({}): {} {said}{due}",
+                case.id,
+                case.label.as_str(),
+                report.acceptance
             ));
         }
         Ok(())
+    }
+
+    /// Counts one case; says whether it was judged as its label says.
+    fn count(
+        &mut self,
+        data: Data,
+        label: Label,
+        least: Severity,
+        dimension: Option<Dimension>,
+        report: &Report,
+    ) -> bool {
+        let tally = self.tallies.entry(data).or_default();
+        let side = usize::from(label == Label::Clean);
+        tally.acceptance[side][report.acceptance as usize] += 1;
+        let heavy = |least| {
+            report
+                .issues
+                .iter()
+                .filter(move |issue| issue.severity >= least)
+        };
+        if label == Label::Clean {
+            let alarm = heavy(Severity::Warning).next().is_some();
+            tally.false_alarms.add(alarm);
+            return !alarm;
+        }
+        let found = heavy(least).next().is_some();
+        tally.found.add(found);
+        tally.kept_out.add(report.acceptance != Acceptance::Accept);
+        if let Some(dimension) = dimension {
+            tally
+                .dimension
+                .add(heavy(least).any(|issue| issue.dimension == dimension));
+        }
+        found
     }
 
     /// The sum over the kinds.
@@ -181,14 +208,20 @@ impl Cases {
             })
     }
 
-    /// The two rows of the issue.
+    /// What was found, what was blamed, and where lines were no cases, how many.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
         let found = self.sum(|tally| tally.found);
         let alarms = self.sum(|tally| tally.false_alarms);
-        let alarms_note = format!("clean cases with a warning or worse; {}", shown(alarms));
-        vec![
-            at_least("cases.recall", found.value(), "share", 0.97, shown(found)),
+        let (share, note) = if found.trials == 0 {
+            // Nothing was to be found, and nothing was missed.
+            (1.0, "0/0: no case is labelled corrupt".to_owned())
+        } else {
+            (found.value(), interval(found))
+        };
+        let alarms_note = format!("clean cases with a warning or worse; {}", interval(alarms));
+        let mut rows = vec![
+            at_least("cases.recall", share, "share", 0.97, note),
             at_most(
                 "cases.false_alarms_per_10k",
                 alarms.value() * 1e4,
@@ -196,162 +229,19 @@ impl Cases {
                 5.0,
                 alarms_note,
             ),
-        ]
+        ];
+        if !self.unreadable.is_empty() {
+            rows.push(at_most(
+                "cases.unreadable",
+                self.unreadable.len() as f64,
+                "lines",
+                0.0,
+                "lines that are no case; the others were judged".to_owned(),
+            ));
+        }
+        rows
     }
 }
 
-fn dimension(name: &str) -> Result<Dimension> {
-    let found = Dimension::ALL
-        .into_iter()
-        .find(|dimension| dimension.as_str() == name);
-    found.with_context(|| format!("dimension {name:?}: is none of the six"))
-}
-
-/// Judges one case after its history.
-fn report(case: &Case) -> Result<(Data, Report)> {
-    let data = Data::ALL
-        .into_iter()
-        .find(|data| data.as_str() == case.kind);
-    let data =
-        data.with_context(|| format!("kind {:?}: use ticker, book, candles or trades", case.kind))?;
-    let symbol: Symbol = case.symbol.parse()?;
-    let exchange: Exchange = case.exchange.parse()?;
-    let interval = match case.interval_s {
-        Some(seconds) => unified::interval_of(seconds).context("interval_s: is no interval")?,
-        None => Interval::M1,
-    };
-    let at = |ms: i64, field: &str| {
-        Timestamp::from_ms(ms).with_context(|| format!("{field}: out of range"))
-    };
-    let (received, now) = (at(case.recv_ms, "recv_ms")?, at(case.now_ms, "now_ms")?);
-    let request = match data {
-        Data::Ticker => Request::Ticker {
-            symbol: symbol.clone(),
-        },
-        Data::Book => Request::OrderBook {
-            symbol: symbol.clone(),
-            depth: None,
-        },
-        Data::Candles => Request::Candles {
-            symbol: symbol.clone(),
-            interval,
-            since: None,
-            limit: None,
-        },
-        Data::Trades => Request::Trades {
-            symbol: symbol.clone(),
-            since: None,
-            limit: None,
-        },
-    };
-    let kind = match data {
-        Data::Ticker => Kind::Ticker,
-        Data::Book => Kind::Book,
-        Data::Candles => Kind::Candles,
-        Data::Trades => Kind::Trades,
-    };
-    let source = Source {
-        profile: Profile::of(&exchange, kind),
-        exchange,
-        request,
-        grid: Grid { price: 0, size: 0 },
-    };
-    let mut state = SymbolState::new();
-    let last = unified::read(data, &case.payload, &symbol, interval);
-    let delay = delay(&last.value, received, interval);
-    for (nth, json) in case.history.iter().enumerate() {
-        // Bars before anything else teach the prices.
-        let is_bars = json.pointer("/rows/0").is_some_and(Value::is_array);
-        let of = if is_bars { Data::Candles } else { data };
-        let decoded = unified::read(of, json, &symbol, interval);
-        if let (Payload::Candles(bars), false) = (&decoded.value, data == Data::Candles) {
-            state.teach(bars, 1.0);
-            continue;
-        }
-        let back = u32::try_from(case.history.len() - nth).unwrap_or(u32::MAX);
-        let second = Duration::from_secs(1) * back;
-        let came = match came(&decoded.value, interval) {
-            Some(time) => time.saturating_add(delay).min(received),
-            None => received.saturating_sub(second),
-        };
-        let shot = Shot::read(decoded, came, came);
-        let _ = source.judge(&shot, &mut state);
-    }
-    let shot = Shot::read(last, received, now);
-    let report = source
-        .judge(&shot, &mut state)
-        .context("a kind that no rule judges")?;
-    Ok((data, report))
-}
-
-/// When an answer can have come at the earliest: its newest time, for bars the end of the last that is closed.
-fn came(payload: &Payload, interval: Interval) -> Option<Timestamp> {
-    match payload {
-        Payload::Candles(series) => {
-            let closed = series
-                .rows
-                .iter()
-                .filter(|row| row.closed)
-                .map(|row| row.time)
-                .max();
-            closed.map(|time| time.saturating_add(interval.duration()))
-        }
-        other => other.exchange_time(),
-    }
-}
-
-/// How long answers of this source take, as far as the judged one tells: at most a second.
-fn delay(payload: &Payload, received: Timestamp, interval: Interval) -> Duration {
-    came(payload, interval)
-        .map_or(Duration::ZERO, |time| received.since(time))
-        .min(Duration::from_secs(1))
-}
-
-impl fmt::Display for Cases {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<8} {:>7} {:>6} {:>6} {:>6} {:>24} {:>7} {:>7} {:>24}",
-            "kind",
-            "corrupt",
-            "found",
-            "there",
-            "out",
-            "accept/exclude/quar/rej",
-            "clean",
-            "alarms",
-            "accept/exclude/quar/rej"
-        )?;
-        for (data, tally) in &self.tallies {
-            let words = |[reject, quarantine, exclude, accept]: [u32; 4]| {
-                format!("{accept}/{exclude}/{quarantine}/{reject}")
-            };
-            let [corrupt, clean] = tally.acceptance;
-            writeln!(
-                f,
-                "{:<8} {:>7} {:>6.3} {:>6.3} {:>6.3} {:>24} {:>7} {:>7} {:>24}",
-                data.as_str(),
-                tally.found.trials,
-                tally.found.value(),
-                tally.dimension.value(),
-                tally.kept_out.value(),
-                words(corrupt),
-                tally.false_alarms.trials,
-                tally.false_alarms.hits,
-                words(clean)
-            )?;
-        }
-        for wrong in &self.wrong {
-            writeln!(f, "  {wrong}")?;
-        }
-        for row in self.rows() {
-            let word = if row.holds { "holds" } else { "MISSED" };
-            writeln!(
-                f,
-                "{:<28} {:>9.4} {:<10} goal {:<5} {word} {}",
-                row.id, row.value, row.unit, row.goal, row.note
-            )?;
-        }
-        Ok(())
-    }
-}
+#[cfg(test)]
+mod tests;

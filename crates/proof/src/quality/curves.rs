@@ -1,17 +1,17 @@
 //! How small a fault may be to be found, how soon a new level is believed, and how long a reader who wants only good data has none.
 
 use fastrand::Rng;
-use robust_market::{Acceptance, Dimension, Payload, Severity, Ticker};
+use robust_market::{Acceptance, Candles, Dimension, Payload, Severity, Ticker};
 use robust_quality::{Profile, SymbolState};
 use rust_decimal::Decimal;
 use std::time::Duration;
 
 use super::catalogue::{Data, Fault};
-use super::corrupt::{corrupt, lift_bar};
+use super::corrupt::{corrupt, lift_bar, lift_print};
 use super::made::{self, Style};
 use super::recorded::{Recorded, Series};
 use super::scene::{Base, Broken, Feed, Shot, Source};
-use super::{PRESETS, Share, robust_deviation};
+use super::{PRESETS, Share, quantile, robust_deviation};
 
 /// The multiples of the deviation that are tried.
 pub const SIGMAS: [u32; 10] = [2, 4, 6, 8, 10, 12, 14, 15, 18, 20];
@@ -25,8 +25,15 @@ pub struct Power {
     pub tickers: [Share; SIGMAS.len()],
 }
 
-/// The newest 30 returns or more tell how far prices usually move.
-fn deviation(prices: &[Decimal], step: Decimal) -> Option<f64> {
+/// The least deviation of prints: a half percent is noise to twelve of it, as the rules of prints have it.
+const LEAST_OF_PRINTS: f64 = 0.005 / 12.0;
+/// The least deviation of bars.
+const LEAST_OF_BARS: f64 = 1e-5;
+
+/// How far prices usually move: the largest of the robust deviation of the returns, their recent volatility (an average of squares that
+/// remembers 0.97, of returns clipped at eight deviations), some steps of the price, and a least one. `None` of less than 30 returns.
+fn deviation(prices: &[Decimal], steps: Decimal, least: f64) -> Option<f64> {
+    const MEMORY: f64 = 0.97;
     let logs: Vec<f64> = prices
         .iter()
         .filter_map(|p| f64::try_from(*p).ok())
@@ -34,11 +41,27 @@ fn deviation(prices: &[Decimal], step: Decimal) -> Option<f64> {
         .collect();
     let returns: Vec<f64> = logs.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let last = f64::try_from(*prices.last()?).ok()?;
-    let least = 2.0 * f64::try_from(step).ok()? / last;
-    // The deviation of the middle of the returns, or the usual move where most returns are zero.
-    let absolute: Vec<f64> = returns.iter().map(|r| r.abs()).collect();
-    let moved = super::mean(&absolute) * 1.25;
-    (returns.len() >= 30).then(|| robust_deviation(&returns).max(moved).max(least))
+    let usual = robust_deviation(&returns)
+        .max(f64::try_from(steps).ok()? / last)
+        .max(least);
+    let variance = returns.iter().fold(usual * usual, |variance, r| {
+        let clip = 8.0 * variance.sqrt().max(usual);
+        MEMORY * variance + (1.0 - MEMORY) * r.clamp(-clip, clip).powi(2)
+    });
+    (returns.len() >= 30).then(|| usual.max(variance.sqrt()))
+}
+
+/// The same of the bars before `row`, and half the usual distance from low to high.
+fn deviation_of_bars(series: &Candles, row: usize, step: Decimal) -> Option<f64> {
+    let before = series.rows.get(..row)?;
+    let closes: Vec<Decimal> = before.iter().map(|bar| bar.close).collect();
+    let sigma = deviation(&closes, step * Decimal::TWO, LEAST_OF_BARS)?;
+    let mut heights: Vec<f64> = before
+        .iter()
+        .filter_map(|bar| f64::try_from(bar.high.checked_div(bar.low)?).ok())
+        .map(|height| height.ln() / 2.0)
+        .collect();
+    Some(sigma.max(quantile(&mut heights, 0.5)))
 }
 
 impl Power {
@@ -64,32 +87,10 @@ impl Power {
         let places: Vec<usize> = (0..n).map(|_| rng.usize(warm..feed.shots.len())).collect();
         let (bases, _) = Base::at(feed, &places);
         for base in bases {
-            let sigma = match &base.shot.decoded.value {
-                Payload::Candles(series) => {
-                    let closes: Vec<Decimal> = series.rows.iter().map(|row| row.close).collect();
-                    deviation(&closes, Decimal::new(1, base.source.grid.price))
-                }
-                _ => {
-                    let place = feed
-                        .shots
-                        .iter()
-                        .position(|shot| shot.received == base.shot.received);
-                    let end = place.unwrap_or(0);
-                    let before = feed
-                        .shots
-                        .get(end.saturating_sub(256)..end)
-                        .unwrap_or_default();
-                    let prices: Vec<Decimal> = before.iter().filter_map(middle).collect();
-                    deviation(&prices, Decimal::new(1, base.source.grid.price))
-                }
-            };
-            let Some(sigma) = sigma else {
-                continue;
-            };
             for (nth, multiple) in SIGMAS.iter().enumerate() {
                 let sign = if rng.bool() { 1.0 } else { -1.0 };
-                let factor = (sign * f64::from(*multiple) * sigma).exp();
-                let Some((broken, marked)) = displaced(&base, factor, rng) else {
+                let away = sign * f64::from(*multiple);
+                let Some((broken, marked)) = displaced(&base, feed, away, rng) else {
                     continue;
                 };
                 let found = base.judge(&broken).is_some_and(|report| {
@@ -127,14 +128,30 @@ impl Power {
     }
 }
 
-fn displaced(base: &Base, factor: f64, rng: &mut Rng) -> Option<(Broken, Option<usize>)> {
+/// One bar or print of the base `away` deviations off its place, and the bar's number.
+fn displaced(
+    base: &Base,
+    feed: &Feed,
+    away: f64,
+    rng: &mut Rng,
+) -> Option<(Broken, Option<usize>)> {
+    let step = Decimal::new(1, base.source.grid.price);
     if let Payload::Candles(series) = &base.shot.decoded.value {
-        let row = rng.usize(12..series.rows.len().checked_sub(12)?.max(13));
+        let last = series.rows.len().checked_sub(12)?.max(41);
+        // A bar without a trade has no price of its own.
+        let row = (0..64)
+            .map(|_| rng.usize(40..last))
+            .find(|row| series.rows.get(*row).is_some_and(|r| !r.volume.is_zero()))?;
+        let sigma = deviation_of_bars(series, row, step)?;
         let mut shot = base.shot.clone();
         let Payload::Candles(series) = &mut shot.decoded.value else {
             return None;
         };
-        lift_bar(series.rows.get_mut(row)?, factor, base.source.grid)?;
+        lift_bar(
+            series.rows.get_mut(row)?,
+            (away * sigma).exp(),
+            base.source.grid,
+        )?;
         let broken = Broken {
             between: Vec::new(),
             shot,
@@ -142,10 +159,17 @@ fn displaced(base: &Base, factor: f64, rng: &mut Rng) -> Option<(Broken, Option<
         };
         return Some((broken, Some(row)));
     }
+    let end = feed
+        .shots
+        .iter()
+        .position(|shot| shot.received == base.shot.received)?;
+    let before = feed.shots.get(end.saturating_sub(256)..end)?;
+    let prices: Vec<Decimal> = before.iter().filter_map(middle).collect();
+    let sigma = deviation(&prices, step, LEAST_OF_PRINTS)?;
     let mut base = base.clone();
     // What other exchanges say would find any size.
     base.shot.peers = None;
-    corrupt(&base, Fault::Lift(factor), rng).map(|broken| (broken, None))
+    corrupt(&base, Fault::Lift((away * sigma).exp()), rng).map(|broken| (broken, None))
 }
 
 fn middle(shot: &Shot) -> Option<Decimal> {
@@ -175,6 +199,8 @@ pub struct Shifts {
     pub steps: Vec<(f64, usize)>,
     /// The most prints of a fall by 5 % a print that are not accepted in a row, plus one.
     pub waterfall: usize,
+    /// The feed that took so long.
+    pub slowest: String,
 }
 
 /// The prints after which a level is given up.
@@ -196,8 +222,16 @@ impl Shifts {
             .into_iter()
             .map(|step| (step, most(&|_| step)))
             .collect();
-        let waterfall = most(&|print| 0.95_f64.powi(i32::try_from(print + 1).unwrap_or(1).min(20)));
-        Self { steps, waterfall }
+        let fall = |print| 0.95_f64.powi(i32::try_from(print + 1).unwrap_or(1).min(20));
+        let slowest = feeds
+            .iter()
+            .map(|feed| (until_accepted(feed, &fall), &feed.name))
+            .max();
+        Self {
+            steps,
+            waterfall: slowest.map_or(PATIENCE, |(prints, _)| prints),
+            slowest: slowest.map_or_else(String::new, |(_, name)| name.clone()),
+        }
     }
 }
 
@@ -212,7 +246,8 @@ fn until_accepted(feed: &Feed, factor: &dyn Fn(usize) -> f64) -> usize {
         if let (Some(print), Payload::Ticker(ticker)) =
             (index.checked_sub(start), &mut shot.decoded.value)
         {
-            lift(ticker, factor(print), feed);
+            // Nothing but the level is new: the day's range follows, and every field that was there still is.
+            let _ = lift_print(ticker, factor(print), feed.source.grid);
         }
         let accepted = feed
             .source
@@ -224,15 +259,6 @@ fn until_accepted(feed: &Feed, factor: &dyn Fn(usize) -> f64) -> usize {
         }
     }
     longest + 1
-}
-
-/// Last, bid and ask times a factor; the day's range is left open, so that only the level is judged.
-fn lift(ticker: &mut Ticker, factor: f64, feed: &Feed) {
-    for price in [&mut ticker.last, &mut ticker.bid, &mut ticker.ask] {
-        *price = price.and_then(|price| feed.source.grid.price(price, factor));
-    }
-    (ticker.high, ticker.low, ticker.open) = (None, None, None);
-    (ticker.vwap, ticker.change, ticker.quote_volume) = (None, None, None);
 }
 
 /// The worst hours of a recorded series, printed as tickers.

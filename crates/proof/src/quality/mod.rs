@@ -31,7 +31,7 @@ pub use corrupt::corrupt;
 pub use curves::{Crash, Power, SIGMAS, Shifts};
 pub use generate::{PRESETS, Preset};
 pub use made::{Style, feed};
-pub use mutate::Mutation;
+pub use mutate::{Mutation, Needed};
 pub use outcome::Outcome;
 pub use recall::{Found, Pool, Recall};
 pub use recorded::Recorded;
@@ -78,7 +78,8 @@ pub fn command(arguments: &Arguments) -> Result<(String, Vec<Row>)> {
             .map(Recorded::open)
             .transpose()?
             .unwrap_or_default();
-        let mutation = Mutation::of(&Recall::run(arguments.n, &SEEDS, &recorded.feeds));
+        let recall = Recall::run(arguments.n, &SEEDS, &recorded.feeds);
+        let mutation = Mutation::of(&recall, &cases::run(&own_cases())?);
         return Ok((mutation.to_string(), mutation.rows()));
     }
     let outcome = run(arguments.n, arguments.data.as_deref())?;

@@ -137,7 +137,10 @@ impl Shifts {
                 self.waterfall as f64,
                 "prints",
                 5.0,
-                "a fall by 5 % a print, 20 prints".to_owned(),
+                format!(
+                    "a fall by 5 % a print, 20 prints; the slowest: {}",
+                    self.slowest
+                ),
             ),
         ]
     }

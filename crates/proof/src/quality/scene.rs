@@ -162,7 +162,8 @@ impl Base {
         let mut bases = Vec::new();
         let mut refused = 0;
         let mut state = SymbolState::new();
-        for (index, shot) in feed.shots.iter().enumerate() {
+        let end = places.iter().max().map_or(0, |last| last + 1);
+        for (index, shot) in feed.shots.iter().enumerate().take(end) {
             let wanted = places.contains(&index);
             let before = wanted.then(|| state.clone());
             let report = feed.source.judge(shot, &mut state);

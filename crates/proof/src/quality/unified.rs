@@ -21,19 +21,33 @@ pub(super) fn read(
     interval: Interval,
 ) -> Decoded<Payload> {
     let mut notes = Notes::default();
-    let pair = notes.symbol(json.get("symbol"), asked);
+    let pair = notes
+        .symbol(json.get("symbol"), 0)
+        .unwrap_or_else(|| asked.clone());
     let value = match data {
-        Data::Ticker => Payload::Ticker(ticker(json, pair, &mut notes)),
+        Data::Ticker => Payload::Ticker(ticker(json, pair, 0, &mut notes)),
         Data::Book => Payload::OrderBook(book(json, pair, &mut notes)),
         Data::Candles => Payload::Candles(candles(json, pair, interval, &mut notes)),
         Data::Trades => Payload::Trades(trades(json, pair, &mut notes)),
     };
-    let mut decoded = Decoded::clean(value);
-    for defect in notes.defects {
-        decoded.note(defect);
+    notes.into_decoded(value)
+}
+
+/// Reads `data` of a list of tickers: `{rows: [ticker]}`.
+#[must_use]
+pub(super) fn tickers(json: &Value) -> Decoded<Payload> {
+    let mut notes = Notes::default();
+    let rows = notes
+        .need(None, "rows", json.get("rows"), list)
+        .unwrap_or_default();
+    let mut read = Vec::with_capacity(rows.len());
+    for (nth, row) in rows.iter().enumerate() {
+        match notes.symbol(row.get("symbol"), nth) {
+            Some(symbol) => read.push(ticker(row, symbol, nth, &mut notes)),
+            None => notes.excluded.push(nth),
+        }
     }
-    decoded.excluded = notes.excluded;
-    decoded
+    notes.into_decoded(Payload::Tickers(read))
 }
 
 #[derive(Default)]
@@ -90,13 +104,21 @@ impl Notes {
             .ok()
     }
 
-    fn symbol(&mut self, json: Option<&Value>, asked: &Symbol) -> Symbol {
+    fn symbol(&mut self, json: Option<&Value>, at: usize) -> Option<Symbol> {
         let read = |json: &Value| {
             let text = json.as_str().ok_or(DefectKind::WrongType)?;
             text.parse().map_err(|_| DefectKind::Unparsable)
         };
-        self.need(Some(0), "symbol", json, read)
-            .unwrap_or_else(|| asked.clone())
+        self.need(Some(at), "symbol", json, read)
+    }
+
+    fn into_decoded(self, value: Payload) -> Decoded<Payload> {
+        let mut decoded = Decoded::clean(value);
+        for defect in self.defects {
+            decoded.note(defect);
+        }
+        decoded.excluded = self.excluded;
+        decoded
     }
 }
 
@@ -145,9 +167,9 @@ fn list(json: &Value) -> Result<Vec<Value>, DefectKind> {
     json.as_array().cloned().ok_or(DefectKind::WrongType)
 }
 
-fn ticker(json: &Value, symbol: Symbol, notes: &mut Notes) -> Ticker {
+fn ticker(json: &Value, symbol: Symbol, nth: usize, notes: &mut Notes) -> Ticker {
     let mut ticker = Ticker::new(symbol);
-    let at = Some(0);
+    let at = Some(nth);
     for (field, slot) in [
         ("last", &mut ticker.last),
         ("bid", &mut ticker.bid),

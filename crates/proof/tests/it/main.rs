@@ -8,4 +8,5 @@
 )]
 
 mod program;
+mod quality;
 mod recorded;

@@ -10,11 +10,12 @@ mod trades;
 use std::time::Duration;
 
 use fastrand::Rng;
-use robust_market::{Defect, DefectKind, Payload, Timestamp};
+use robust_market::{Defect, DefectKind, Payload, Request, Timestamp, Trade};
 
 use super::catalogue::{Cell, Fault};
 use super::scene::{Base, Broken, Grid, Shot};
 pub(super) use candles::lift as lift_bar;
+pub(super) use ticker::lift as lift_print;
 
 /// Breaks a base; `None` when the fault cannot be made of it (no sequence to set back, no volume to repeat).
 #[must_use]
@@ -47,13 +48,25 @@ pub fn corrupt(base: &Base, fault: Fault, rng: &mut Rng) -> Option<Broken> {
             let late = Duration::from_secs(u64::try_from(seconds).ok()?);
             let due = base.source.profile.cadence.unwrap_or_default();
             (due * 60 <= late).then_some(())?;
+            // A quiet market is not stale: its newest trade is late by its own pauses.
+            if matches!(decoded.value, Payload::Trades(_)) {
+                let pages = base.recent.iter().chain([&base.shot]);
+                let longest = pages.filter_map(longest_pause).max()?;
+                (longest * 10 <= late).then_some(())?;
+            }
             later(
                 &mut broken.shot,
                 Duration::from_secs(u64::try_from(seconds).ok()?),
             );
         }
+        // Half of what nobody asked for is not missing.
+        (Payload::Candles(_), Fault::HalfTheResponse)
+            if matches!(base.source.request, Request::Candles { limit: None, .. }) =>
+        {
+            return None;
+        }
         (Payload::Candles(_), Fault::StaleBars(bars)) => {
-            let robust_market::Request::Candles { interval, .. } = &base.source.request else {
+            let Request::Candles { interval, .. } = &base.source.request else {
                 return None;
             };
             later(&mut broken.shot, interval.duration() * bars);
@@ -80,6 +93,15 @@ pub fn corrupt(base: &Base, fault: Fault, rng: &mut Rng) -> Option<Broken> {
         _ => return None,
     }
     Some(broken)
+}
+
+/// The longest time between two trades of a page.
+fn longest_pause(shot: &Shot) -> Option<Duration> {
+    let Payload::Trades(list) = &shot.decoded.value else {
+        return None;
+    };
+    let pause = |pair: &[Trade]| pair[1].time.since(pair[0].time);
+    list.rows.windows(2).map(pause).max()
 }
 
 fn later(shot: &mut Shot, by: Duration) {

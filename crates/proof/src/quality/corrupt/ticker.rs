@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::{Wire, again};
 use crate::quality::catalogue::{Fault, Field};
-use crate::quality::scene::{Base, Broken};
+use crate::quality::scene::{Base, Broken, Grid};
 
 /// Breaks a ticker; `before` is the time of the one before it.
 pub(super) fn corrupt(
@@ -60,15 +60,7 @@ pub(super) fn corrupt(
             ticker.high = Some(high);
             ticker.low = ticker.low.map(|low| low.min(high));
         }
-        Fault::Lift(factor) => {
-            for price in [&mut ticker.last, &mut ticker.bid, &mut ticker.ask] {
-                if let Some(price) = price.as_mut() {
-                    *price = grid.price(*price, factor)?;
-                }
-            }
-            let last = ticker.last?;
-            settle(ticker, last);
-        }
+        Fault::Lift(factor) => lift(ticker, factor, grid)?,
         Fault::Future(seconds) => {
             let by = Duration::from_secs(u64::try_from(seconds).ok()?);
             ticker.time = Some(ticker.time?.saturating_add(by));
@@ -105,6 +97,18 @@ pub(super) fn corrupt(
     Some(())
 }
 
+/// Last, bid and ask times a factor, on the grid; what follows from the last price follows.
+pub(in crate::quality) fn lift(ticker: &mut Ticker, factor: f64, grid: Grid) -> Option<()> {
+    for price in [&mut ticker.last, &mut ticker.bid, &mut ticker.ask] {
+        if let Some(price) = price.as_mut() {
+            *price = grid.price(*price, factor)?;
+        }
+    }
+    let last = ticker.last?;
+    settle(ticker, last);
+    Some(())
+}
+
 /// High, low and change follow the last price, so that only the price is wrong.
 fn settle(ticker: &mut Ticker, last: Decimal) {
     ticker.high = ticker.high.map(|high| high.max(last));
@@ -118,20 +122,26 @@ fn settle(ticker: &mut Ticker, last: Decimal) {
     }
 }
 
-/// The same content again and again; the time and the sequence advance.
+/// The least time between two answers that are said to be alike.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The same content again and again at the pace of the source; the time advances.
 pub(super) fn frozen(base: &Base, times: usize) -> Option<Broken> {
     let Payload::Ticker(first) = &base.shot.decoded.value else {
         return None;
     };
     first.time?;
+    // In a market without trades it is a fact that nothing moves; where a counter of changes moves, something did change.
+    let trades = first.base_volume.is_none_or(|volume| !volume.is_zero());
+    (trades && first.sequence.is_none()).then_some(())?;
+    let step = base.source.profile.cadence.unwrap_or(SECOND).max(SECOND);
     let mut shots: Vec<_> = (0..=times)
         .map(|nth| {
-            let by = Duration::from_secs(nth as u64);
+            let by = step.saturating_mul(u32::try_from(nth).unwrap_or(u32::MAX));
             let received = base.shot.received.saturating_add(by);
             again(&base.shot, received, |value| {
                 if let Payload::Ticker(ticker) = value {
                     ticker.time = ticker.time.map(|time| time.saturating_add(by));
-                    ticker.sequence = ticker.sequence.map(|sequence| sequence + nth as u64);
                 }
             })
         })
