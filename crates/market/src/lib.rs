@@ -25,6 +25,7 @@
 //! | [`Decoded`], [`Defect`] | what could not be read |
 //! | [`Sample`], [`Meta`] | a value with its provenance |
 //! | [`Report`], [`Issue`] | how good it is |
+//! | [`unified`] | reads the exchange format back |
 //! | [`decimal`], [`Timestamp`], [`Clock`] | exact numbers and the time that is handed in |
 
 mod book;
@@ -43,6 +44,7 @@ mod text;
 mod ticker;
 mod time;
 mod trade;
+pub mod unified;
 
 pub use book::{Level, OrderBook};
 pub use candle::{Candle, Candles, Interval};
