@@ -93,12 +93,7 @@ impl DataManagerBuilder {
     pub(crate) fn new() -> Self {
         Self {
             config: Config::default(),
-            connectors: vec![
-                Arc::new(Kraken),
-                Arc::new(Binance),
-                Arc::new(KuCoin),
-                Arc::new(Htx),
-            ],
+            connectors: built_in(),
             transports: BTreeMap::new(),
             credentials: BTreeMap::new(),
             clock: Arc::new(SystemClock),
@@ -328,7 +323,7 @@ impl DataManagerBuilder {
             .find(|connector| connector.exchange() == *exchange);
         let connector = connector.ok_or_else(|| StartError::NoConnector {
             exchange: exchange.clone(),
-            remedy: self.nearest_connector(exchange),
+            remedy: nearest_connector(&self.connectors, exchange),
         })?;
         let transport = match (self.transports.get(exchange), settings.local_address) {
             (Some(transport), _) => transport.clone(),
@@ -363,20 +358,30 @@ impl DataManagerBuilder {
             refusals: Refusals::default(),
         })
     }
+}
 
-    fn nearest_connector(&self, exchange: &Exchange) -> String {
-        let names: Vec<Exchange> = self
-            .connectors
-            .iter()
-            .map(|connector| connector.exchange())
-            .collect();
-        let near = |name: &Exchange| strsim::jaro_winkler(name.as_str(), exchange.as_str());
-        let nearest = names.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
-        let all: Vec<&str> = names.iter().map(Exchange::as_str).collect();
-        match nearest {
-            Some(nearest) => format!("did you mean {nearest}? (known: {})", all.join(", ")),
-            None => "hand one in with DataManagerBuilder::connector".to_owned(),
-        }
+/// The connectors that come with this library.
+pub(crate) fn built_in() -> Vec<Arc<dyn Connector>> {
+    vec![
+        Arc::new(Kraken),
+        Arc::new(Binance),
+        Arc::new(KuCoin),
+        Arc::new(Htx),
+    ]
+}
+
+/// What to write instead of the name of an exchange without a connector.
+pub(crate) fn nearest_connector(connectors: &[Arc<dyn Connector>], exchange: &Exchange) -> String {
+    let names: Vec<Exchange> = connectors
+        .iter()
+        .map(|connector| connector.exchange())
+        .collect();
+    let near = |name: &Exchange| strsim::jaro_winkler(name.as_str(), exchange.as_str());
+    let nearest = names.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
+    let all: Vec<&str> = names.iter().map(Exchange::as_str).collect();
+    match nearest {
+        Some(nearest) => format!("did you mean {nearest}? (known: {})", all.join(", ")),
+        None => "hand one in with DataManagerBuilder::connector".to_owned(),
     }
 }
 

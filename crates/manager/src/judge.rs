@@ -77,7 +77,7 @@ where
             let seen = Seen {
                 exchange: &exchange,
                 kind: request.kind(),
-                origin: answer.origin,
+                origin: Some(answer.origin),
                 received: answer.received,
                 now,
             };

@@ -41,7 +41,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) exchange: &'a Exchange,
     /// How it came, which says what can be expected of it.
     pub(crate) kind: Kind,
-    pub(crate) origin: Origin,
+    /// Where it was born; `None` where nobody knows, as for a file, and then no rule asks.
+    pub(crate) origin: Option<Origin>,
     pub(crate) received: Timestamp,
     pub(crate) now: Timestamp,
 }
@@ -106,9 +107,11 @@ impl Judges {
         let mut context = Context::new(request, profile, seen.received, seen.now);
         context.config = &self.rules;
         // Whether a simulator may be read is decided elsewhere; here it only matters that its origin is told.
-        let mut provenance = Provenance::of(seen.origin);
-        provenance.production = false;
-        context.provenance = Some(provenance);
+        context.provenance = seen.origin.map(|origin| {
+            let mut provenance = Provenance::of(origin);
+            provenance.production = false;
+            provenance
+        });
         let mut pool = self.pool();
         let report = pool.judge(seen.exchange, decoded, &context)?;
         let (pending, released) = match (request.kind(), request.symbol()) {

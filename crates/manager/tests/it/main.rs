@@ -22,4 +22,5 @@ mod sharing;
 mod signed;
 mod status;
 mod twisted;
+mod validated;
 mod world;
