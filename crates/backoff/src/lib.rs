@@ -11,6 +11,7 @@
 //! | When did the server say to come back? | [`retry_after`], in every form that is met |
 //! | Would a second request be faster? | [`hedge`], paid from the same [`Budget`] |
 //! | Would the server turn it away anyhow? | [`throttle`] |
+//! | Who hears what was decided? | a [`Listener`], compiled out by default; [`Tracing`] is one |
 //! | Only the delays, in your own loop | [`Sessions`] and [`Session`], tower's `MakeBackoff` and `Backoff` |
 //!
 //! # Example
@@ -62,6 +63,7 @@ mod classify;
 mod exponential;
 pub mod hedge;
 mod ledger;
+mod listener;
 mod policy;
 mod replay;
 pub mod retry_after;
@@ -70,15 +72,20 @@ mod session;
 mod stats;
 pub mod throttle;
 mod timeout;
+#[cfg(feature = "tracing")]
+mod trace;
 
 pub use budget::{Budget, BudgetStats, Withdrawal};
 pub use classify::{Classify, Disposition, classify_fn};
 pub use exponential::{Exponential, Jitter};
+pub use listener::{Event, GaveUp, Listener};
 pub use policy::{Policy, PolicyBuilder};
 pub use replay::Replay;
 pub use session::{Session, Sessions};
 pub use stats::{Stats, StatsSnapshot};
 pub use timeout::{TimedOut, Timeout, TimeoutFuture, TimeoutLayer, Within, until, within};
+#[cfg(feature = "tracing")]
+pub use trace::Tracing;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::{Instant, Sleep};
 
 use crate::{
-    Budget, Classify, Disposition, Exponential, Replay, Stats, Withdrawal, exponential::stretch,
-    seeds::Seeds, stats::Event,
+    Budget, Classify, Disposition, Event, Exponential, GaveUp, Listener, Replay, Stats, Withdrawal,
+    exponential::stretch, seeds::Seeds,
 };
 
 /// Retries when nothing else is said.
@@ -43,8 +43,8 @@ const TIMER_TICK: Duration = Duration::from_millis(1);
 /// # Panics
 ///
 /// The pause uses tokio's timer and panics outside of a tokio runtime with time enabled.
-pub struct Policy<C> {
-    shared: Arc<Shared<C>>,
+pub struct Policy<C, L = ()> {
+    shared: Arc<Shared<C, L>>,
     /// Made at the first retry. `tower::retry` copies a policy around with every call, so that one
     /// which succeeds carries a pointer only, draws no seed, and touches one counter, that of `shared`.
     session: Option<Box<Session>>,
@@ -59,7 +59,7 @@ struct Session {
     pending: Option<Pending>,
 }
 
-struct Shared<C> {
+struct Shared<C, L> {
     exponential: Exponential,
     classify: C,
     max_retries: u32,
@@ -67,6 +67,8 @@ struct Shared<C> {
     budget: Option<Budget>,
     seeds: Seeds,
     stats: Option<Arc<Stats>>,
+    name: Arc<str>,
+    listener: L,
 }
 
 struct Pending {
@@ -85,9 +87,13 @@ impl<C> Policy<C> {
             budget: None,
             seed: None,
             stats: None,
+            name: Arc::from(""),
+            listener: (),
         }
     }
+}
 
+impl<C, L: Listener> Policy<C, L> {
     /// Decides on a retry and reserves its budget; `None` hands the outcome to the caller.
     fn plan(
         &mut self,
@@ -96,8 +102,9 @@ impl<C> Policy<C> {
         sent: bool,
     ) -> Option<Duration> {
         let shared = &*self.shared;
-        if retries(self.session.as_deref()) >= shared.max_retries {
-            return shared.give_up(Event::GivenUpAttempts);
+        let retries = retries(self.session.as_deref());
+        if retries >= shared.max_retries {
+            return shared.give_up(GaveUp::Attempts, retries);
         }
         let session = self
             .session
@@ -106,18 +113,22 @@ impl<C> Policy<C> {
         if let Some(deadline) = deadline {
             let left = deadline.saturating_duration_since(Instant::now());
             if delay.saturating_add(TIMER_TICK) >= left {
-                return shared.give_up(Event::GivenUpDeadline);
+                return shared.give_up(GaveUp::Deadline, retries);
             }
         }
         let withdrawal = match &shared.budget {
             Some(budget) if sent => match budget.withdraw() {
-                None => return shared.give_up(Event::GivenUpBudget),
+                None => return shared.give_up(GaveUp::Budget, retries),
                 paid => paid,
             },
             _ => None,
         };
         session.pending = Some(Pending { withdrawal });
         session.retries += 1;
+        shared.tell(Event::Pausing {
+            retry: session.retries,
+            pause: delay,
+        });
         Some(delay)
     }
 
@@ -131,7 +142,8 @@ impl<C> Policy<C> {
             if let Some(withdrawal) = pending.withdrawal {
                 withdrawal.commit();
             }
-            self.shared.count(Event::Started);
+            let retry = retries(self.session.as_deref());
+            self.shared.tell(Event::Retrying { retry });
         } else if retries(self.session.as_deref()) == 0
             && let Some(budget) = &self.shared.budget
         {
@@ -140,10 +152,11 @@ impl<C> Policy<C> {
     }
 
     /// Whether a copy of the request is needed after this attempt. The last permitted attempt
-    /// moves the request, unless counters are attached: tower shows an outcome to the policy only
-    /// when there is a copy, and giving up must be counted.
+    /// moves the request, unless counters are attached or somebody listens: tower shows an outcome to
+    /// the policy only when there is a copy, and giving up must be counted.
     fn keeps_copy(&self) -> bool {
-        retries(self.session.as_deref()) < self.shared.max_retries || self.shared.stats.is_some()
+        let is_last = retries(self.session.as_deref()) >= self.shared.max_retries;
+        !is_last || L::ENABLED || self.shared.stats.is_some()
     }
 }
 
@@ -175,22 +188,26 @@ impl Session {
     }
 }
 
-impl<C> Shared<C> {
-    fn count(&self, event: Event) {
+impl<C, L: Listener> Shared<C, L> {
+    fn tell(&self, event: Event) {
         if let Some(stats) = &self.stats {
             stats.count(event);
         }
+        if L::ENABLED {
+            self.listener.on(&self.name, &event);
+        }
     }
 
-    fn give_up<T>(&self, reason: Event) -> Option<T> {
-        self.count(reason);
+    fn give_up<T>(&self, reason: GaveUp, retries: u32) -> Option<T> {
+        self.tell(Event::GaveUp { reason, retries });
         None
     }
 }
 
-impl<C, Req, Res, E> tower::retry::Policy<Req, Res, E> for Policy<C>
+impl<C, L, Req, Res, E> tower::retry::Policy<Req, Res, E> for Policy<C, L>
 where
     C: Classify<Res, E>,
+    L: Listener,
     Req: Replay,
 {
     type Future = Sleep;
@@ -199,7 +216,8 @@ where
         let (after, sent) = match self.shared.classify.disposition(result.as_ref()) {
             Disposition::Final => return None,
             Disposition::Retry { sent: true, .. } if !request.idempotent() => {
-                return self.shared.give_up(Event::GivenUpNotIdempotent);
+                let retries = retries(self.session.as_deref());
+                return self.shared.give_up(GaveUp::NotIdempotent, retries);
             }
             Disposition::Retry { after, sent } => (after, sent),
             Disposition::Unprocessed { after } => (after, true),
@@ -219,7 +237,7 @@ where
     }
 }
 
-impl<C> Clone for Policy<C> {
+impl<C, L> Clone for Policy<C, L> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
@@ -228,9 +246,10 @@ impl<C> Clone for Policy<C> {
     }
 }
 
-impl<C> fmt::Debug for Policy<C> {
+impl<C, L> fmt::Debug for Policy<C, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policy")
+            .field("name", &self.shared.name)
             .field("exponential", &self.shared.exponential)
             .field("max_retries", &self.shared.max_retries)
             .field("budget", &self.shared.budget)
@@ -241,16 +260,18 @@ impl<C> fmt::Debug for Policy<C> {
 
 /// Settings of a [`Policy`]; from [`Policy::builder`].
 #[derive(Debug, Clone)]
-pub struct PolicyBuilder<C> {
+pub struct PolicyBuilder<C, L = ()> {
     exponential: Exponential,
     classify: C,
     max_retries: u32,
     budget: Option<Budget>,
     seed: Option<u64>,
     stats: Option<Arc<Stats>>,
+    name: Arc<str>,
+    listener: L,
 }
 
-impl<C> PolicyBuilder<C> {
+impl<C, L> PolicyBuilder<C, L> {
     /// Retries after the first attempt, local refusals included. Default 3; 0 never retries.
     #[must_use]
     pub fn max_retries(mut self, max_retries: u32) -> Self {
@@ -281,9 +302,31 @@ impl<C> PolicyBuilder<C> {
         self
     }
 
+    /// What listeners and debug output call it. Default empty.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Tells `listener` what the policy decides.
+    #[must_use]
+    pub fn listener<M: Listener>(self, listener: M) -> PolicyBuilder<C, M> {
+        PolicyBuilder {
+            exponential: self.exponential,
+            classify: self.classify,
+            max_retries: self.max_retries,
+            budget: self.budget,
+            seed: self.seed,
+            stats: self.stats,
+            name: self.name,
+            listener,
+        }
+    }
+
     /// The policy.
     #[must_use]
-    pub fn build(self) -> Policy<C> {
+    pub fn build(self) -> Policy<C, L> {
         Policy {
             shared: Arc::new(Shared {
                 exponential: self.exponential,
@@ -292,6 +335,8 @@ impl<C> PolicyBuilder<C> {
                 budget: self.budget,
                 seeds: self.seed.map_or_else(Seeds::from_entropy, Seeds::new),
                 stats: self.stats,
+                name: self.name,
+                listener: self.listener,
             }),
             session: None,
         }

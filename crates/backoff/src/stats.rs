@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::{Event, GaveUp};
+
 /// Counts retries and the reasons for giving up. Share one between a policy and your metrics.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -43,21 +45,15 @@ impl Stats {
 
     pub(crate) fn count(&self, event: Event) {
         let counter = match event {
-            Event::Started => &self.started,
-            Event::GivenUpDeadline => &self.deadline,
-            Event::GivenUpBudget => &self.budget,
-            Event::GivenUpAttempts => &self.attempts,
-            Event::GivenUpNotIdempotent => &self.twice,
+            Event::Pausing { .. } => return,
+            Event::Retrying { .. } => &self.started,
+            Event::GaveUp { reason, .. } => match reason {
+                GaveUp::Deadline => &self.deadline,
+                GaveUp::Budget => &self.budget,
+                GaveUp::Attempts => &self.attempts,
+                GaveUp::NotIdempotent => &self.twice,
+            },
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Event {
-    Started,
-    GivenUpDeadline,
-    GivenUpBudget,
-    GivenUpAttempts,
-    GivenUpNotIdempotent,
 }

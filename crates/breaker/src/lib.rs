@@ -13,7 +13,7 @@
 //! | [`Rule`] and [`Window`] | when it opens: consecutive failures, failure rate, slow-call rate |
 //! | [`Registry`] | one breaker for each key |
 //! | [`AdmitLayer::backpressure`] | not ready instead of refusing |
-//! | [`Listener`] | hears every event; compiled out by default |
+//! | [`Listener`] | hears every event; compiled out by default. [`Tracing`] is one |
 //! | [`Classify`] and [`Outcome`] | your word on what counts as a failure |
 //! | [`Open`] | the refusal, with `retry_in` |
 //! | [`Lift`], [`Error`] | for services whose error has no `From<Open>` |
@@ -67,6 +67,8 @@ mod shared;
 mod state;
 mod tally;
 mod ticket;
+#[cfg(feature = "tracing")]
+mod trace;
 mod weight;
 mod word;
 
@@ -92,6 +94,8 @@ pub use registry::{Registry, RegistryBuilder, RegistryCounts};
 pub use rule::{Rule, Window};
 pub use state::{Cause, Rate, Snapshot, State, Transition};
 pub use ticket::Ticket;
+#[cfg(feature = "tracing")]
+pub use trace::Tracing;
 pub use weight::Weight;
 
 #[cfg(doctest)]

@@ -115,6 +115,8 @@ mod shared;
 mod slots;
 mod snapshot;
 mod state;
+#[cfg(feature = "tracing")]
+mod trace;
 mod waits;
 mod window;
 mod windows;
@@ -140,6 +142,8 @@ pub use recovery::Recovery;
 pub use rejected::Rejected;
 pub use service::Admission;
 pub use snapshot::{ClassSnapshot, Snapshot, WindowSnapshot};
+#[cfg(feature = "tracing")]
+pub use trace::Tracing;
 pub use waits::Waits;
 pub use window::{Kind, Window};
 

@@ -15,3 +15,5 @@ mod server;
 mod sessions;
 mod throttle;
 mod timeout;
+#[cfg(feature = "tracing")]
+mod traced;

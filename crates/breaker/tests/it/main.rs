@@ -17,3 +17,5 @@ mod manners;
 mod readiness;
 mod recovery;
 mod rules;
+#[cfg(feature = "tracing")]
+mod traced;

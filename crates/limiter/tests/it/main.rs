@@ -23,3 +23,5 @@ mod ready;
 mod runtimes;
 mod shares;
 mod slots;
+#[cfg(feature = "tracing")]
+mod traced;
