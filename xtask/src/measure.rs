@@ -11,9 +11,10 @@ use crate::cargo::{cargo, root};
 /// What `bench` times beside peers, all in one program of `bench/peers`.
 const BESIDE_PEERS: [&str; 3] = ["resilience", "http", "behaviour"];
 
-/// `bench decode|resilience|http|behaviour [--seconds N] [--json FILE] [--peers]`: hands every argument on.
+/// `bench decode|quality|resilience|http|behaviour [--seconds N] [--json FILE] [--peers]`: hands every argument on.
 ///
-/// What stands beside peers is built in `bench/peers` first; `decode` has peers only with `--peers`.
+/// What stands beside peers is built in `bench/peers` first; `decode` has peers only with `--peers`. `quality` counts allocations in a
+/// program of its own, which lies beside it.
 pub(crate) fn bench(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     match arguments.first().and_then(|what| what.to_str()) {
         Some("decode") => {
@@ -25,13 +26,18 @@ pub(crate) fn bench(mut arguments: Vec<OsString>) -> Result<ExitCode> {
             }
             proof("bench", arguments)
         }
+        Some("quality") => {
+            build_counter()?;
+            proof("bench", arguments)
+        }
         Some(what) if BESIDE_PEERS.contains(&what) => {
             let mut command = Command::new(peers("peers-stack")?);
             exit_code(command.args(arguments))
         }
-        _ => Err(
-            lexopt::Error::from("name what to time: decode, resilience, http or behaviour").into(),
-        ),
+        _ => Err(lexopt::Error::from(
+            "name what to time: decode, quality, resilience, http or behaviour",
+        )
+        .into()),
     }
 }
 
@@ -68,6 +74,22 @@ fn peers(package: &str) -> Result<PathBuf> {
     }
     let name = format!("{package}{}", std::env::consts::EXE_SUFFIX);
     Ok(target.join("release").join(name))
+}
+
+/// Builds the program that counts allocations where [`proof`] builds its own.
+fn build_counter() -> Result<()> {
+    let mut command = cargo(["build", "--quiet", "--release", "--manifest-path"]);
+    command.arg(root().join("Cargo.toml")).args([
+        "--package",
+        "robust-proof",
+        "--bin",
+        "proof-allocations",
+    ]);
+    let status = command.status().context("cannot build proof-allocations")?;
+    if !status.success() {
+        bail!("proof-allocations in crates/proof does not build");
+    }
+    Ok(())
 }
 
 /// Paths are relative to the folder of the caller, and the exit code is the program's own (1 when a goal does not hold).

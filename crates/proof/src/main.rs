@@ -92,6 +92,18 @@ enum Bench {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// Judging, beside the decoding of the same bytes.
+    Quality {
+        /// Time for all comparisons together, in seconds.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+        /// The program that counts allocations, `proof-allocations`; the one beside this program without it.
+        #[arg(long)]
+        allocations_program: Option<PathBuf>,
+        /// File to write the report to.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,6 +137,14 @@ fn main() -> ExitCode {
                     json,
                 },
         } => decode(seconds, peers_program, json.as_deref()),
+        Program::Bench {
+            what:
+                Bench::Quality {
+                    seconds,
+                    allocations_program,
+                    json,
+                },
+        } => judging(seconds, allocations_program, json.as_deref()),
         Program::Api {
             doc,
             crates,
@@ -197,6 +217,23 @@ fn decode(seconds: u64, peers: Option<PathBuf>, json: Option<&Path>) -> ExitCode
         Ok(decode) => {
             print!("{decode}");
             finish(&Report::new("bench decode", decode.rows()), json)
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn judging(seconds: u64, allocations: Option<PathBuf>, json: Option<&Path>) -> ExitCode {
+    let options = bench::QualityOptions {
+        budget: Duration::from_secs(seconds),
+        allocations,
+    };
+    match bench::Judging::run(&options) {
+        Ok(judging) => {
+            print!("{judging}");
+            finish(&Report::new("bench quality", judging.rows()), json)
         }
         Err(error) => {
             eprintln!("{error:#}");

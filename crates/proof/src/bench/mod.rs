@@ -3,6 +3,11 @@
 mod decode;
 mod pairs;
 mod plain;
+mod quality;
 
 pub use decode::{Decode, Options, RATIO_GOAL, Timed};
 pub use pairs::{Compared, PAIRS_MIN, bound, compare, median};
+pub use quality::{
+    Judged as QualityJudged, Judging, Options as QualityOptions, SHARE_GOAL, Venue as QualityVenue,
+    Work as QualityWork,
+};

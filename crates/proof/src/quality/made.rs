@@ -71,6 +71,7 @@ struct Market<'a> {
     style: Style,
     symbol: Symbol,
     grid: Grid,
+    levels: usize,
 }
 
 impl Market<'_> {
@@ -232,9 +233,9 @@ impl Market<'_> {
     }
 
     fn side(&self, best: i64, step: i64, rng: &mut Rng) -> Vec<Level> {
-        let mut levels = Vec::with_capacity(LEVELS);
+        let mut levels = Vec::with_capacity(self.levels);
         let mut price = best;
-        while levels.len() < LEVELS && price > 0 {
+        while levels.len() < self.levels && price > 0 {
             levels.push(Level {
                 price: self.price(price),
                 size: self.size(self.lots(rng)),
@@ -267,7 +268,7 @@ impl Market<'_> {
         }
         let request = Request::OrderBook {
             symbol: self.symbol.clone(),
-            depth: Some(LEVELS as u32),
+            depth: Some(self.levels as u32),
         };
         self.feed(Data::Book, request, shots)
     }
@@ -282,7 +283,7 @@ impl Market<'_> {
                 _ => 1,
             };
             rows.push(Trade {
-                id: Some(id.to_string().into_boxed_str()),
+                id: Some(id.to_string().into()),
                 price: self.price(tick.price),
                 amount: self.size(tick.amount),
                 side: Some(if tick.buy { Side::Buy } else { Side::Sell }),
@@ -315,6 +316,29 @@ pub(super) fn pages(rows: &[Trade], symbol: &Symbol, size: usize, step: usize) -
         .collect()
 }
 
+/// How much of a feed is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Length {
+    /// Pages of bars.
+    pub pages: usize,
+    /// Seconds of tickers and books.
+    pub seconds: usize,
+    /// Minutes of trades.
+    pub minutes: usize,
+    /// Levels a side of a book.
+    pub levels: usize,
+}
+
+impl Length {
+    /// That of the benchmark.
+    const USUAL: Self = Self {
+        pages: 3,
+        seconds: 420,
+        minutes: 240,
+        levels: LEVELS,
+    };
+}
+
 /// One feed of a preset in the style of an exchange, from a seed.
 ///
 /// # Errors
@@ -326,6 +350,21 @@ pub fn feed(
     style: Style,
     seed: u64,
 ) -> Result<Feed, robust_market::InvalidName> {
+    feed_of(data, preset, style, seed, Length::USUAL)
+}
+
+/// The same of another length.
+///
+/// # Errors
+///
+/// Never: the pair is well formed.
+pub fn feed_of(
+    data: Data,
+    preset: &Preset,
+    style: Style,
+    seed: u64,
+    length: Length,
+) -> Result<Feed, robust_market::InvalidName> {
     let mut rng = Rng::with_seed(seed);
     let market = Market {
         preset,
@@ -335,6 +374,7 @@ pub fn feed(
             price: preset.price_places,
             size: preset.size_places,
         },
+        levels: length.levels,
     };
     Ok(match data {
         Data::Candles => {
@@ -343,7 +383,7 @@ pub fn feed(
             } else {
                 preset.empty
             };
-            let count = (3.0 * CANDLES as f64 / (1.0 - empties) * 1.15) as usize;
+            let count = (length.pages as f64 * CANDLES as f64 / (1.0 - empties) * 1.15) as usize;
             market.candles(&bars(preset, 60_000, count, &mut rng), 60_000)
         }
         Data::Ticker | Data::Book => {
@@ -355,14 +395,14 @@ pub fn feed(
                 halt: preset.halt.min(20),
                 ..*preset
             };
-            let bars = bars(&seconds, 1_000, 420, &mut rng);
+            let bars = bars(&seconds, 1_000, length.seconds, &mut rng);
             if data == Data::Ticker {
                 market.tickers(&bars, 1_000, &mut rng)
             } else {
                 market.books(&bars, 1_000, &mut rng)
             }
         }
-        Data::Trades => market.trades(&bars(preset, 60_000, 240, &mut rng), &mut rng),
+        Data::Trades => market.trades(&bars(preset, 60_000, length.minutes, &mut rng), &mut rng),
     })
 }
 

@@ -30,7 +30,7 @@ pub use clean::{Clean, Judged};
 pub use corrupt::corrupt;
 pub use curves::{Crash, Power, SIGMAS, Shifts};
 pub use generate::{PRESETS, Preset};
-pub use made::{Style, feed};
+pub use made::{Length, Style, feed, feed_of};
 pub use mutate::{Mutation, Needed};
 pub use outcome::Outcome;
 pub use recall::{Found, Pool, Recall};

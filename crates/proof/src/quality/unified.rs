@@ -151,8 +151,8 @@ fn flag(json: &Value) -> Result<bool, DefectKind> {
     json.as_bool().ok_or(DefectKind::WrongType)
 }
 
-fn words(json: &Value) -> Result<Box<str>, DefectKind> {
-    json.as_str().map(Into::into).ok_or(DefectKind::WrongType)
+fn words<T: for<'a> From<&'a str>>(json: &Value) -> Result<T, DefectKind> {
+    json.as_str().map(T::from).ok_or(DefectKind::WrongType)
 }
 
 fn side(json: &Value) -> Result<Side, DefectKind> {

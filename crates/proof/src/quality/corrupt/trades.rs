@@ -61,7 +61,7 @@ pub(super) fn corrupt(
             dense_ids.then_some(())?;
             for trade in rows.get_mut(row..)? {
                 let id: u64 = trade.id.as_deref()?.parse().ok()?;
-                trade.id = Some((id + ids).to_string().into_boxed_str());
+                trade.id = Some((id + ids).to_string().into());
             }
         }
         Fault::OutOfOrder => {

@@ -237,7 +237,7 @@ impl Heard {
             "trade" => {
                 self.last = text("p");
                 let trade = Trade {
-                    id: Some(data.get("t")?.to_string().into_boxed_str()),
+                    id: Some(data.get("t")?.to_string().into()),
                     price: text("p")?,
                     amount: text("q")?,
                     side: Some(if data.get("m")?.as_bool()? {
