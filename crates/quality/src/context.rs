@@ -6,7 +6,7 @@ use robust_market::{Request, Timestamp};
 use rust_decimal::Decimal;
 
 use crate::config::{Config, SEED};
-use crate::{Peers, Profile, Provenance};
+use crate::{Beside, Outages, Peers, Profile, Provenance};
 
 /// The question that was asked and the moment it is judged at.
 ///
@@ -33,6 +33,10 @@ pub struct Context<'a> {
     pub peers: Option<Peers>,
     /// The best quote of the same market at about the same time, to hold books and trades against.
     pub quote: Option<Quote>,
+    /// Trades and bars of the same market, to hold bars against.
+    pub beside: Option<&'a Beside>,
+    /// Holes in the bars of other markets of this source.
+    pub outages: Option<&'a Outages>,
     /// How far the source's clock is ahead of ours, from [`ClockOffset::ahead`](crate::ClockOffset::ahead); `None` leaves it to what
     /// this one symbol has shown.
     pub clock_ahead: Option<Duration>,
@@ -70,6 +74,8 @@ impl<'a> Context<'a> {
             provenance: None,
             peers: None,
             quote: None,
+            beside: None,
+            outages: None,
             clock_ahead: None,
             source_frozen: false,
         }

@@ -28,12 +28,13 @@
 //! |---|---|
 //! | [`judge`], [`Context`] | the judgement and what it depends on |
 //! | [`Profile`] | what a source is able to send |
-//! | [`SymbolState`], [`StatePool`], [`ClockOffset`], [`Consensus`] | what is remembered, bounded |
+//! | [`SymbolState`], [`StatePool`], [`ClockOffset`], [`Consensus`], [`Beside`], [`Outages`] | what is remembered, bounded |
 //! | [`at_read`] | the same report, read later |
 //! | [`checksum`], [`sequence`] | what exchanges send to prove that a stream is whole |
 //! | [`RULES`] | every rule with its dimension and weight |
 //! | [`Config`], [`WEIGHTS`], [`THRESHOLDS`] | the numbers of the score |
 
+mod beside;
 mod book;
 mod candles;
 pub mod checksum;
@@ -47,6 +48,7 @@ mod exact;
 mod finite;
 mod frozen;
 mod judge;
+mod outages;
 mod pool;
 mod presence;
 mod profile;
@@ -62,12 +64,14 @@ mod timeliness;
 mod trades;
 mod window;
 
+pub use beside::Beside;
 pub use clock::ClockOffset;
 pub use config::{Config, ConfigError, PriceBounds};
 pub use consensus::{Consensus, Peers};
 pub use context::{Context, Quote};
 pub use finite::{Finite64, NotFinite};
 pub use judge::judge;
+pub use outages::Outages;
 pub use pool::{StateKey, StatePool};
 pub use profile::{Profile, TickerField, TickerFields};
 pub use provenance::Provenance;

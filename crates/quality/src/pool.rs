@@ -5,11 +5,14 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use robust_market::{
-    Acceptance, Decoded, Exchange, Interval, Kind, Payload, Report, Request, Symbol, Timestamp,
+    Acceptance, Candles, Decoded, Exchange, Interval, Kind, Payload, Report, Request, Symbol,
+    Timestamp,
 };
 
 use crate::ticker::accuracy::Prices;
-use crate::{ClockOffset, Consensus, Context, Quote, SymbolState, judge, seen, timeliness};
+use crate::{
+    Beside, ClockOffset, Consensus, Context, Outages, Quote, SymbolState, judge, seen, timeliness,
+};
 
 /// Symbols that are remembered unless another bound is given.
 const DEFAULT_CAPACITY: usize = 4_096;
@@ -18,6 +21,8 @@ const DEFAULT_CAPACITY: usize = 4_096;
 const SOURCES_MAX: usize = 64;
 /// Quotes that books and trades are held against, per source.
 const QUOTES_MAX: usize = 4_096;
+/// Markets whose trades and bars are kept to hold bars against, per source: the newest ones, at most 48 KB each.
+const BESIDE_MAX: usize = 256;
 /// A source in which nothing changes for this long may stand still.
 const STILL: Duration = Duration::from_secs(30);
 /// Symbols that must be watched to say so.
@@ -69,6 +74,9 @@ struct Source {
     /// The newest content of each symbol, at most [`QUOTES_MAX`].
     contents: BTreeMap<Symbol, u64>,
     symbols: usize,
+    /// Trades and bars of each market, with when they were used last.
+    beside: BTreeMap<Symbol, (u64, Beside)>,
+    outages: Outages,
     /// When watching began, when the last answer came, and when one of them was different last.
     began: Option<Timestamp>,
     heard: Option<Timestamp>,
@@ -92,6 +100,37 @@ impl Source {
                 self.contents.insert(symbol.clone(), content);
                 self.symbols = self.contents.len();
             }
+        }
+    }
+}
+
+impl Source {
+    /// What was kept of a market; the least recently used one makes room.
+    fn beside(&mut self, symbol: &Symbol, used: u64) -> &mut Beside {
+        if self.beside.len() >= BESIDE_MAX && !self.beside.contains_key(symbol) {
+            let oldest = self.beside.iter().min_by_key(|(_, (used, _))| *used);
+            if let Some(oldest) = oldest.map(|(symbol, _)| symbol.clone()) {
+                self.beside.remove(&oldest);
+            }
+        }
+        let entry = self.beside.entry(symbol.clone()).or_default();
+        entry.0 = used;
+        &mut entry.1
+    }
+
+    fn note_candles(
+        &mut self,
+        candles: &Candles,
+        used: u64,
+        context: &Context<'_>,
+        report: &Report,
+    ) {
+        if context.profile.dense_candles {
+            self.outages.note(candles);
+        }
+        // Bars with a fault are no measure for others.
+        if report.exclusions.is_empty() && report.acceptance == Acceptance::Accept {
+            self.beside(&candles.symbol, used).note_candles(candles);
         }
     }
 }
@@ -120,8 +159,9 @@ impl StatePool {
     /// Judges an answer of `exchange` with the memory of its symbol; `None` for kinds that no rule judges.
     ///
     /// What the context leaves open is filled in from what the pool has seen: the source's clock, the other exchanges' prices of
-    /// the pair, whether the whole source stands still, and for books and trades the newest quote of the same market. Accepted
-    /// tickers are what the other exchanges are compared with.
+    /// the pair, whether the whole source stands still, for books and trades the newest quote of the same market, and for bars its
+    /// trades, its shorter bars and the holes of the source's other markets. Accepted tickers are what the other exchanges are
+    /// compared with.
     pub fn judge(
         &mut self,
         exchange: &Exchange,
@@ -149,9 +189,40 @@ impl StatePool {
             _ => None,
         };
         let key = (exchange.clone(), symbol.cloned(), kind, interval);
-        let report = judge(decoded, &context, self.remembered(key))?;
+        // Taken out while the state of the bars is changed, and put back.
+        let (beside, outages) = self.take(exchange, symbol, kind);
+        let beside_it = Context {
+            beside: context.beside.or(beside.as_ref()),
+            outages: context.outages.or(outages.as_ref()),
+            ..context
+        };
+        let report = judge(decoded, &beside_it, self.remembered(key));
+        let uses = self.uses;
+        if let (Some(source), Some(symbol)) = (self.sources.get_mut(exchange), symbol) {
+            source.outages = outages.unwrap_or(std::mem::take(&mut source.outages));
+            let kept = beside.map(|beside| (symbol.clone(), (uses, beside)));
+            source.beside.extend(kept);
+        }
+        let report = report?;
         self.note(exchange, decoded, &context, &report);
         Some(report)
+    }
+
+    fn take(
+        &mut self,
+        exchange: &Exchange,
+        symbol: Option<&Symbol>,
+        kind: Kind,
+    ) -> (Option<Beside>, Option<Outages>) {
+        let source = self
+            .sources
+            .get_mut(exchange)
+            .filter(|_| kind == Kind::Candles);
+        let Some((source, symbol)) = source.zip(symbol) else {
+            return (None, None);
+        };
+        let beside = source.beside.remove(symbol).map(|(_, beside)| beside);
+        (beside, Some(std::mem::take(&mut source.outages)))
     }
 
     /// Takes in what is good for other judgements: times, and accepted prices.
@@ -174,6 +245,16 @@ impl StatePool {
         }
         if report.acceptance < Acceptance::Quarantine {
             return;
+        }
+        let used = self.uses;
+        match &decoded.value {
+            Payload::Candles(candles) => source.note_candles(candles, used, context, report),
+            Payload::Trades(trades)
+                if context.profile.dense_trade_ids && report.exclusions.is_empty() =>
+            {
+                source.beside(&trades.symbol, used).note_trades(trades);
+            }
+            _ => {}
         }
         let Payload::Ticker(ticker) = &decoded.value else {
             return;

@@ -40,8 +40,9 @@ rules! {
     C_SIDE_EMPTY = "C.side_empty", Completeness, Error, "one side of the book is empty; Info while the market is known to be halted";
     C_DEPTH = "C.depth", Completeness, Warning, "a side has less than half of the levels that were asked for and are usual";
     C_ROW = "C.row", Completeness, Error, "a row, level or trade lacks a required field";
-    C_GAP = "C.gap", Completeness, Error, "bars are missing inside the series: Warning, Error from 10 in a row or above 5 %, Info where the source leaves out empty bars";
-    C_SHORT = "C.short", Completeness, Error, "fewer bars than asked for: Warning under 95 %, Error under 90 %";
+    C_GAP = "C.gap", Completeness, Error, "bars are missing inside the series: Warning, Error from 10 in a row or above 5 %; where the source leaves out empty bars Info, Warning beyond three times the longest usual hole";
+    C_SOURCE_OUTAGE = "C.source_outage", Completeness, Info, "bars are missing that at least eight of ten other markets of the source lack as well: an outage, told and not held against one market";
+    C_SHORT = "C.short", Completeness, Error, "fewer bars than asked for: Warning under 95 %, Error under 90 %; where the source leaves out empty bars only beyond three times its longest usual hole";
     C_ID_GAP = "C.id_gap", Completeness, Error, "ids of trades are missing on a source that counts without holes: Warning, Error above 1 %";
     C_PAGE_GAP = "C.page_gap", Completeness, Error, "trades are missing between the page before and this one: Error where ids count without holes, else Warning; Info where the page was not asked for from where the last one ended";
     C_QUIET = "C.quiet", Completeness, Info, "no trade on the page: a quiet market, not a fault";
@@ -107,6 +108,8 @@ rules! {
     K_ZERO_VOL = "K.zero_vol", Consistency, Warning, "no volume, and yet the price moved";
     K_COUNT = "K.count", Consistency, Warning, "volume without trades, or trades without volume";
     K_VWAP = "K.vwap", Consistency, Error, "a bar's average price is outside its low to high";
+    K_TRADES_VS_CANDLE = "K.trades_vs_candle", Consistency, Warning, "the amounts of all trades of a bar's time do not sum to its volume";
+    K_RESAMPLE = "K.resample", Consistency, Warning, "a bar is not what the shorter bars of its time make together";
     K_ORDER = "K.order", Consistency, Error, "a record is older than the one before it";
     K_DESCENDING = "K.descending", Consistency, Error, "the whole series runs backwards; Info for trades";
 

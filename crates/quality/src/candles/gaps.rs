@@ -4,7 +4,7 @@ use robust_market::{Dimension, Request, Severity, Timestamp};
 
 use super::Row;
 use super::grid::Grid;
-use crate::rules::{C_GAP, C_SHORT};
+use crate::rules::{C_GAP, C_SHORT, C_SOURCE_OUTAGE};
 use crate::tally::Tally;
 use crate::{Context, Finite64, SymbolState};
 
@@ -76,7 +76,8 @@ pub(super) fn completeness(
         let span = there + gaps.missing;
         let due = span.saturating_add(ends(first, last, span, series, grid, context));
         tally.own_share(Dimension::Completeness, readable, due);
-        gaps.object(tally, gaps.severity(span));
+        let own = gaps.without_outages(tally, &closed, grid, context);
+        own.object(tally, own.severity(span));
         if due > span {
             short(tally, span, due, severity(span, due));
         }
@@ -200,6 +201,52 @@ impl Gaps {
             gaps.longest = gaps.longest.max(hole);
         }
         gaps
+    }
+
+    /// The holes that other markets of the source do not share; tells those that they do.
+    fn without_outages(
+        self,
+        tally: &mut Tally,
+        closed: &[&Row<'_>],
+        grid: &Grid,
+        context: &Context<'_>,
+    ) -> Self {
+        let asked = context.outages.zip(context.request.symbol());
+        let Some((outages, symbol)) = asked.filter(|_| self.missing > 0) else {
+            return self;
+        };
+        let (mut own, mut shared) = (
+            Self {
+                missing: 0,
+                longest: 0,
+            },
+            0_u64,
+        );
+        for pair in closed.windows(2) {
+            let [before, after] = pair else { continue };
+            let hole = after.slot.saturating_sub(before.slot).saturating_sub(1);
+            let hole = u64::try_from(hole).unwrap_or(0);
+            if hole == 0 {
+                continue;
+            }
+            let from = grid.end(before.candle.time);
+            if outages.is_shared(symbol, from, after.candle.time) {
+                shared = shared.saturating_add(hole);
+            } else {
+                own.missing = own.missing.saturating_add(hole);
+                own.longest = own.longest.max(hole);
+            }
+        }
+        if shared == 0 {
+            return self;
+        }
+        tally.measured(&C_SOURCE_OUTAGE, Severity::Info, Some("time"), || {
+            format!("{shared} bars are missing, as in other markets of the source")
+        });
+        // Bars that came and could not be read fill their places.
+        own.missing = own.missing.min(self.missing);
+        own.longest = own.longest.min(self.longest);
+        own
     }
 
     /// Where there is a bar for every interval.

@@ -61,6 +61,9 @@ pub(crate) fn candles(
         regular: regular && !backwards,
     };
     gaps::completeness(&mut tally, &series, &grid, context, state);
+    if regular {
+        beside(&mut tally, &unique, &grid, context);
+    }
     accuracy(&mut tally, &unique, regular, context, state);
     let clock = SourceTime::of(context, &state.seen.clock);
     age(&mut tally, &timed, &unique, &grid, &clock, context);
@@ -70,6 +73,26 @@ pub(crate) fn candles(
         Some(candles.symbol.as_str()),
     );
     tally.finish(context.config)
+}
+
+/// Holds the sound closed bars against what the market has shown in trades and shorter bars.
+fn beside(tally: &mut Tally, unique: &[Row<'_>], grid: &Grid, context: &Context<'_>) {
+    let Some(beside) = context.beside else {
+        return;
+    };
+    for row in unique {
+        if !row.forming && !tally.is_broken(row.position) {
+            let end = grid.end(row.candle.time);
+            let bar = (row.candle, row.position);
+            beside.judge(
+                tally,
+                bar,
+                grid.interval(),
+                end,
+                context.profile.dense_candles,
+            );
+        }
+    }
 }
 
 /// Closed bars that are remembered for the next page; the newest ones overlap.

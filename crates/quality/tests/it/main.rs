@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod beside;
 mod clean;
 mod faults;
 mod metamorphic;

@@ -11,6 +11,7 @@ use robust_quality::{
 };
 use rust_decimal::Decimal;
 
+use super::beside;
 use super::clean::{self, Case, NOW, at, d, symbol};
 
 use Severity::{Critical, Error, Info, Warning};
@@ -395,6 +396,24 @@ pub(crate) fn catalogue() -> Vec<Past> {
             case.judge_with(&mut state)
         },
     );
+    past(
+        "a bar without its trades",
+        "K.trades_vs_candle",
+        Warning,
+        beside::bar_without_its_trades,
+    );
+    past(
+        "a bar without its parts",
+        "K.resample",
+        Warning,
+        beside::bar_without_its_parts,
+    );
+    past(
+        "a hole of the whole source",
+        "C.source_outage",
+        Info,
+        beside::hole_of_the_source,
+    );
     all
 }
 
@@ -415,7 +434,14 @@ fn each_fault_beside_a_past_is_one_rule_of_one_dimension() {
         );
         let accepted = report.acceptance >= Acceptance::AcceptWithExclusions;
         // A dimension with a share of its own is not charged again by these.
-        let fact = ["A.drawn", "U.revised", "K.vs_quote", "K.ticker_vs_bbo"];
+        let fact = [
+            "A.drawn",
+            "U.revised",
+            "K.vs_quote",
+            "K.ticker_vs_bbo",
+            "K.trades_vs_candle",
+            "K.resample",
+        ];
         let one_of_many = report.acceptance == Acceptance::AcceptWithExclusions;
         let usable = past.severity == Info || fact.contains(&past.rule) || one_of_many;
         assert_eq!(accepted, usable, "{}: {report:#?}", past.name);
