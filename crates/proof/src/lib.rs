@@ -18,3 +18,4 @@ pub mod fuzz;
 pub mod payloads;
 pub mod quality;
 pub mod report;
+pub mod soak;

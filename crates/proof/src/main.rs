@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use robust_proof::conformance::{self, Options};
 use robust_proof::payloads::Venue;
 use robust_proof::report::Report;
-use robust_proof::{api, bench, chaos, fuzz, quality};
+use robust_proof::{api, bench, chaos, fuzz, quality, soak};
 
 #[derive(Debug, Parser)]
 #[command(name = "proof", about = "Measures what the workspace promises.")]
@@ -120,6 +120,30 @@ enum Chaos {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// Calls over real sockets for a long time, with random faults: nothing may grow.
+    Soak {
+        /// How long, such as `10m` or `30s`; at least 4s.
+        #[arg(long = "for", default_value = "10m", value_parser = long_enough)]
+        time: Duration,
+        /// Calls a second, over all exchanges.
+        #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        rate: u32,
+        /// The same seed makes the same calls and the same faults.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// File to write the report to.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+}
+
+/// A time in which four quarters can be told apart.
+fn long_enough(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(time) if (4..=7 * 86_400).contains(&time.as_secs()) => Ok(time),
+        Ok(_) => Err("use 4s to 7days".to_owned()),
+        Err(error) => Err(format!("{error}; use a time such as 10m")),
+    }
 }
 
 fn main() -> ExitCode {
@@ -161,6 +185,15 @@ fn main() -> ExitCode {
         Program::Chaos {
             what: Chaos::Source { seeds, seed, json },
         } => storms(seeds, seed, json.as_deref()),
+        Program::Chaos {
+            what:
+                Chaos::Soak {
+                    time,
+                    rate,
+                    seed,
+                    json,
+                },
+        } => soaked(soak::Options { time, rate, seed }, json.as_deref()),
         Program::Fuzz {
             target,
             seconds,
@@ -186,6 +219,19 @@ fn storms(seeds: u64, seed: Option<u64>, json: Option<&Path>) -> ExitCode {
     };
     print!("{storms}");
     finish(&Report::new("chaos source", vec![storms.row()]), json)
+}
+
+fn soaked(options: soak::Options, json: Option<&Path>) -> ExitCode {
+    match soak::run(options) {
+        Ok(outcome) => {
+            print!("{outcome}");
+            finish(&Report::new("chaos soak", outcome.rows()), json)
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 fn run_targets(name: Option<&str>, options: fuzz::Options, json: Option<&Path>) -> ExitCode {

@@ -16,7 +16,6 @@ mod recall;
 mod recorded;
 mod scene;
 mod stats;
-mod unified;
 
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use robust_market::{
     Decoded, Dimension, Exchange, Interval, Kind, Payload, Report, Request, Severity, Symbol,
-    Timestamp, decimal,
+    Timestamp, decimal, unified,
 };
 use robust_quality::{
     Config, Consensus, Context, Peers, PriceBounds, Profile, Provenance, Quote, StatePool,
@@ -15,7 +15,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::quality::catalogue::Data;
-use crate::quality::unified;
 
 /// One line of a file.
 #[derive(Debug, Clone, Deserialize)]
@@ -161,7 +160,7 @@ impl Case {
         let (received, now) = (at(self.recv_ms, "recv_ms")?, at(self.now_ms, "now_ms")?);
         let with = self.with.clone().unwrap_or_default();
         let asked = self.asked(&with, received)?;
-        let mut last = self.read(&asked, &self.payload);
+        let mut last = self.read(&asked, &self.payload, None)?;
         last.excluded.extend(&with.unexplained);
         let mut pool = StatePool::default();
         let every = Duration::from_millis(with.every_ms.unwrap_or(1_000));
@@ -262,12 +261,14 @@ impl Case {
         u32::try_from(first).ok()
     }
 
-    fn read(&self, asked: &Asked, json: &Value) -> Decoded<Payload> {
-        if self.kind == "tickers" {
-            unified::tickers(json)
-        } else {
-            unified::read(asked.data, json, &asked.symbol, asked.interval)
-        }
+    /// Reads an answer as what it holds, which is what the case is about unless told otherwise.
+    fn read(&self, asked: &Asked, json: &Value, of: Option<Data>) -> Result<Decoded<Payload>> {
+        let kind = match of {
+            _ if self.kind == "tickers" => Kind::Tickers,
+            Some(of) => kind(of),
+            None => kind(asked.data),
+        };
+        unified::read(kind, json, &asked.symbol, asked.interval).context("a kind without records")
     }
 
     /// Lets the memory learn from the answers before. Those of another kind are answers to another question; bars also teach the prices of
@@ -284,10 +285,7 @@ impl Case {
         let delay = delay(last, received);
         for (nth, json) in history.iter().enumerate() {
             let of = shape(json).filter(|_| self.kind != "tickers");
-            let decoded = match of {
-                Some(of) => unified::read(of, json, &asked.symbol, asked.interval),
-                None => self.read(asked, json),
-            };
+            let decoded = self.read(asked, json, of)?;
             let back = u32::try_from(history.len() - nth).unwrap_or(u32::MAX);
             let came = match came(&decoded.value) {
                 Some(time) => shifted(time, delay).min(received),
