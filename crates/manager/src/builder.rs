@@ -237,9 +237,14 @@ impl DataManagerBuilder {
         }
         let cache = cached::cache(&self.config.cache);
         let service = query::build(&shared, cache.clone());
+        let wall = Arc::clone(&shared.clock);
         let scheduler = Scheduler::builder()
             .max_in_flight(self.max_in_flight)
             .seed(self.seed)
+            .clock(move || {
+                let since = wall.now().since(robust_market::Timestamp::EPOCH);
+                std::time::SystemTime::UNIX_EPOCH + since
+            })
             .start();
         let mut tasks = JoinSet::new();
         for (exchange, venue) in &shared.venues {

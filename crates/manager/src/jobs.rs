@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use robust_connectors::Connector;
 use robust_market::{Exchange, Kind, Request, Symbol};
-use robust_scheduler::{AddError, Job, JobId, Phase, RunError};
+use robust_scheduler::{AddError, Failures, Job, JobId, Phase, RunError};
 
 use crate::feed::Pairs;
 use crate::many::{self, Many};
@@ -197,7 +197,9 @@ impl DataManager {
         let spec = Job::every(job.name.clone(), job.every)
             .phase(Phase::Spread)
             .priority(rank)
-            .group(group)
+            .source(group)
+            // Whether the exchange is well is for its breaker to say.
+            .failures(Failures::IGNORED)
             .run_at_start(job.at_start);
         // The job must not keep the manager alive: it holds the stack, not the handle.
         let service = self.service();

@@ -25,11 +25,11 @@ fn plan(scheduler: &Scheduler) -> Result<(), AddError> {
     let water = Job::every("water", ms(200))
         .priority(1)
         .run_at_start(true)
-        .group("plants");
+        .source("plants");
     scheduler.add(water.handler(|_| async { Ok(()) }))?;
 
     // Slower than its period: one run at a time, the newest waiting occurrence stays.
-    let prune = Job::every("prune", ms(100)).group("plants");
+    let prune = Job::every("prune", ms(100)).source("plants");
     scheduler.add(prune.handler(|run| async move {
         println!("        pruning, {} rounds were missed", run.missed);
         sleep(ms(350)).await;
@@ -41,10 +41,10 @@ fn plan(scheduler: &Scheduler) -> Result<(), AddError> {
         Ok(())
     }))?;
 
-    // Hangs; its deadline ends it.
+    // Hangs; its timeout ends it.
     scheduler.add(
         Job::every("pump", ms(400))
-            .deadline(ms(150))
+            .timeout(ms(150))
             .handler(|_| std::future::pending()),
     )?;
 
@@ -78,9 +78,9 @@ async fn main() -> Result<(), AddError> {
 
     let report = scheduler.shutdown(ms(100)).await;
     println!("{report:?}");
-    for (group, ledger) in scheduler.group_ledgers() {
+    for (source, ledger) in scheduler.source_ledgers() {
         println!(
-            "{group}: due {}, ran {}, superseded {}",
+            "{source}: due {}, ran {}, superseded {}",
             ledger.due, ledger.ran, ledger.superseded
         );
     }

@@ -4,18 +4,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::driver::drive;
-use crate::roster::{Limits, Roster};
+use crate::clock::{Clock, SystemClock};
+use crate::driver::{Journal, drive};
+use crate::journal::Store;
+use crate::moment::nanos;
+use crate::roster::{Limits, Roster, Time};
 use crate::scheduler::{Owner, Scheduler};
 use crate::shared::Shared;
 
 /// Settings of a scheduler, from [`Scheduler::builder`].
-#[derive(Debug, Clone)]
 #[must_use = "nothing runs before `start`"]
 pub struct Builder {
     limits: Limits,
     events: usize,
+    clock: Arc<dyn Clock>,
+    store: Option<Box<dyn Store>>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("limits", &self.limits)
+            .field("events", &self.events)
+            .field("store", &self.store.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Builder {
@@ -23,12 +38,16 @@ impl Default for Builder {
         Self {
             limits: Limits {
                 max_in_flight: 10,
+                reserve: 0,
                 max_jobs: 100_000,
                 history: 1_000,
                 cancel_grace: Duration::from_secs(1),
                 seed: 0,
+                queues: [usize::MAX; 5],
             },
             events: 1_024,
+            clock: Arc::new(SystemClock),
+            store: None,
         }
     }
 }
@@ -37,6 +56,23 @@ impl Builder {
     /// How many runs may be under way at once; at least 1. Default 10.
     pub fn max_in_flight(mut self, runs: usize) -> Self {
         self.limits.max_in_flight = runs.max(1);
+        self
+    }
+
+    /// How many of them only priorities 1 and 2 may take. Default none.
+    pub fn reserve(mut self, runs: usize) -> Self {
+        self.limits.reserve = runs;
+        self
+    }
+
+    /// How many occurrences of a priority may wait for a turn; one more is skipped as
+    /// [`SkipReason::QueueFull`](crate::SkipReason::QueueFull). Default one for each job, as many as
+    /// there can be.
+    pub fn queue(mut self, priority: u8, occurrences: usize) -> Self {
+        let class = usize::from(priority).checked_sub(1);
+        if let Some(bound) = class.and_then(|class| self.limits.queues.get_mut(class)) {
+            *bound = occurrences;
+        }
         self
     }
 
@@ -59,16 +95,30 @@ impl Builder {
         self
     }
 
-    /// How long a run has, once told to end, before a shutdown aborts it. Default 1 s.
+    /// How long a run has, once told to end, before it is dropped. Default 1 s.
     pub fn cancel_grace(mut self, grace: Duration) -> Self {
         self.limits.cancel_grace = grace;
         self
     }
 
     /// Shifts the phases of jobs with [`Phase::Spread`](crate::Phase::Spread), so that two
-    /// processes with different seeds do not come due together. Default 0.
+    /// processes with different seeds do not come due together, and begins the random numbers of
+    /// jitter and balancing. Default 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.limits.seed = seed;
+        self
+    }
+
+    /// Whose wall time it is. Default the machine's. A test with paused time takes a
+    /// [`SimClock`](crate::SimClock).
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Remembers how far each job has come, and goes on there.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Box::new(store));
         self
     }
 
@@ -77,10 +127,20 @@ impl Builder {
     /// # Panics
     ///
     /// Outside a tokio runtime, as [`tokio::spawn`] does.
-    pub fn start(self) -> Scheduler {
-        let shared = Arc::new(Shared::new(Roster::new(self.limits), self.events));
+    pub fn start(mut self) -> Scheduler {
+        let time = Time::new(Instant::now(), nanos(self.clock.now()));
+        let restored = self.store.as_mut().map(|store| store.load());
+        let roster = Roster::new(self.limits, time, restored);
+        let shared = Arc::new(Shared::new(roster, self.clock, time, self.events));
         let (report, done) = watch::channel(None);
-        let driver = tokio::spawn(drive(Arc::clone(&shared), report)).abort_handle();
+        let journal = self.store.map(Journal::new);
+        let drive = drive(
+            Arc::clone(&shared),
+            journal,
+            self.limits.cancel_grace,
+            report,
+        );
+        let driver = tokio::spawn(drive).abort_handle();
         Scheduler::new(Owner {
             shared,
             driver,

@@ -1,16 +1,20 @@
 //! The one task that starts everything, and the runs it starts.
 
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::record::Outcome;
+use crate::event::Event;
+use crate::journal::{JobMark, Store};
+use crate::moment::nanos;
 use crate::report::ShutdownReport;
-use crate::roster::{Effect, Start, Ticket};
+use crate::roster::{Effect, End, Start, Ticket};
 use crate::run::{CancelToken, Run};
 use crate::shared::{BoxedHandler, Shared};
 
@@ -20,30 +24,64 @@ const BATCH: usize = 256;
 /// Starts what is due until the scheduler is stopped.
 ///
 /// The runs are in its join set: when the driver is dropped, they are aborted.
-pub(crate) async fn drive(shared: Arc<Shared>, done: watch::Sender<Option<ShutdownReport>>) {
+pub(crate) async fn drive(
+    shared: Arc<Shared>,
+    mut journal: Option<Journal>,
+    cancel_grace: Duration,
+    done: watch::Sender<Option<ShutdownReport>>,
+) {
     let mut runs = JoinSet::new();
     let mut starts = Vec::new();
+    let mut tokens: HashMap<Ticket, watch::Sender<bool>> = HashMap::new();
     loop {
-        let effect = shared.with(|roster, now| {
+        let (effect, cancels, marks) = shared.with(|roster, now| {
+            roster.observe(now, nanos(shared.clock.now()));
             roster.advance(now);
             while starts.len() < BATCH
                 && let Some(start) = roster.dispatch(now)
             {
                 starts.push(start);
             }
-            roster.proceed(now)
+            (
+                roster.proceed(now),
+                roster.drain_cancels(),
+                roster.drain_marks(),
+            )
         });
         let more = starts.len() >= BATCH;
         while runs.try_join_next().is_some() {}
+        if let Some(journal) = &mut journal
+            && let Err(error) = journal.write(marks, &starts)
+        {
+            shared.tell(Event::JournalFailed {
+                text: error.to_string().into(),
+            });
+            unstart(&shared, &mut starts);
+        }
+        for ticket in cancels {
+            if let Some(token) = tokens.remove(&ticket) {
+                token.send_replace(true);
+            }
+        }
         for start in starts.drain(..) {
-            runs.spawn(run(start, Arc::clone(&shared)));
+            let own = start.cancellable.then(|| {
+                // Those of runs that have ended have nobody who listens.
+                tokens.retain(|_, token| !token.is_closed());
+                let (token, told) = watch::channel(false);
+                tokens.insert(start.ticket, token);
+                told
+            });
+            runs.spawn(run(start, own, cancel_grace, Arc::clone(&shared)));
         }
         match effect {
             Effect::Wait(_) if more => tokio::task::yield_now().await,
-            Effect::Wait(until) => tokio::select! {
-                () = shared.wake.notified() => {}
-                () = sleep(until) => {}
-            },
+            Effect::Wait(until) => {
+                let until = until.map(|until| shared.time.instant(until));
+                tokio::select! {
+                    () = shared.wake.notified() => {}
+                    () = sleep(until) => {}
+                }
+            }
             Effect::Cancel => {
                 shared.cancel.send_replace(true);
             }
@@ -63,64 +101,151 @@ async fn sleep(until: Option<Instant>) {
     }
 }
 
+/// Takes back the runs that must not begin unmarked.
+fn unstart(shared: &Shared, starts: &mut Vec<Start<BoxedHandler>>) {
+    let (unmarked, others) = std::mem::take(starts)
+        .into_iter()
+        .partition(|start| start.mark.is_some());
+    *starts = others;
+    let unmarked: Vec<Start<BoxedHandler>> = unmarked;
+    for start in unmarked {
+        let gone = shared.with(|roster, now| roster.unstart(start.ticket, now));
+        drop(gone);
+    }
+}
+
+/// The store, and the marks that it did not take.
+pub(crate) struct Journal {
+    store: Box<dyn Store>,
+    /// By job, so that a store that is full does not fill the memory too.
+    owed: BTreeMap<String, JobMark>,
+}
+
+impl Journal {
+    pub(crate) fn new(store: Box<dyn Store>) -> Self {
+        Self {
+            store,
+            owed: BTreeMap::new(),
+        }
+    }
+
+    /// Writes what has ended and what is about to begin.
+    fn write(
+        &mut self,
+        ended: Vec<JobMark>,
+        starts: &[Start<BoxedHandler>],
+    ) -> std::io::Result<()> {
+        let owed = std::mem::take(&mut self.owed).into_values();
+        let mut marks: Vec<JobMark> = owed.chain(ended).collect();
+        let of_ended = marks.len();
+        marks.extend(starts.iter().filter_map(|start| start.mark.clone()));
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let written = self.store.append(&marks);
+        if written.is_err() {
+            marks.truncate(of_ended);
+            self.owed = marks
+                .into_iter()
+                .map(|mark| (mark.job.clone(), mark))
+                .collect();
+        }
+        written
+    }
+}
+
 /// One run, from its start to its place in the history.
-async fn run(start: Start<BoxedHandler>, shared: Arc<Shared>) {
+async fn run(
+    start: Start<BoxedHandler>,
+    own: Option<watch::Receiver<bool>>,
+    cancel_grace: Duration,
+    shared: Arc<Shared>,
+) {
     let Start {
         ticket,
         handler,
         job,
         nominal,
+        last_success,
         missed,
+        attempt,
+        source,
         deadline,
+        ..
     } = start;
-    let cancel = CancelToken(shared.cancel.subscribe());
+    let cancel = CancelToken {
+        all: shared.cancel.subscribe(),
+        own: own.clone(),
+    };
     let ending = Ending {
         ticket,
         shared,
-        outcome: Outcome::Cancelled,
+        end: End::Cancelled,
     };
     let run = Run {
         job,
         nominal,
+        last_success,
         missed,
+        attempt,
+        source,
         deadline,
         cancel,
     };
     // Called inside the task, so that a panic of the closure itself is contained too.
     let work = AssertUnwindSafe(async move { (handler.0)(run).await }).catch_unwind();
-    let result = match deadline {
-        Some(deadline) => timeout_at(deadline, work).await,
-        None => Ok(work.await),
+    let work = async {
+        match deadline {
+            Some(deadline) => timeout_at(deadline, work).await,
+            None => Ok(work.await),
+        }
+    };
+    let result = match own {
+        None => Some(work.await),
+        Some(own) => tokio::select! {
+            result = work => Some(result),
+            () = told(own, cancel_grace) => None,
+        },
     };
     ending.with(match result {
-        Ok(Ok(Ok(()))) => Outcome::Ok,
-        Ok(Ok(Err(error))) => Outcome::Failed(Arc::clone(error.text())),
-        Ok(Err(_)) => Outcome::Panicked,
-        Err(_) => Outcome::TimedOut,
+        Some(Ok(Ok(Ok(())))) => End::Ok,
+        Some(Ok(Ok(Err(error)))) => End::Failed(error),
+        Some(Ok(Err(_))) => End::Panicked,
+        Some(Err(_)) => End::TimedOut,
+        None => End::Cancelled,
     });
+}
+
+/// Ends when the run has been told to end and had its grace.
+async fn told(mut own: watch::Receiver<bool>, grace: Duration) {
+    if own.wait_for(|told| *told).await.is_err() {
+        // Nobody is left who could tell it.
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(grace).await;
 }
 
 /// Books the end of a run exactly once, also when its task is aborted.
 struct Ending {
     ticket: Ticket,
     shared: Arc<Shared>,
-    outcome: Outcome,
+    end: End,
 }
 
 impl Ending {
-    fn with(mut self, outcome: Outcome) {
-        self.outcome = outcome;
+    fn with(mut self, end: End) {
+        self.end = end;
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let mut outcome = std::mem::replace(&mut self.outcome, Outcome::Cancelled);
+        let mut end = std::mem::replace(&mut self.end, End::Cancelled);
         let gone = self.shared.with(|roster, now| {
-            if roster.is_cancelling() && matches!(outcome, Outcome::Failed(_)) {
-                outcome = Outcome::Cancelled;
+            if roster.is_cancelling() && matches!(end, End::Failed(_)) {
+                end = End::Cancelled;
             }
-            roster.finish(self.ticket, outcome, now)
+            roster.finish(self.ticket, end, now)
         });
         drop(gone);
         self.shared.wake.notify_one();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a job was not added. Nothing was changed.
+/// Why a job was not added or changed. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {
@@ -30,9 +30,40 @@ pub enum AddError {
         /// The priority asked for.
         priority: u8,
     },
-    /// The deadline is zero: no occurrence could ever run.
-    #[error("a deadline of zero leaves no time to run")]
+    /// A timeout or a usefulness of zero: no occurrence could ever run.
+    #[error("a timeout or usefulness of zero leaves no time to run")]
     NoTime,
+    /// The trigger never comes.
+    #[error("the trigger of {name:?} never comes")]
+    Never {
+        /// The job.
+        name: Arc<str>,
+    },
+    /// It waits for a job that is not there and not said to be pending.
+    #[error("{name:?} waits for {upstream:?}, which is not there; add it first or say `pending`")]
+    NoUpstream {
+        /// The job.
+        name: Arc<str>,
+        /// The job that it waits for.
+        upstream: Arc<str>,
+    },
+    /// It would wait for itself.
+    #[error("jobs would wait for each other in a circle: {}", path.join(" → "))]
+    Circle {
+        /// The names from one job back to itself, each waiting for the next.
+        path: Vec<Arc<str>>,
+    },
+    /// The jobs of a source would ask more than its budget, and its policy is to refuse.
+    #[error("{source_name:?} would be asked {percent} % of its budget")]
+    Overload {
+        /// The source.
+        source_name: Arc<str>,
+        /// The demand in percent of the budget.
+        percent: u32,
+    },
+    /// The job to be updated is not there, or the update renames it.
+    #[error("there is no such job")]
+    Unknown,
     /// As many jobs as the scheduler takes are there.
     #[error("the scheduler is full, it takes {limit} jobs")]
     Full {
@@ -48,3 +79,18 @@ pub enum AddError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such job")]
 pub struct UnknownJob;
+
+/// Why a job was not removed or disabled. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoveError {
+    /// There is no such job.
+    #[error(transparent)]
+    Unknown(#[from] UnknownJob),
+    /// Others wait for it, and it was not said what becomes of them.
+    #[error("{} wait for it; say whether to cascade or detach", jobs.join(", "))]
+    Awaited {
+        /// The jobs that wait for it.
+        jobs: Vec<Arc<str>>,
+    },
+}

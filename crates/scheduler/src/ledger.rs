@@ -8,8 +8,8 @@ use crate::record::Outcome;
 
 /// Where every occurrence went, at one instant.
 ///
-/// `due = ran + superseded + Σ skipped + pending` and `ran = running + Σ outcomes` hold at every
-/// instant, whatever the handlers do; [`balances`](Self::balances) checks both.
+/// `due = ran + superseded + Σ skipped + pending` and `ran = running + retrying + Σ outcomes` hold at
+/// every instant, whatever the handlers do; [`balances`](Self::balances) checks both.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Ledger {
@@ -25,8 +25,12 @@ pub struct Ledger {
     pub pending: u64,
     /// Runs that have not ended (part of `ran`).
     pub running: u64,
+    /// Occurrences that wait for another try (part of `ran`).
+    pub retrying: u64,
     /// How the other runs ended (the rest of `ran`).
     pub outcomes: Outcomes,
+    /// Tries beyond the first, of all occurrences.
+    pub retries: u64,
 }
 
 /// How runs ended, counted.
@@ -39,10 +43,12 @@ pub struct Outcomes {
     pub failed: u64,
     /// Panicked.
     pub panicked: u64,
-    /// Reached their deadline.
+    /// Reached their timeout.
     pub timed_out: u64,
     /// Were aborted or gave up when told to end.
     pub cancelled: u64,
+    /// Were put off until a newer occurrence took their place.
+    pub deferred: u64,
 }
 
 /// Why an occurrence was not run.
@@ -52,12 +58,48 @@ pub struct Outcomes {
 pub enum SkipReason {
     /// The job was paused.
     Paused,
-    /// The job was removed while the occurrence waited.
+    /// The job was removed or disabled while the occurrence waited.
     Removed,
     /// The scheduler shut down while the occurrence waited.
     Shutdown,
-    /// Its deadline passed while it waited.
+    /// It was useful no more when it could have started.
     TooLate,
+    /// It was released later than its grace, or beyond what the misfire policy catches up.
+    Misfired,
+    /// The job still ran, and its policy is not to wait.
+    Overlap,
+    /// The job failed several times in a row, and the gap to its next run is stretched.
+    Backoff,
+    /// The job is quarantined and this was not its probe.
+    Quarantined,
+    /// The job that it waits for did not succeed.
+    UpstreamFailed,
+    /// The job that it waits for is quarantined, disabled or gone.
+    UpstreamDown,
+    /// It waited for another job as long as it may.
+    DepTimeout,
+    /// As many of its priority wait as may.
+    QueueFull,
+    /// The journal could not be written, and the job must not run unmarked.
+    Journal,
+}
+
+impl SkipReason {
+    const ALL: [Self; 13] = [
+        Self::Paused,
+        Self::Removed,
+        Self::Shutdown,
+        Self::TooLate,
+        Self::Misfired,
+        Self::Overlap,
+        Self::Backoff,
+        Self::Quarantined,
+        Self::UpstreamFailed,
+        Self::UpstreamDown,
+        Self::DepTimeout,
+        Self::QueueFull,
+        Self::Journal,
+    ];
 }
 
 impl Ledger {
@@ -69,20 +111,14 @@ impl Ledger {
     /// Whether every occurrence is accounted for.
     pub fn balances(&self) -> bool {
         self.due == self.ran + self.superseded + self.skipped_total() + self.pending
-            && self.ran == self.running + self.outcomes.total()
-    }
-
-    pub(crate) fn skip(&mut self, reason: SkipReason, count: u64) {
-        if count > 0 {
-            *self.skipped.entry(reason).or_default() += count;
-        }
+            && self.ran == self.running + self.retrying + self.outcomes.total()
     }
 }
 
 impl Outcomes {
     /// All runs that have ended.
     pub fn total(&self) -> u64 {
-        self.ok + self.failed + self.panicked + self.timed_out + self.cancelled
+        self.ok + self.failed + self.panicked + self.timed_out + self.cancelled + self.deferred
     }
 
     pub(crate) fn count(&mut self, outcome: &Outcome) {
@@ -92,7 +128,61 @@ impl Outcomes {
             Outcome::Panicked => &mut self.panicked,
             Outcome::TimedOut => &mut self.timed_out,
             Outcome::Cancelled => &mut self.cancelled,
+            Outcome::Deferred => &mut self.deferred,
         };
         *counter += 1;
+    }
+}
+
+/// A ledger as it is kept, one for each job: without allocation.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) due: u64,
+    pub(crate) ran: u64,
+    pub(crate) superseded: u64,
+    pub(crate) pending: u64,
+    pub(crate) running: u64,
+    pub(crate) retrying: u64,
+    pub(crate) retries: u64,
+    pub(crate) outcomes: Outcomes,
+    skipped: [u64; SkipReason::ALL.len()],
+}
+
+impl Tally {
+    pub(crate) fn skip(&mut self, reason: SkipReason, count: u64) {
+        if let Some(counter) = self.skipped.get_mut(reason as usize) {
+            *counter += count;
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        let skipped = SkipReason::ALL.into_iter().zip(self.skipped);
+        Ledger {
+            due: self.due,
+            ran: self.ran,
+            superseded: self.superseded,
+            skipped: skipped.filter(|(_, count)| *count > 0).collect(),
+            pending: self.pending,
+            running: self.running,
+            retrying: self.retrying,
+            outcomes: self.outcomes,
+            retries: self.retries,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_a_counter_of_its_own() {
+        let mut tally = Tally::default();
+        for (n, reason) in (1..).zip(SkipReason::ALL) {
+            tally.skip(reason, n);
+        }
+        let counts: Vec<_> = tally.ledger().skipped.into_iter().collect();
+        let expected: Vec<_> = SkipReason::ALL.into_iter().zip(1..).collect();
+        assert_eq!(counts, expected);
     }
 }

@@ -1,6 +1,7 @@
 //! What a handler is given, and what it gives back when it fails.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -17,24 +18,33 @@ pub struct Run {
     pub job: Arc<str>,
     /// The moment this occurrence stands for; strictly increasing for a job. With the name it is a
     /// key that makes a repeated delivery recognisable.
-    pub nominal: Instant,
-    /// How many occurrences of this job came due since its last run and never ran, so that one
-    /// request can fetch what all of them would have.
+    pub nominal: SystemTime,
+    /// The moment of the last success. What happened from then to `nominal` has been seen by no
+    /// run, so one request for all of it leaves no hole.
+    pub last_success: Option<SystemTime>,
+    /// How many occurrences of this job came due since its last run and never ran.
     pub missed: u64,
+    /// Which try of this occurrence it is, from 1.
+    pub attempt: u32,
+    /// The source that was chosen, for a job that has one.
+    pub source: Option<Arc<str>>,
     /// When this run is dropped, if it has not ended by itself.
     pub deadline: Option<Instant>,
-    /// Tells the handler that the scheduler is shutting down.
+    /// Tells the handler to come to an end.
     pub cancel: CancelToken,
 }
 
 /// Tells a run that it should come to an end.
 #[derive(Debug, Clone)]
-pub struct CancelToken(pub(crate) watch::Receiver<bool>);
+pub struct CancelToken {
+    pub(crate) all: watch::Receiver<bool>,
+    pub(crate) own: Option<watch::Receiver<bool>>,
+}
 
 impl CancelToken {
     /// Whether the run should come to an end.
     pub fn is_cancelled(&self) -> bool {
-        *self.0.borrow()
+        *self.all.borrow() || self.own.as_ref().is_some_and(|own| *own.borrow())
     }
 
     /// Waits until the run should come to an end.
@@ -43,13 +53,24 @@ impl CancelToken {
     ///
     /// Dropping the future changes nothing.
     pub async fn cancelled(&self) {
-        let mut cancelled = self.0.clone();
-        // An error means that the scheduler is gone, which is as good a reason to end.
-        let _ = cancelled.wait_for(|cancelled| *cancelled).await;
+        tokio::select! {
+            () = told(Some(self.all.clone())) => {}
+            () = told(self.own.clone()) => {}
+        }
     }
 }
 
-/// Why a run failed, as text for the history.
+async fn told(token: Option<watch::Receiver<bool>>) {
+    match token {
+        // An error means that the scheduler is gone, which is as good a reason to end.
+        Some(mut token) => {
+            let _ = token.wait_for(|told| *told).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Why a run failed, and what the scheduler should make of it.
 ///
 /// Any error converts into it with `?`; the texts of its causes are appended. At most 256 bytes
 /// are kept. It is not itself an [`Error`](std::error::Error), which is what makes the conversion
@@ -57,18 +78,69 @@ impl CancelToken {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunError {
     text: Arc<str>,
+    pub(crate) class: Class,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// What kind of failure it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Class {
+    /// It may be better next time. Counts as a failure.
+    Transient,
+    /// It will not be better by itself. Quarantines the job at once.
+    Permanent,
+    /// The source is out of tokens or down. Parks the source, counts as nothing.
+    SourceAway,
+    /// The data is not there yet. Counts as nothing.
+    NotReady,
 }
 
 impl RunError {
-    /// A failure in words.
+    /// A failure in words, which may be better next time.
     pub fn new(text: impl AsRef<str>) -> Self {
-        let text = text.as_ref();
+        Self::of(Class::Transient, text.as_ref())
+    }
+
+    /// A failure that will not be better by itself, as of a name that does not exist: the job is
+    /// quarantined at once.
+    pub fn permanent(text: impl AsRef<str>) -> Self {
+        Self::of(Class::Permanent, text.as_ref())
+    }
+
+    /// The data is not there yet: the run is repeated after 250 ms, 500 ms, then each second, until
+    /// the job's next moment. No failure.
+    pub fn not_ready(text: impl AsRef<str>) -> Self {
+        Self::of(Class::NotReady, text.as_ref())
+    }
+
+    /// The source is out of tokens: it is parked for this long, and the occurrence waits with it.
+    /// No failure.
+    pub fn throttled(text: impl AsRef<str>, wait: Duration) -> Self {
+        Self::of(Class::SourceAway, text.as_ref()).retry_after(wait)
+    }
+
+    /// The source is down: it is parked for this long, and the occurrence waits with it. No failure
+    /// of the job.
+    pub fn source_down(text: impl AsRef<str>, wait: Duration) -> Self {
+        Self::of(Class::SourceAway, text.as_ref()).retry_after(wait)
+    }
+
+    /// No retry before this has passed.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    fn of(class: Class, text: &str) -> Self {
         let mut end = text.len().min(LONGEST_TEXT);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
         Self {
             text: text.get(..end).unwrap_or_default().into(),
+            class,
+            retry_after: None,
         }
     }
 

@@ -8,14 +8,17 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 
 use crate::builder::Builder;
-use crate::error::{AddError, UnknownJob};
+use crate::cron::Upcoming;
+use crate::error::{AddError, RemoveError, UnknownJob};
 use crate::event::Event;
-use crate::job::{Job, JobId};
+use crate::job::{Job, JobBuilder, JobId, Spec};
 use crate::ledger::Ledger;
+use crate::policy::Dependents;
 use crate::record::Record;
 use crate::report::ShutdownReport;
 use crate::shared::{BoxedHandler, Shared};
-use crate::status::JobStatus;
+use crate::source::Source;
+use crate::status::{JobStatus, Snapshot, SourceStatus};
 
 /// Runs jobs when they are due. Clones share one state.
 ///
@@ -56,25 +59,81 @@ impl Scheduler {
     ///
     /// [`AddError`] says what is wrong with the job, or that the scheduler is full or stopping.
     pub fn add(&self, job: Job) -> Result<JobId, AddError> {
-        // What is left of a refused job is dropped when the lock is free again.
-        let mut job = Some(job);
-        let added = self.owner.shared.with(|core, now| {
-            if let Some(job) = &job {
-                core.check(&job.spec)?;
-            }
-            Ok(job
-                .take()
-                .map(|job| core.insert(job.spec, BoxedHandler(job.handler), now)))
-        });
-        self.owner.shared.wake.notify_one();
-        match added {
-            Ok(Some(id)) => Ok(id),
-            Ok(None) => Err(AddError::NoName),
-            Err(error) => Err(error),
-        }
+        let ids = self.add_all([job]).map_err(|(_, error)| error)?;
+        ids.first().copied().ok_or(AddError::NoName)
     }
 
-    /// Skips the occurrences of a job from now on, the waiting one included. A run goes on.
+    /// Adds jobs, all or none. They may wait for each other in any order.
+    ///
+    /// # Errors
+    ///
+    /// The first job that cannot be added, by its place in the list, and [`AddError`].
+    pub fn add_all(
+        &self,
+        jobs: impl IntoIterator<Item = Job>,
+    ) -> Result<Vec<JobId>, (usize, AddError)> {
+        // What is left of refused jobs is dropped when the lock is free again.
+        let mut jobs: Vec<Job> = jobs.into_iter().collect();
+        let added = self.owner.shared.with(|core, now| {
+            core.advance(now);
+            let specs: Vec<&Spec> = jobs.iter().map(|job| &job.spec).collect();
+            core.check(&specs, now)?;
+            let added = jobs.drain(..);
+            Ok(added
+                .map(|job| core.insert(job.spec, BoxedHandler(job.handler), now))
+                .collect())
+        });
+        self.owner.shared.wake.notify_one();
+        added
+    }
+
+    /// Changes a job. What the change does not touch stays, and so do its history, its ledger and
+    /// the jobs that wait for it.
+    ///
+    /// ```
+    /// # use robust_scheduler::{Job, Scheduler};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), robust_scheduler::AddError> {
+    /// # let scheduler = Scheduler::builder().start();
+    /// let id = scheduler.add(Job::every("poll", Duration::from_secs(60)).handler(|_| async { Ok(()) }))?;
+    /// scheduler.update(id, |job| job.priority(1))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] as when a job is added; the job is not there; it would be renamed.
+    pub fn update(
+        &self,
+        id: JobId,
+        change: impl FnOnce(JobBuilder) -> JobBuilder,
+    ) -> Result<(), AddError> {
+        let shared = &self.owner.shared;
+        // Outside the lock: the change is the user's code.
+        let spec = shared
+            .with(|core, _| core.spec(id))
+            .ok_or(AddError::Unknown)?;
+        let spec = change(JobBuilder { spec }).spec;
+        let updated = shared.with(|core, now| {
+            core.advance(now);
+            core.update(id, spec, now)
+        });
+        shared.wake.notify_one();
+        updated
+    }
+
+    /// Describes a source, or describes it anew. Also tells the scheduler that the source's gate may
+    /// answer otherwise now.
+    pub fn source(&self, source: Source) {
+        let Source { name, settings } = source;
+        let shared = &self.owner.shared;
+        shared.with(|core, _| core.describe_source(&name, settings));
+        shared.wake.notify_one();
+    }
+
+    /// Skips the occurrences of a job from now on, those that wait included. A run goes on.
     /// Pausing twice is the same as once.
     ///
     /// # Errors
@@ -99,17 +158,72 @@ impl Scheduler {
         })
     }
 
-    /// Removes a job. A run goes on to its end; until then its name is taken.
+    /// Lets a job come due no more, until it is enabled. Nothing is counted meanwhile. What becomes
+    /// of the jobs that wait for it is for the caller to say.
+    ///
+    /// # Errors
+    ///
+    /// The job is not there, or others wait for it and [`Dependents::Refuse`] was said.
+    pub fn disable(&self, id: JobId, dependents: Dependents) -> Result<(), RemoveError> {
+        self.owner.shared.with(|core, now| {
+            core.advance(now);
+            core.disable(id, dependents)
+        })
+    }
+
+    /// Lets a disabled, quarantined or faulted job run again, from its next occurrence on.
     ///
     /// # Errors
     ///
     /// The job is not there.
-    pub fn remove(&self, id: JobId) -> Result<(), UnknownJob> {
-        let gone = self.owner.shared.with(|core, now| {
+    pub fn enable(&self, id: JobId) -> Result<(), UnknownJob> {
+        let shared = &self.owner.shared;
+        let enabled = shared.with(|core, now| {
             core.advance(now);
-            core.remove(id)
+            core.enable(id, now)
+        });
+        shared.wake.notify_one();
+        enabled
+    }
+
+    /// Lets a job come due now, once, beside its own moments; also if it is paused or quarantined.
+    ///
+    /// # Errors
+    ///
+    /// The job is not there.
+    pub fn run_now(&self, id: JobId) -> Result<(), UnknownJob> {
+        let shared = &self.owner.shared;
+        let due = shared.with(|core, now| {
+            core.advance(now);
+            core.run_now(id, now)
+        });
+        shared.wake.notify_one();
+        due
+    }
+
+    /// Removes a job that no other waits for. A run goes on to its end; until then its name is
+    /// taken.
+    ///
+    /// # Errors
+    ///
+    /// The job is not there, or others wait for it.
+    pub fn remove(&self, id: JobId) -> Result<(), RemoveError> {
+        self.remove_with(id, Dependents::Refuse)
+    }
+
+    /// Removes a job and says what becomes of those that wait for it.
+    ///
+    /// # Errors
+    ///
+    /// The job is not there, or others wait for it and [`Dependents::Refuse`] was said.
+    pub fn remove_with(&self, id: JobId, dependents: Dependents) -> Result<(), RemoveError> {
+        let shared = &self.owner.shared;
+        let gone = shared.with(|core, now| {
+            core.advance(now);
+            core.remove(id, dependents)
         })?;
         drop(gone);
+        shared.wake.notify_one();
         Ok(())
     }
 
@@ -134,6 +248,31 @@ impl Scheduler {
         })
     }
 
+    /// All sources that were described or have jobs, by name.
+    pub fn sources(&self) -> Vec<SourceStatus> {
+        self.owner.shared.with(|core, now| {
+            core.advance(now);
+            core.sources(now)
+        })
+    }
+
+    /// Everything at one instant.
+    pub fn snapshot(&self) -> Snapshot {
+        self.owner.shared.with(|core, now| {
+            core.advance(now);
+            core.snapshot(now)
+        })
+    }
+
+    /// The next moments of a job, with what the clocks of its zone show and what a clock change does
+    /// to them.
+    pub fn preview(&self, id: JobId, count: usize) -> Option<Vec<Upcoming>> {
+        self.owner.shared.with(|core, now| {
+            core.advance(now);
+            core.preview(id, count)
+        })
+    }
+
     /// Where every occurrence went since the start, exact at this instant: what is due by now is
     /// counted, even if the runtime has not come to it yet.
     pub fn ledger(&self) -> Ledger {
@@ -151,25 +290,28 @@ impl Scheduler {
         })
     }
 
-    /// The ledger of one group. A group is there as long as it has jobs.
-    pub fn group_ledger(&self, group: &str) -> Option<Ledger> {
+    /// The ledger of one source.
+    pub fn source_ledger(&self, source: &str) -> Option<Ledger> {
+        self.source_ledgers().remove(source)
+    }
+
+    /// The ledgers of all sources that were described or have jobs. What a job with several sources
+    /// does is counted with the first of them.
+    pub fn source_ledgers(&self) -> BTreeMap<Arc<str>, Ledger> {
         self.owner.shared.with(|core, now| {
             core.advance(now);
-            core.group_ledger(group)
+            core.source_ledgers()
         })
     }
 
-    /// The ledgers of all groups that have jobs.
-    pub fn group_ledgers(&self) -> BTreeMap<Arc<str>, Ledger> {
-        self.owner.shared.with(|core, now| {
-            core.advance(now);
-            core.group_ledgers()
-        })
-    }
-
-    /// The last runs that ended, oldest first.
+    /// The last runs that ended, of all jobs, oldest first.
     pub fn history(&self) -> Vec<Record> {
         self.owner.shared.with(|core, _| core.history())
+    }
+
+    /// The last 8 runs of a job that ended, oldest first, however busy the others are.
+    pub fn job_history(&self, id: JobId) -> Option<Vec<Record>> {
+        self.owner.shared.with(|core, _| core.job_history(id))
     }
 
     /// Listens to what happens from now on. See [`Event`] for what may be lost.

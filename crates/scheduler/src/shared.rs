@@ -1,22 +1,31 @@
 //! What the handles, the driver and the runs share.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::event::Event;
 use crate::job::Handler;
-use crate::roster::Roster;
+use crate::moment::Nanos;
+use crate::roster::{Roster, Time};
 
 /// The roster behind a lock that is held for the length of a decision, never across an await, and
 /// never while a handler is called or dropped.
-#[derive(Debug)]
 pub(crate) struct Shared {
     roster: Mutex<Roster<BoxedHandler>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) time: Time,
     pub(crate) wake: Notify,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) cancel: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 /// A handler that can be printed.
@@ -30,9 +39,16 @@ impl std::fmt::Debug for BoxedHandler {
 }
 
 impl Shared {
-    pub(crate) fn new(roster: Roster<BoxedHandler>, events: usize) -> Self {
+    pub(crate) fn new(
+        roster: Roster<BoxedHandler>,
+        clock: Arc<dyn Clock>,
+        time: Time,
+        events: usize,
+    ) -> Self {
         Self {
             roster: Mutex::new(roster),
+            clock,
+            time,
             wake: Notify::new(),
             events: broadcast::Sender::new(events),
             cancel: watch::Sender::new(false),
@@ -41,14 +57,20 @@ impl Shared {
 
     /// Looks at the roster, or changes it. The clock is read under the lock, so that time never
     /// goes back for the roster.
-    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut Roster<BoxedHandler>, Instant) -> R) -> R {
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut Roster<BoxedHandler>, Nanos) -> R) -> R {
         let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = look(&mut roster, Instant::now());
+        roster.listen(self.events.receiver_count() > 0);
+        let now = self.time.mono(Instant::now());
+        let result = look(&mut roster, now);
         // Sent under the lock, so that listeners see the order of events.
         for event in roster.drain_events() {
-            // An error means that nobody listens.
-            let _ = self.events.send(event);
+            self.tell(event);
         }
         result
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        // An error means that nobody listens.
+        let _ = self.events.send(event);
     }
 }

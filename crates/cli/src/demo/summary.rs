@@ -75,7 +75,7 @@ impl Summary {
         lasted: Duration,
     ) -> Self {
         let status = manager.status();
-        let ledgers = manager.scheduler().group_ledgers();
+        let ledgers = manager.scheduler().source_ledgers();
         let by_source = before.sources.iter().map(|(exchange, source)| {
             let ledger = ledgers.get(exchange.as_str()).cloned().unwrap_or_default();
             let ended = &ledger.outcomes;

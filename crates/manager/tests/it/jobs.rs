@@ -58,7 +58,7 @@ async fn a_faulty_source_does_not_touch_the_other() {
             .schedule(job("b", Exchange::BINANCE, "BTC/USDT", 2))
             .unwrap();
         tokio::time::sleep(Duration::from_secs(120)).await;
-        let ledgers = world.manager.scheduler().group_ledgers();
+        let ledgers = world.manager.scheduler().source_ledgers();
         let (kraken, binance) = (&ledgers["kraken"], &ledgers["binance"]);
         assert_eq!(
             (binance.outcomes.failed, binance.superseded),

@@ -43,7 +43,7 @@ async fn twenty_tickers_are_one_request_a_run_on_every_exchange() {
         );
         world.manager.schedule(job.at_start()).unwrap();
         tokio::time::sleep(Duration::from_secs(30)).await;
-        let ledger = &world.manager.scheduler().group_ledgers()[exchange.as_str()];
+        let ledger = &world.manager.scheduler().source_ledgers()[exchange.as_str()];
         assert!(ledger.ran >= 15, "{exchange}: {ledger:?}");
         assert_eq!(ledger.outcomes.failed, 0, "{exchange}: {ledger:?}");
         assert_eq!(sim.stats().requests - asked, ledger.ran, "{exchange}");
@@ -121,7 +121,7 @@ async fn an_unlisted_pair_costs_the_others_nothing_and_is_told() {
     world.manager.schedule(job.at_start()).unwrap();
     // Kraken answers one request a second, and the list came just before.
     tokio::time::sleep(Duration::from_millis(1_900)).await;
-    let ledger = &world.manager.scheduler().group_ledgers()["kraken"];
+    let ledger = &world.manager.scheduler().source_ledgers()["kraken"];
     assert_eq!((ledger.ran, ledger.outcomes.failed), (1, 1));
     assert_eq!(world.kraken().stats().requests - asked, 1);
     let Some(Event::Error { error, .. }) = events.next().await else {

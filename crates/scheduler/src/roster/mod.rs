@@ -1,33 +1,51 @@
 //! The scheduler without async and clock: what is due, what may start, where everything went.
 //!
-//! Time comes in as an argument and never goes back. The handler is any `H`, so that properties
-//! are tested without running anything.
+//! Time comes in as an argument: nanoseconds of the monotonic clock since the start, which never go
+//! back, and now and then a reading of the wall clock beside it. The handler is any `H`, so that
+//! properties are tested without running anything.
 
-mod accounts;
-mod flow;
-mod jobs;
+mod add;
+mod alarms;
+mod clock;
+mod dispatch;
+mod end;
+mod marks;
+mod queue;
+mod release;
+mod sources;
 mod stop;
+mod switch;
 #[cfg(test)]
 mod tests;
+mod upstream;
+mod view;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use smallvec::SmallVec;
 
 use crate::event::Event;
+use crate::heap::IndexedHeap;
 use crate::job::{JobId, Spec};
-use crate::ledger::Ledger;
-use crate::record::History;
+use crate::journal::JobMark;
+use crate::ledger::Tally;
+use crate::moment::{Nanos, system};
+use crate::record::{History, Outcome, Recent};
+use crate::trigger::Timetable;
 
-use accounts::Accounts;
-pub(crate) use flow::Start;
+use alarms::Alarm;
+pub(crate) use clock::Time;
+pub(crate) use dispatch::Start;
+pub(crate) use end::End;
+use queue::{Exclusive, Place};
+use sources::Sources;
 pub(crate) use stop::Effect;
 use stop::Stage;
 
 /// How much later an occurrence competes for each step of priority above 1.
-pub(crate) const PRIORITY_STEP: Duration = Duration::from_secs(2);
+pub(crate) const PRIORITY_STEP: Nanos = 2_000_000_000;
 
 /// The shortest period: tokio's timer has a grain of 1 ms.
 pub(crate) const LEAST_PERIOD: Duration = Duration::from_millis(1);
@@ -36,10 +54,14 @@ pub(crate) const LEAST_PERIOD: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) max_in_flight: usize,
+    /// Runs that only priorities 1 and 2 may take.
+    pub(crate) reserve: usize,
     pub(crate) max_jobs: usize,
     pub(crate) history: usize,
     pub(crate) cancel_grace: Duration,
     pub(crate) seed: u64,
+    /// How many occurrences of each priority may wait for a turn.
+    pub(crate) queues: [usize; 5],
 }
 
 /// All state of a scheduler.
@@ -49,86 +71,165 @@ pub(crate) struct Roster<H> {
     slots: Vec<Slot<H>>,
     free: Vec<u32>,
     names: HashMap<Arc<str>, JobId>,
-    /// Each job that will come due, once: (release, order of adding, slot).
-    timers: BTreeSet<(Instant, u64, u32)>,
-    /// Each occurrence that could start now, once a job: (ageing key, order of arrival, slot).
-    ready: BTreeSet<(Instant, u64, u32)>,
+    time: Time,
+    /// Releases of jobs that follow the monotonic clock.
+    by_mono: IndexedHeap,
+    /// Releases of jobs that follow the wall clock, by wall time: a step needs no new order.
+    by_wall: IndexedHeap,
+    alarms: BTreeMap<(Nanos, u64), Alarm>,
+    sources: Sources,
+    exclusives: HashMap<Arc<str>, Exclusive>,
+    /// Who waits for a job of this name.
+    dependents: HashMap<Arc<str>, Vec<u32>>,
+    /// Occurrences of each priority that wait for a turn.
+    waiting: [usize; 5],
     running: usize,
     arrivals: u64,
-    accounts: Accounts,
+    total: Tally,
     history: History,
+    /// What the journal knew at the start, of jobs that have not been added yet.
+    restored: HashMap<String, JobMark>,
+    marks: Vec<JobMark>,
+    journaling: bool,
+    rng: fastrand::Rng,
     stage: Stage,
+    listening: bool,
     outbox: Vec<Event>,
+    /// Runs to be told to end.
+    cancels: Vec<Ticket>,
 }
 
 /// A place for a job. The generation tells an old id from a new one.
 #[derive(Debug)]
 struct Slot<H> {
     generation: u32,
-    job: Option<Entry<H>>,
+    job: Option<Box<Entry<H>>>,
 }
 
-/// A job in its place.
+/// A job in its place. Its times are of its own clock: see `Time::of`.
 #[derive(Debug)]
 struct Entry<H> {
     spec: Spec,
     handler: H,
     order: u64,
-    next: Option<Instant>,
-    waiting: Option<Waiting>,
-    running: Option<Running>,
+    /// Its own time less the monotonic one, for a job that follows the monotonic clock.
+    shift: Option<Nanos>,
+    /// Where its grid begins, for the journal.
+    anchor: Option<Nanos>,
+    timetable: Timetable,
+    splay: Nanos,
+    sources: SmallVec<[u32; 1]>,
+    /// The source of the last run.
+    last_source: u32,
+    /// Cost a second.
+    demand: f64,
+    next: Option<Nanos>,
+    /// The latest moment that came due.
+    watermark: Option<Nanos>,
+    last_success: Option<Nanos>,
+    /// The latest moment that ended otherwise.
+    last_other: Option<Nanos>,
+    /// The earliest moment that was cut off and is to be run again after a restart.
+    redo: Option<Nanos>,
+    waiting: Option<Occurrence>,
+    backlog: VecDeque<Nanos>,
+    runs: SmallVec<[Running; 1]>,
+    next_run: u64,
     /// Occurrences since the last start that never ran.
     missed: u64,
+    /// What its upstreams must have reached, found when the occurrence began to wait.
+    needs: Vec<Option<Nanos>>,
+    /// The priority of somebody who waits for it.
+    inherited: Option<u8>,
+    failures: u32,
+    /// No run before this, after failures.
+    not_before: Option<Nanos>,
+    quarantined: bool,
+    timed_out_last: bool,
     paused: bool,
+    disabled: bool,
+    faulted: bool,
     removed: bool,
-    ledger: Ledger,
+    tally: Tally,
+    recent: Recent,
 }
 
-/// An occurrence that waits to be started.
-#[derive(Debug, Clone, Copy)]
-struct Waiting {
-    nominal: Instant,
-    /// Its place in the ready set; none while the job's last run goes on. A newer occurrence takes
-    /// over the place, and so the age, of the one that it supersedes; else a job that comes due
-    /// more often than it gets a turn would never have one.
-    place: Option<(Instant, u64)>,
+/// An occurrence that waits to be started, or to be tried again, or runs.
+#[derive(Debug, Clone)]
+struct Occurrence {
+    nominal: Nanos,
+    /// On the monotonic clock, as all that follow.
+    release: Nanos,
+    /// Since when it competes. A newer occurrence takes over the age of the one that it supersedes;
+    /// else a job that comes due more often than it gets a turn would never have one.
+    aged: Nanos,
+    place: Place,
+    attempts: u32,
+    failed: u32,
+    deferred: u32,
+    first_start: Nanos,
+    last_end: Nanos,
+    /// How the last try ended, for when there is no other.
+    last: Option<Outcome>,
 }
 
 /// A run under way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Running {
-    nominal: Instant,
-    start: Instant,
+    occurrence: Occurrence,
+    number: u64,
+    source: u32,
+    start: Nanos,
+    alarm: Option<(Nanos, u64)>,
+    stuck: bool,
+    trial: bool,
 }
 
 /// Proof of a started run, to be handed back with its outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ticket(JobId);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket {
+    pub(crate) job: JobId,
+    pub(crate) number: u64,
+}
 
 impl<H: Clone> Roster<H> {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, time: Time, restored: Option<Vec<JobMark>>) -> Self {
+        let journaling = restored.is_some();
+        let restored = restored.unwrap_or_default().into_iter();
         Self {
             limits,
             slots: Vec::new(),
             free: Vec::new(),
             names: HashMap::new(),
-            timers: BTreeSet::new(),
-            ready: BTreeSet::new(),
+            time,
+            by_mono: IndexedHeap::default(),
+            by_wall: IndexedHeap::default(),
+            alarms: BTreeMap::new(),
+            sources: Sources::default(),
+            exclusives: HashMap::new(),
+            dependents: HashMap::new(),
+            waiting: [0; 5],
             running: 0,
             arrivals: 0,
-            accounts: Accounts::default(),
+            total: Tally::default(),
             history: History::new(limits.history),
+            restored: restored.map(|mark| (mark.job.clone(), mark)).collect(),
+            marks: Vec::new(),
+            journaling,
+            rng: fastrand::Rng::with_seed(limits.seed),
             stage: Stage::Open,
+            listening: true,
             outbox: Vec::new(),
+            cancels: Vec::new(),
         }
     }
 
     fn entry(&self, slot: u32) -> Option<&Entry<H>> {
-        self.slots.get(slot as usize)?.job.as_ref()
+        self.slots.get(slot as usize)?.job.as_deref()
     }
 
     fn entry_mut(&mut self, slot: u32) -> Option<&mut Entry<H>> {
-        self.slots.get_mut(slot as usize)?.job.as_mut()
+        self.slots.get_mut(slot as usize)?.job.as_deref_mut()
     }
 
     /// The slot of a job that was not removed.
@@ -138,21 +239,97 @@ impl<H: Clone> Roster<H> {
         (slot.generation == id.generation && !job.removed).then_some(id.slot)
     }
 
-    /// Writes into the three ledgers that an occurrence belongs to: all, its group's, its job's.
-    fn book(&mut self, slot: u32, entry: impl Fn(&mut Ledger)) {
+    /// The slot of a job by its name, if it was not removed.
+    fn slot_of(&self, name: &str) -> Option<u32> {
+        self.find(*self.names.get(name)?)
+    }
+
+    /// Writes into the ledgers that an occurrence belongs to: all, its sources', its job's.
+    fn book(&mut self, slot: u32, entry: impl Fn(&mut Tally)) {
         let Some(job) = self
             .slots
             .get_mut(slot as usize)
-            .and_then(|slot| slot.job.as_mut())
+            .and_then(|slot| slot.job.as_deref_mut())
         else {
             return;
         };
-        entry(&mut job.ledger);
-        self.accounts.book(job.spec.group.as_ref(), entry);
+        entry(&mut job.tally);
+        entry(&mut self.total);
+        // The ledger of a job with several sources is kept with the first of them.
+        if let Some(source) = job.sources.first() {
+            self.sources.book(*source, entry);
+        }
+    }
+
+    fn arrive(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    fn tell(&mut self, event: impl FnOnce() -> Event) {
+        if self.listening {
+            self.outbox.push(event());
+        }
+    }
+
+    /// Tells of a job.
+    fn tell_of(&mut self, slot: u32, event: impl FnOnce(Arc<str>) -> Event) {
+        if self.listening
+            && let Some(job) = self.entry(slot)
+        {
+            let event = event(Arc::clone(&job.spec.name));
+            self.outbox.push(event);
+        }
+    }
+
+    /// Whether events are made at all.
+    pub(crate) fn listen(&mut self, yes: bool) {
+        self.listening = yes;
     }
 
     /// What happened since it was last asked.
     pub(crate) fn drain_events(&mut self) -> std::vec::Drain<'_, Event> {
         self.outbox.drain(..)
+    }
+
+    /// Runs that are to be told to end.
+    pub(crate) fn drain_cancels(&mut self) -> Vec<Ticket> {
+        std::mem::take(&mut self.cancels)
+    }
+
+    /// A job's own time on the monotonic clock.
+    fn mono_of(&self, job: &Entry<H>, own: Nanos) -> Nanos {
+        own.saturating_sub(job.shift.unwrap_or(self.time.offset()))
+    }
+
+    /// The monotonic time on a job's own clock.
+    fn own_time(&self, job: &Entry<H>, mono: Nanos) -> Nanos {
+        mono.saturating_add(job.shift.unwrap_or(self.time.offset()))
+    }
+
+    /// The monotonic time on the wall clock.
+    fn wall(&self, mono: Nanos) -> std::time::SystemTime {
+        system(mono.saturating_add(self.time.offset()))
+    }
+}
+
+impl<H> Entry<H> {
+    /// How much it matters now: somebody more urgent may wait for it.
+    fn priority(&self) -> u8 {
+        let own = self.spec.priority;
+        self.inherited.map_or(own, |inherited| inherited.min(own))
+    }
+
+    /// Whether one more of its runs may be under way.
+    fn has_room(&self) -> bool {
+        let most = match self.spec.overlap {
+            crate::policy::Overlap::Allow(most) => usize::from(most.max(1)),
+            _ => 1,
+        };
+        self.runs.len() < most
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting.is_none() && self.runs.is_empty() && self.backlog.is_empty()
     }
 }

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::Roster;
 use crate::event::Event;
 use crate::ledger::SkipReason;
+use crate::moment::{Nanos, SECOND, length};
 use crate::record::Outcome;
 use crate::report::ShutdownReport;
 
 /// How long an aborted run may take to be dropped. Abortion works at the next await point; a
 /// handler that reaches none must not keep the shutdown from ending.
-const ABORT_WAIT: Duration = Duration::from_secs(1);
+const ABORT_WAIT: Nanos = SECOND;
 
 /// How far the stop has come.
 #[derive(Debug)]
@@ -21,7 +20,7 @@ pub(super) enum Stage {
     Open,
     Stopping {
         step: Step,
-        until: Instant,
+        until: Nanos,
         report: ShutdownReport,
     },
     Stopped(ShutdownReport),
@@ -38,7 +37,7 @@ pub(super) enum Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Nothing before this moment or the next call.
-    Wait(Option<Instant>),
+    Wait(Option<Nanos>),
     /// Tell the runs to end.
     Cancel,
     /// Abort the runs.
@@ -49,16 +48,18 @@ pub(crate) enum Effect {
 
 impl<H: Clone> Roster<H> {
     /// Stops releasing. A second call can only bring the end of the draining nearer.
-    pub(crate) fn shutdown(&mut self, now: Instant, grace: Duration) {
-        let end = now.checked_add(grace);
+    pub(crate) fn shutdown(&mut self, now: Nanos, grace: Duration) {
+        let end = now.checked_add(length(grace));
         match &mut self.stage {
             Stage::Open => {
                 self.advance(now);
-                self.timers.clear();
+                self.by_mono.clear();
+                self.by_wall.clear();
+                self.alarms.clear();
                 let waiting = self.drop_waiting();
-                self.outbox.push(Event::ShuttingDown);
+                self.tell(|| Event::ShuttingDown);
                 // Past the end of time means as long as it takes; a month is as good.
-                let until = end.unwrap_or_else(|| now + Duration::from_secs(30 * 86_400));
+                let until = end.unwrap_or(now + 30 * 86_400 * SECOND);
                 let report = ShutdownReport {
                     never_started: waiting,
                     ..ShutdownReport::default()
@@ -85,16 +86,16 @@ impl<H: Clone> Roster<H> {
                 continue;
             };
             job.next = None;
-            if job.waiting.is_some() {
-                self.skip_waiting(slot, SkipReason::Shutdown);
-                dropped += 1;
-            }
+            dropped += self.skip_all(slot, SkipReason::Shutdown);
         }
         dropped
     }
 
     /// Counts the end of a run, if it ended during the stop.
-    pub(super) fn count_end(&mut self, outcome: &Outcome, job: &Arc<str>) {
+    pub(super) fn count_end(&mut self, outcome: &Outcome, slot: u32) {
+        let Some(job) = self.entry(slot).map(|job| Arc::clone(&job.spec.name)) else {
+            return;
+        };
         let Stage::Stopping { step, report, .. } = &mut self.stage else {
             return;
         };
@@ -102,7 +103,7 @@ impl<H: Clone> Roster<H> {
             Step::Drain => report.completed += 1,
             Step::Abort if *outcome == Outcome::Cancelled => {
                 report.aborted += 1;
-                report.aborted_jobs.push(Arc::clone(job));
+                report.aborted_jobs.push(job);
             }
             Step::Cancel | Step::Abort => report.cancelled += 1,
         }
@@ -110,10 +111,10 @@ impl<H: Clone> Roster<H> {
 
     /// Goes on with the stop as far as the time is ripe, and says what there is to do. To be
     /// asked again at once unless it says to wait.
-    pub(crate) fn proceed(&mut self, now: Instant) -> Effect {
+    pub(crate) fn proceed(&mut self, now: Nanos) -> Effect {
         let idle = self.running == 0;
-        let next = self.next_release();
-        let cancel_until = now + self.limits.cancel_grace.min(Duration::from_secs(86_400));
+        let next = self.next_wake(now);
+        let cancel_until = now + length(self.limits.cancel_grace.min(Duration::from_secs(86_400)));
         let Stage::Stopping {
             step,
             until,
@@ -128,7 +129,7 @@ impl<H: Clone> Roster<H> {
         if idle || (*step == Step::Abort && now >= *until) {
             let mut report = std::mem::take(report);
             self.add_stuck(&mut report);
-            self.outbox.push(Event::Stopped(report.clone()));
+            self.tell(|| Event::Stopped(report.clone()));
             self.stage = Stage::Stopped(report.clone());
             return Effect::Stop(report);
         }
@@ -149,7 +150,7 @@ impl<H: Clone> Roster<H> {
             .slots
             .iter()
             .filter_map(|slot| slot.job.as_ref())
-            .filter(|job| job.running.is_some())
+            .flat_map(|job| std::iter::repeat_n(job, job.runs.len()))
         {
             report.aborted += 1;
             report.aborted_jobs.push(Arc::clone(&job.spec.name));
@@ -162,6 +163,11 @@ impl<H: Clone> Roster<H> {
             Stage::Open => ShutdownReport::default(),
             Stage::Stopping { report, .. } | Stage::Stopped(report) => report.clone(),
         }
+    }
+
+    /// Whether jobs still come due.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open)
     }
 
     /// Whether runs end because they were told to.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use robust_scheduler::{Job, Scheduler, SkipReason};
+use robust_scheduler::{Job, SkipReason};
 use tokio::time::{Instant, sleep};
 
 use crate::{Diary, ms, once, secs};
 
 #[tokio::test(start_paused = true)]
 async fn never_more_runs_at_once_than_allowed() {
-    let scheduler = Scheduler::builder().max_in_flight(4).start();
+    let scheduler = crate::builder().max_in_flight(4).start();
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     for n in 0..50 {
         let (now, most) = (Arc::clone(&now), Arc::clone(&most));
@@ -40,10 +40,7 @@ async fn never_more_runs_at_once_than_allowed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lower_priority_is_overtaken_only_within_its_handicap() {
-    let (scheduler, diary) = (
-        Scheduler::builder().max_in_flight(1).start(),
-        Diary::default(),
-    );
+    let (scheduler, diary) = (crate::builder().max_in_flight(1).start(), Diary::default());
     let add = |name: &str, priority| {
         scheduler
             .add(once(name).priority(priority).handler(diary.keeps(ms(10))))
@@ -76,10 +73,7 @@ async fn a_lower_priority_is_overtaken_only_within_its_handicap() {
 
 #[tokio::test(start_paused = true)]
 async fn equals_start_in_the_order_of_coming_due() {
-    let (scheduler, diary) = (
-        Scheduler::builder().max_in_flight(1).start(),
-        Diary::default(),
-    );
+    let (scheduler, diary) = (crate::builder().max_in_flight(1).start(), Diary::default());
     for name in ["a", "b", "c", "d"] {
         scheduler
             .add(once(name).handler(diary.keeps(ms(10))))
@@ -91,11 +85,8 @@ async fn equals_start_in_the_order_of_coming_due() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_always_superseded_still_has_its_turn() {
-    let (scheduler, diary, began) = (
-        Scheduler::builder().max_in_flight(1).start(),
-        Diary::default(),
-        Instant::now(),
-    );
+    let began = Instant::now();
+    let (scheduler, diary) = (crate::builder().max_in_flight(1).start(), Diary::default());
     // Three urgent jobs take more than all there is; the low one comes due every second.
     for name in ["x", "y", "z"] {
         scheduler
@@ -131,10 +122,7 @@ async fn a_job_that_is_always_superseded_still_has_its_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_jobs_due_at_one_instant_all_run() {
-    let (scheduler, began) = (
-        Scheduler::builder().max_in_flight(64).start(),
-        Instant::now(),
-    );
+    let (scheduler, began) = (crate::builder().max_in_flight(64).start(), Instant::now());
     let ran = Arc::new(AtomicUsize::new(0));
     for n in 0..10_000 {
         let ran = Arc::clone(&ran);
@@ -169,19 +157,20 @@ async fn ten_thousand_jobs_due_at_one_instant_all_run() {
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_past_its_deadline_is_skipped_as_too_late() {
-    let (scheduler, diary) = (
-        Scheduler::builder().max_in_flight(1).start(),
-        Diary::default(),
-    );
+    let (scheduler, diary) = (crate::builder().max_in_flight(1).start(), Diary::default());
     scheduler
         .add(once("blocker").handler(diary.keeps(secs(10))))
         .unwrap();
     sleep(secs(1)).await;
     scheduler
-        .add(once("fish").deadline(secs(5)).handler(diary.keeps(ms(0))))
+        .add(once("fish").useful_for(secs(5)).handler(diary.keeps(ms(0))))
         .unwrap();
     scheduler
-        .add(once("wine").deadline(secs(50)).handler(diary.keeps(ms(0))))
+        .add(
+            once("wine")
+                .useful_for(secs(50))
+                .handler(diary.keeps(ms(0))),
+        )
         .unwrap();
     sleep(secs(20)).await;
     assert_eq!(diary.names(), ["blocker", "wine"]);
@@ -192,7 +181,7 @@ async fn what_waits_past_its_deadline_is_skipped_as_too_late() {
 
 #[tokio::test(start_paused = true)]
 async fn more_than_a_batch_of_runs_that_never_end_all_start() {
-    let scheduler = Scheduler::builder().max_in_flight(2_000).start();
+    let scheduler = crate::builder().max_in_flight(2_000).start();
     for n in 0..2_000 {
         let job = Job::every(format!("job {n}"), secs(10)).handler(|_| std::future::pending());
         scheduler.add(job).unwrap();
@@ -207,10 +196,7 @@ async fn more_than_a_batch_of_runs_that_never_end_all_start() {
 
 #[tokio::test(start_paused = true)]
 async fn the_time_behind_its_own_run_is_no_wait_for_a_turn() {
-    let (scheduler, diary) = (
-        Scheduler::builder().max_in_flight(1).start(),
-        Diary::default(),
-    );
+    let (scheduler, diary) = (crate::builder().max_in_flight(1).start(), Diary::default());
     let slow = Job::every("slow", secs(1))
         .run_at_start(true)
         .handler(diary.keeps(secs(10)));

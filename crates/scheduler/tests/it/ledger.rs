@@ -87,7 +87,7 @@ fn closes(scheduler: &Scheduler) -> Ledger {
     // Taken apart, these would be of different instants for the runtime, but not for the paused clock.
     let (jobs, groups, total) = (
         scheduler.jobs(),
-        scheduler.group_ledgers(),
+        scheduler.source_ledgers(),
         scheduler.ledger(),
     );
     assert!(total.balances(), "{total:?}");
@@ -107,7 +107,7 @@ fn closes(scheduler: &Scheduler) -> Ledger {
     for (name, group) in &groups {
         let of = jobs
             .iter()
-            .filter(|job| job.group.as_ref() == Some(name))
+            .filter(|job| job.sources.first() == Some(name))
             .map(|job| job.ledger.due)
             .sum::<u64>();
         assert!(group.balances() && group.due == of, "{name}: {group:?}");
@@ -116,7 +116,7 @@ fn closes(scheduler: &Scheduler) -> Ledger {
 }
 
 async fn check(chores: Vec<Chore>, max_in_flight: usize, stall: u64, grace: u64) {
-    let scheduler = Scheduler::builder()
+    let scheduler = crate::builder()
         .max_in_flight(max_in_flight)
         .history(20)
         .cancel_grace(ms(50))
@@ -127,9 +127,10 @@ async fn check(chores: Vec<Chore>, max_in_flight: usize, stall: u64, grace: u64)
         let mut job = Job::every(format!("chore {n}"), ms(chore.period))
             .priority(chore.priority)
             .run_at_start(chore.run_at_start)
-            .deadline(chore.deadline.map(ms));
+            .useful_for(chore.deadline.map(ms))
+            .timeout(chore.deadline.map(ms));
         if let Some(group) = chore.group {
-            job = job.group(format!("group {group}"));
+            job = job.source(format!("group {group}"));
         }
         let job = job.handler(move |run| {
             seen.fetch_add(1, Ordering::SeqCst);

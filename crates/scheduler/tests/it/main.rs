@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cadence;
+mod clock_changes;
 mod dispatch;
 mod ledger;
 mod outcomes;
@@ -11,9 +12,9 @@ mod refusals;
 mod stopping;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use robust_scheduler::{Job, Run, RunError};
+use robust_scheduler::{Builder, Job, Run, RunError, Scheduler, SimClock};
 use tokio::time::Instant;
 
 fn secs(secs: u64) -> Duration {
@@ -24,6 +25,21 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+/// The wall time at which every test begins: 2027-01-01 00:00 UTC, a Friday.
+fn base() -> SystemTime {
+    SystemTime::UNIX_EPOCH + secs(1_798_761_600)
+}
+
+/// A scheduler whose wall clock goes with the paused one.
+fn builder() -> Builder {
+    Scheduler::builder().clock(SimClock::at(base()))
+}
+
+/// The time from the beginning of the test to a moment.
+fn since(moment: SystemTime) -> Duration {
+    moment.duration_since(base()).unwrap()
+}
+
 /// What the handlers saw, in the order of starting.
 #[derive(Debug, Clone, Default)]
 struct Diary(Arc<Mutex<Vec<Entry>>>);
@@ -32,7 +48,7 @@ struct Diary(Arc<Mutex<Vec<Entry>>>);
 #[derive(Debug, Clone, PartialEq)]
 struct Entry {
     job: String,
-    nominal: Instant,
+    nominal: Duration,
     start: Instant,
     missed: u64,
 }
@@ -52,7 +68,7 @@ impl Diary {
                 } = run;
                 let entry = Entry {
                     job: job.to_string(),
-                    nominal,
+                    nominal: since(nominal),
                     start: Instant::now(),
                     missed,
                 };

@@ -12,7 +12,7 @@ fn refused(scheduler: &Scheduler, job: JobBuilder) -> AddError {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_makes_no_sense_is_refused_and_changes_nothing() {
-    let scheduler = Scheduler::builder().max_jobs(2).start();
+    let scheduler = crate::builder().max_jobs(2).start();
     let period = std::time::Duration::from_micros(999);
     let cases = [
         (Job::every("", secs(1)), AddError::NoName),
@@ -32,7 +32,7 @@ async fn a_job_that_makes_no_sense_is_refused_and_changes_nothing() {
         ),
         (once("a").priority(0), AddError::Priority { priority: 0 }),
         (once("a").priority(6), AddError::Priority { priority: 6 }),
-        (once("a").deadline(secs(0)), AddError::NoTime),
+        (once("a").timeout(secs(0)), AddError::NoTime),
     ];
     for (job, expected) in cases {
         assert_eq!(refused(&scheduler, job), expected);
@@ -59,8 +59,8 @@ async fn a_job_that_makes_no_sense_is_refused_and_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_period_past_the_end_of_time_is_taken_and_never_due() {
-    let scheduler = Scheduler::builder().start();
-    let job = Job::every("never", std::time::Duration::MAX).deadline(std::time::Duration::MAX);
+    let scheduler = crate::builder().start();
+    let job = Job::every("never", std::time::Duration::MAX).timeout(std::time::Duration::MAX);
     let id = scheduler
         .add(job.run_at_start(true).handler(|_| async { Ok(()) }))
         .unwrap();
@@ -74,7 +74,7 @@ async fn a_period_past_the_end_of_time_is_taken_and_never_due() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_added_while_the_scheduler_stops() {
-    let scheduler = Scheduler::builder().start();
+    let scheduler = crate::builder().start();
     scheduler.shutdown(secs(0)).await;
     assert_eq!(refused(&scheduler, once("a")), AddError::ShutDown);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use robust_scheduler::{Job, Outcome, Run, RunError, Scheduler, ShutdownReport, SkipReason};
+use robust_scheduler::{Job, Outcome, Run, RunError, ShutdownReport, SkipReason};
 use tokio::time::{Instant, sleep};
 
 use crate::{Diary, ms, once, secs};
@@ -32,7 +32,7 @@ fn counts(report: &ShutdownReport) -> (u64, u64, u64, u64) {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_drains_then_tells_then_aborts_and_reports_each() {
-    let scheduler = Scheduler::builder()
+    let scheduler = crate::builder()
         .max_in_flight(4)
         .cancel_grace(secs(2))
         .start();
@@ -97,7 +97,7 @@ async fn shutdown_drains_then_tells_then_aborts_and_reports_each() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_of_idle_jobs_takes_no_time() {
-    let (scheduler, diary) = (Scheduler::builder().start(), Diary::default());
+    let (scheduler, diary) = (crate::builder().start(), Diary::default());
     scheduler
         .add(Job::every("tick", secs(10)).handler(diary.keeps(ms(0))))
         .unwrap();
@@ -112,7 +112,7 @@ async fn shutdown_of_idle_jobs_takes_no_time() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_ends_as_soon_as_the_last_run_does() {
-    let (scheduler, diary) = (Scheduler::builder().start(), Diary::default());
+    let (scheduler, diary) = (crate::builder().start(), Diary::default());
     scheduler
         .add(once("quick").handler(diary.keeps(secs(3))))
         .unwrap();
@@ -124,7 +124,7 @@ async fn shutdown_ends_as_soon_as_the_last_run_does() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_shutdown_hastens_the_first_and_cannot_delay_it() {
-    let scheduler = Scheduler::builder().start();
+    let scheduler = crate::builder().start();
     scheduler.add(once("obedient").handler(obedient)).unwrap();
     sleep(secs(1)).await;
     let began = Instant::now();
@@ -140,7 +140,7 @@ async fn a_second_shutdown_hastens_the_first_and_cannot_delay_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_that_nobody_waits_for_goes_on() {
-    let scheduler = Scheduler::builder().start();
+    let scheduler = crate::builder().start();
     scheduler.add(once("obedient").handler(obedient)).unwrap();
     sleep(secs(1)).await;
     let left = tokio::time::timeout(ms(1), scheduler.shutdown(secs(2))).await;
@@ -155,7 +155,7 @@ async fn a_shutdown_that_nobody_waits_for_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn a_grace_past_the_end_of_time_is_as_long_as_it_takes() {
     let (scheduler, diary) = (
-        Scheduler::builder()
+        crate::builder()
             .cancel_grace(std::time::Duration::MAX)
             .start(),
         Diary::default(),
@@ -181,7 +181,7 @@ impl Drop for Told {
 
 #[tokio::test(start_paused = true)]
 async fn dropping_the_last_handle_aborts_the_runs() {
-    let scheduler = Scheduler::builder().start();
+    let scheduler = crate::builder().start();
     let dropped = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&dropped);
     let job = once("hangs").handler(move |_| {
@@ -214,7 +214,7 @@ async fn dropping_the_last_handle_aborts_the_runs() {
 /// The only test with real time: a thread that is blocked does not hear of any abort.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_blocks_its_thread_does_not_keep_the_shutdown_from_ending() {
-    let scheduler = Scheduler::builder().cancel_grace(ms(0)).start();
+    let scheduler = crate::builder().cancel_grace(ms(0)).start();
     let (release, blocked) = std::sync::mpsc::channel::<()>();
     let (begun, mut begin) = tokio::sync::mpsc::channel(1);
     let blocked = std::sync::Mutex::new(blocked);

@@ -1,0 +1,262 @@
+//! Marks in a file: a line each, with a checksum; rewritten whole when it has grown.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::memory::keep;
+use super::{JobMark, Store};
+
+/// Lines that may be there beyond four for each job before the file is rewritten.
+const SLACK: usize = 1_024;
+
+/// A journal in one file.
+///
+/// Each mark is a line of checksum (CRC-32) and JSON, written in one call before the runs begin that
+/// it speaks of; a process that dies leaves whole lines and at most one torn one at the end, which is
+/// left out. A line that does not fit its checksum is left out too. When the file has grown to four
+/// lines a job and 1,024 more, it is written anew beside the old one and takes its place by renaming.
+///
+/// What is written outlives the process. To outlive the machine's power too, say
+/// [`sync`](Self::sync).
+#[derive(Debug)]
+pub struct FileJournal {
+    path: PathBuf,
+    file: File,
+    marks: BTreeMap<String, JobMark>,
+    lines: usize,
+    damaged: usize,
+    sync: bool,
+}
+
+/// Why a journal cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The file cannot be read or written.
+    #[error("the journal cannot be opened: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl FileJournal {
+    /// Opens the journal at this path, or begins one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or written.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
+        let path = path.as_ref().to_owned();
+        let text = match std::fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let (mut marks, mut lines, mut damaged) = (BTreeMap::new(), 0, 0);
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            lines += 1;
+            match read_line(line) {
+                Some(mark) => keep(&mut marks, &[mark]),
+                None => damaged += 1,
+            }
+        }
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let mut journal = Self {
+            path,
+            file,
+            marks,
+            lines,
+            damaged,
+            sync: false,
+        };
+        // Behind a torn line the next one would be lost with it.
+        if damaged > 0 || !(text.is_empty() || text.ends_with('\n')) {
+            journal.rewrite()?;
+        }
+        Ok(journal)
+    }
+
+    /// Whether each write waits until the disk has it. Default no.
+    #[must_use]
+    pub fn sync(mut self, yes: bool) -> Self {
+        self.sync = yes;
+        self
+    }
+
+    /// How many lines did not fit their checksum when the journal was opened.
+    pub fn damaged(&self) -> usize {
+        self.damaged
+    }
+
+    /// Writes what is kept into a new file that takes the place of the old one.
+    fn rewrite(&mut self) -> io::Result<()> {
+        let mut beside = self.path.clone().into_os_string();
+        beside.push(".new");
+        let mut text = String::new();
+        for mark in self.marks.values() {
+            write_line(&mut text, mark)?;
+        }
+        let mut file = File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, &self.path)?;
+        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        self.lines = self.marks.len();
+        Ok(())
+    }
+}
+
+impl Store for FileJournal {
+    fn load(&mut self) -> Vec<JobMark> {
+        self.marks.values().cloned().collect()
+    }
+
+    fn append(&mut self, new: &[JobMark]) -> io::Result<()> {
+        let mut text = String::new();
+        for mark in new {
+            write_line(&mut text, mark)?;
+        }
+        self.file.write_all(text.as_bytes())?;
+        if self.sync {
+            self.file.sync_data()?;
+        }
+        keep(&mut self.marks, new);
+        self.lines += new.len();
+        if self.lines > 4 * self.marks.len() + SLACK {
+            self.rewrite()?;
+        }
+        Ok(())
+    }
+}
+
+fn write_line(text: &mut String, mark: &JobMark) -> io::Result<()> {
+    let json = serde_json::to_string(mark)?;
+    let sum = crc32fast::hash(json.as_bytes());
+    text.push_str(&format!("{sum:08x} {json}\n"));
+    Ok(())
+}
+
+fn read_line(line: &str) -> Option<JobMark> {
+    let (sum, json) = line.split_once(' ')?;
+    let sum = u32::from_str_radix(sum, 16).ok()?;
+    if crc32fast::hash(json.as_bytes()) != sum {
+        return None;
+    }
+    serde_json::from_str(json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A path of its own in the directory for temporary files, cleared at the end.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Self {
+            let name = format!("robust-scheduler-{}-{name}.journal", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let _ = std::fs::remove_file(&path);
+            Self(path)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    fn mark(job: &str, nominal: i64) -> JobMark {
+        JobMark {
+            job: job.to_owned(),
+            nominal,
+            last_success: Some(nominal),
+            failures: 0,
+            quarantined: false,
+            anchor: None,
+            gone: false,
+        }
+    }
+
+    #[test]
+    fn the_latest_mark_of_each_job_comes_back() {
+        let place = Place::new("latest");
+        let mut journal = FileJournal::open(&place.0).unwrap();
+        journal
+            .append(&[mark("a", 1), mark("b \"quoted\"\n", 2)])
+            .unwrap();
+        journal.append(&[mark("a", 3)]).unwrap();
+        journal
+            .append(&[JobMark {
+                gone: true,
+                ..mark("c", 9)
+            }])
+            .unwrap();
+        let loaded = FileJournal::open(&place.0).unwrap().load();
+        assert_eq!(loaded, [mark("a", 3), mark("b \"quoted\"\n", 2)]);
+    }
+
+    #[test]
+    fn a_torn_line_at_any_byte_loses_only_itself() {
+        let place = Place::new("torn");
+        let mut journal = FileJournal::open(&place.0).unwrap();
+        journal.append(&[mark("a", 1)]).unwrap();
+        let whole = std::fs::read(&place.0).unwrap();
+        journal.append(&[mark("a", 2)]).unwrap();
+        let both = std::fs::read(&place.0).unwrap();
+        for end in whole.len()..both.len() - 1 {
+            std::fs::write(&place.0, &both[..end]).unwrap();
+            let mut torn = FileJournal::open(&place.0).unwrap();
+            // The last byte is only the end of the line.
+            assert_eq!(torn.load(), [mark("a", 1)], "cut at {end}");
+            torn.append(&[mark("a", 3)]).unwrap();
+            assert_eq!(FileJournal::open(&place.0).unwrap().load(), [mark("a", 3)]);
+        }
+        std::fs::write(&place.0, &both[..both.len() - 1]).unwrap();
+        let mut unended = FileJournal::open(&place.0).unwrap();
+        unended.append(&[mark("b", 1)]).unwrap();
+        assert_eq!(
+            FileJournal::open(&place.0).unwrap().load(),
+            [mark("a", 2), mark("b", 1)]
+        );
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_never_makes_another_mark() {
+        let place = Place::new("flipped");
+        FileJournal::open(&place.0)
+            .unwrap()
+            .append(&[mark("a", 1)])
+            .unwrap();
+        let whole = std::fs::read(&place.0).unwrap();
+        for byte in 0..whole.len() - 1 {
+            for bit in 0..8 {
+                let mut bytes = whole.clone();
+                bytes[byte] ^= 1 << bit;
+                std::fs::write(&place.0, &bytes).unwrap();
+                let loaded = FileJournal::open(&place.0).unwrap().load();
+                // The case of a checksum's letters means nothing.
+                assert!(
+                    loaded.is_empty() || loaded == [mark("a", 1)],
+                    "{byte} {bit} {loaded:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_file_stays_in_proportion_to_the_jobs() {
+        let place = Place::new("growth");
+        let mut journal = FileJournal::open(&place.0).unwrap();
+        for nominal in 0..10_000 {
+            journal.append(&[mark("a", nominal)]).unwrap();
+        }
+        let lines = std::fs::read_to_string(&place.0).unwrap().lines().count();
+        assert!(lines <= SLACK + 5, "{lines}");
+        assert_eq!(
+            FileJournal::open(&place.0).unwrap().load(),
+            [mark("a", 9_999)]
+        );
+    }
+}

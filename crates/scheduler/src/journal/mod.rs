@@ -1,0 +1,49 @@
+//! What outlives the process: how far each job has come.
+
+mod file;
+mod memory;
+
+use serde::{Deserialize, Serialize};
+
+pub use file::{FileJournal, JournalError};
+pub use memory::MemoryStore;
+
+/// How far a job has come. Times are nanoseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobMark {
+    /// The job's name.
+    pub job: String,
+    /// No occurrence of this moment or an earlier one is to run again.
+    pub nominal: i64,
+    /// The moment of its last success.
+    pub last_success: Option<i64>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Whether only probes run.
+    pub quarantined: bool,
+    /// Where its grid of moments begins.
+    pub anchor: Option<i64>,
+    /// Whether the job was removed, so that all of this is to be forgotten.
+    #[serde(default)]
+    pub gone: bool,
+}
+
+/// Keeps the marks of all jobs.
+///
+/// A job that is added under the name of a mark goes on where the mark says: what came due since is
+/// one decision of its misfire policy.
+pub trait Store: Send + 'static {
+    /// The latest mark of each job. Asked once, when the scheduler starts.
+    fn load(&mut self) -> Vec<JobMark>;
+
+    /// Takes in new marks. When it returns, they must outlive the process.
+    ///
+    /// Called by the driver between deciding to start runs and starting them, so it should take
+    /// well under a millisecond.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong. Jobs that must not run unmarked are skipped; other marks are offered again
+    /// with the next ones.
+    fn append(&mut self, marks: &[JobMark]) -> std::io::Result<()>;
+}

@@ -1,0 +1,471 @@
+//! Jobs come and are changed: checked first, all of them, then put in.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::stop::Stage;
+use super::{Entry, LEAST_PERIOD, Roster, Slot};
+use crate::error::AddError;
+use crate::event::Event;
+use crate::graph::circle;
+use crate::job::{JobId, Spec};
+use crate::ledger::{SkipReason, Tally};
+use crate::moment::{Nanos, length, nanos};
+use crate::record::Recent;
+use crate::source::{Overload, Settings};
+use crate::trigger::{Phase, Timetable, Trigger, golden};
+
+/// Most gaps that the mean distance of a trigger's moments is taken from.
+const SAMPLED: usize = 50;
+
+impl<H: Clone> Roster<H> {
+    /// Whether these jobs may be added, all together.
+    pub(crate) fn check(&self, specs: &[&Spec], now: Nanos) -> Result<(), (usize, AddError)> {
+        let mut fresh = HashSet::new();
+        for (index, spec) in specs.iter().enumerate() {
+            let at = |error| (index, error);
+            self.check_spec(spec, now).map_err(at)?;
+            if self.names.contains_key(&spec.name) || !fresh.insert(Arc::clone(&spec.name)) {
+                return Err(at(AddError::Duplicate {
+                    name: Arc::clone(&spec.name),
+                }));
+            }
+        }
+        let limit = self.limits.max_jobs.min(u32::MAX as usize - 1);
+        if self.names.len() + specs.len() > limit {
+            let first_too_many = limit.saturating_sub(self.names.len());
+            return Err((first_too_many, AddError::Full { limit }));
+        }
+        self.check_edges(specs, None)?;
+        self.check_load(specs, now)
+    }
+
+    fn check_spec(&self, spec: &Spec, now: Nanos) -> Result<(), AddError> {
+        if !matches!(self.stage, Stage::Open) {
+            return Err(AddError::ShutDown);
+        }
+        if spec.name.is_empty() {
+            return Err(AddError::NoName);
+        }
+        let periods = spec.trigger.periods();
+        if let Some(period) = periods.into_iter().find(|period| *period < LEAST_PERIOD) {
+            return Err(AddError::PeriodTooShort {
+                period,
+                least: LEAST_PERIOD,
+            });
+        }
+        if !(1..=5).contains(&spec.priority) {
+            return Err(AddError::Priority {
+                priority: spec.priority,
+            });
+        }
+        let times = [spec.timeout, spec.useful_for, spec.escalated];
+        if times.into_iter().flatten().any(|time| time.is_zero()) {
+            return Err(AddError::NoTime);
+        }
+        let never = match &spec.trigger {
+            Trigger::OnSuccess(names) => names.is_empty(),
+            Trigger::AnyOf(all) => all.is_empty(),
+            // A moment that has passed is missed once, at most.
+            Trigger::At(_) => false,
+            Trigger::Cron(_) => {
+                let timetable = timetable(spec, None);
+                timetable
+                    .next_after(now.saturating_add(self.time.offset()))
+                    .is_none()
+            }
+            Trigger::Every { .. } | Trigger::Aligned { .. } => false,
+        };
+        if never {
+            return Err(AddError::Never {
+                name: Arc::clone(&spec.name),
+            });
+        }
+        Ok(())
+    }
+
+    /// Everybody waits for somebody who is there, and nobody for himself.
+    fn check_edges(
+        &self,
+        specs: &[&Spec],
+        replaced: Option<&Arc<str>>,
+    ) -> Result<(), (usize, AddError)> {
+        if specs.iter().all(|spec| spec.waits_for().next().is_none()) {
+            // Without edges of their own they close no circle: nobody could wait for them without
+            // having said that they come later; and those who have wait for them, not they for those.
+            return Ok(());
+        }
+        let fresh: HashSet<&str> = specs.iter().map(|spec| &*spec.name).collect();
+        for (index, spec) in specs.iter().enumerate() {
+            let missing = spec.waits_for().find(|name| {
+                let pending = spec
+                    .upstreams
+                    .iter()
+                    .any(|upstream| upstream.name == **name && upstream.pending);
+                !pending && !fresh.contains(&***name) && self.slot_of(name).is_none()
+            });
+            if let Some(upstream) = missing {
+                return Err((
+                    index,
+                    AddError::NoUpstream {
+                        name: Arc::clone(&spec.name),
+                        upstream: Arc::clone(upstream),
+                    },
+                ));
+            }
+        }
+        let edges_of =
+            |spec: &Spec| -> Vec<Arc<str>> { spec.waits_for().map(Arc::clone).collect() };
+        let mut edges: HashMap<Arc<str>, Vec<Arc<str>>> = self
+            .dependents
+            .values()
+            .flatten()
+            .filter_map(|slot| self.entry(*slot))
+            .filter(|job| Some(&job.spec.name) != replaced)
+            .map(|job| (Arc::clone(&job.spec.name), edges_of(&job.spec)))
+            .collect();
+        for spec in specs {
+            edges.insert(Arc::clone(&spec.name), edges_of(spec));
+        }
+        for (index, spec) in specs.iter().enumerate() {
+            if let Some(path) = circle([Arc::clone(&spec.name)], &edges) {
+                return Err((index, AddError::Circle { path }));
+            }
+        }
+        Ok(())
+    }
+
+    /// No source that refuses overload is asked more than it bears.
+    fn check_load(&self, specs: &[&Spec], now: Nanos) -> Result<(), (usize, AddError)> {
+        let mut added: HashMap<u32, f64> = HashMap::new();
+        for (index, spec) in specs.iter().enumerate() {
+            let share = 1.0 / spec.sources.len().max(1) as f64;
+            for name in &spec.sources {
+                let Some(source) = self.sources.find(name) else {
+                    continue;
+                };
+                let Some(state) = self.sources.get(source) else {
+                    continue;
+                };
+                if state.settings.budget.is_none() || state.settings.overload != Overload::Refuse {
+                    continue;
+                }
+                let more = added.entry(source).or_default();
+                *more += self.demand(spec, now) * share;
+                let percent = state.load_percent(state.demand + *more).unwrap_or(0);
+                if percent > 100 {
+                    let source_name = Arc::clone(name);
+                    return Err((
+                        index,
+                        AddError::Overload {
+                            source_name,
+                            percent,
+                        },
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a job costs a second, by the mean distance of its next moments.
+    fn demand(&self, spec: &Spec, now: Nanos) -> f64 {
+        let cost = f64::from(spec.cost);
+        if let Some(period) = spec.trigger.period() {
+            return cost / period.as_secs_f64();
+        }
+        let wall = now.saturating_add(self.time.offset());
+        let timetable = timetable(spec, Some(wall));
+        let mut last = wall;
+        let mut count = 0_u32;
+        while let Some(next) = timetable
+            .next_after(last)
+            .filter(|_| (count as usize) < SAMPLED)
+        {
+            last = next;
+            count += 1;
+        }
+        let span = last.saturating_sub(wall) as f64 / 1e9;
+        if count < 2 || span <= 0.0 {
+            return 0.0;
+        }
+        cost * f64::from(count) / span
+    }
+
+    /// Adds a job that was checked.
+    pub(crate) fn insert(&mut self, spec: Spec, handler: H, now: Nanos) -> JobId {
+        let restored = self.restored.remove(&*spec.name);
+        let sources: SmallVec<[u32; 1]> = spec
+            .sources
+            .iter()
+            .map(|name| self.sources.open(name))
+            .collect();
+        let class = class_of(&spec, &sources);
+        let nth = self.sources.enrol(class.0, class.1);
+        let offset = self.time.offset();
+        let shift = spec.follows_mono().then_some(offset);
+        let own = now.saturating_add(offset);
+        let anchor = restored
+            .as_ref()
+            .and_then(|mark| mark.anchor)
+            .or_else(|| first(&spec, own, self.limits.seed, nth));
+        let timetable = timetable(&spec, anchor);
+        let splay = match length(spec.splay) {
+            0 => 0,
+            most => golden(most.min(class.1.max(1)).max(1), self.limits.seed, nth),
+        };
+        let demand = self.demand(&spec, now);
+        let from = restored.as_ref().map(|mark| mark.nominal);
+        let next = match (&spec.trigger, from) {
+            (_, Some(from)) => timetable.next_after(from),
+            (Trigger::At(moment), None) => Some(nanos(*moment)),
+            (_, None) => timetable.next_after(own),
+        };
+        let (run_at_start, name, order) =
+            (spec.run_at_start, Arc::clone(&spec.name), self.arrive());
+        let entry = Entry {
+            handler,
+            order,
+            shift,
+            anchor,
+            timetable,
+            splay,
+            last_source: sources.first().copied().unwrap_or(super::sources::NONE),
+            sources,
+            demand,
+            next,
+            watermark: from,
+            last_success: restored.as_ref().and_then(|mark| mark.last_success),
+            last_other: None,
+            redo: None,
+            waiting: None,
+            backlog: Default::default(),
+            runs: SmallVec::new(),
+            next_run: 0,
+            missed: 0,
+            needs: Vec::new(),
+            inherited: None,
+            failures: restored.as_ref().map_or(0, |mark| mark.failures),
+            not_before: None,
+            quarantined: restored.as_ref().is_some_and(|mark| mark.quarantined),
+            timed_out_last: false,
+            paused: false,
+            disabled: false,
+            faulted: false,
+            removed: false,
+            tally: Tally::default(),
+            recent: Recent::default(),
+            spec,
+        };
+        let id = self.place(entry);
+        self.names.insert(Arc::clone(&name), id);
+        self.link(id.slot, true);
+        self.weigh(id.slot, true);
+        self.tell(|| Event::Added { job: name });
+        self.schedule(id.slot);
+        if run_at_start {
+            let nominal = self.fresh_nominal(id.slot, now);
+            self.due_now(id.slot, nominal, now);
+        }
+        id
+    }
+
+    /// A moment for an occurrence that no timetable holds: now, or just after the last.
+    pub(super) fn fresh_nominal(&self, slot: u32, now: Nanos) -> Nanos {
+        let Some(job) = self.entry(slot) else {
+            return now;
+        };
+        let own = self.own_time(job, now);
+        job.watermark
+            .map_or(own, |seen| own.max(seen.saturating_add(1)))
+    }
+
+    fn place(&mut self, entry: Entry<H>) -> JobId {
+        let job = Some(Box::new(entry));
+        if let Some(index) = self.free.pop()
+            && let Some(slot) = self.slots.get_mut(index as usize)
+        {
+            slot.job = job;
+            return JobId {
+                slot: index,
+                generation: slot.generation,
+            };
+        }
+        // `check` keeps the number of jobs below the range of the index.
+        let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.slots.push(Slot { generation: 0, job });
+        JobId {
+            slot: index,
+            generation: 0,
+        }
+    }
+
+    /// Notes, or forgets, who waits for whom.
+    pub(super) fn link(&mut self, slot: u32, yes: bool) {
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        let names: SmallVec<[Arc<str>; 4]> = job.spec.waits_for().map(Arc::clone).collect();
+        for name in names {
+            let waiters = self.dependents.entry(Arc::clone(&name)).or_default();
+            waiters.retain(|waiter| *waiter != slot);
+            if yes {
+                waiters.push(slot);
+            }
+            if waiters.is_empty() {
+                self.dependents.remove(&name);
+            }
+        }
+    }
+
+    /// Counts what a job asks of its sources, or takes it off.
+    pub(super) fn weigh(&mut self, slot: u32, comes: bool) {
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        let sources = job.sources.clone();
+        let share = job.demand / sources.len().max(1) as f64;
+        for source in sources {
+            self.sources.count_job(source, comes);
+            let Some(state) = self.sources.get_mut(source) else {
+                continue;
+            };
+            let before = state.load_percent(state.demand).unwrap_or(0);
+            state.demand = (state.demand + if comes { share } else { -share }).max(0.0);
+            let percent = state.load_percent(state.demand).unwrap_or(0);
+            let name = state.name.clone();
+            if let Some(source) = name.filter(|_| comes && percent > 100 && percent > before) {
+                self.tell(|| Event::Overload { source, percent });
+            }
+        }
+    }
+
+    pub(crate) fn describe_source(&mut self, name: &Arc<str>, settings: Settings) {
+        let source = self.sources.describe(name, settings);
+        // What was parked by the old gate asks the new one.
+        if let Some(key) = self.sources.get(source).and_then(|state| state.parked) {
+            self.alarms.remove(&key);
+            self.sources.unpark(source, key);
+        }
+    }
+
+    /// Changes a job; its history, its ledger and what waits for it stay.
+    pub(crate) fn update(&mut self, id: JobId, spec: Spec, now: Nanos) -> Result<(), AddError> {
+        let slot = self.find(id).ok_or(AddError::Unknown)?;
+        let same_name = |job: &Entry<H>| job.spec.name == spec.name;
+        if !self.entry(slot).is_some_and(same_name) {
+            return Err(AddError::Unknown);
+        }
+        self.check_spec(&spec, now)?;
+        self.check_edges(&[&spec], Some(&spec.name))
+            .map_err(|(_, error)| error)?;
+        let was = self
+            .entry(slot)
+            .map(|job| (class_of(&job.spec, &job.sources), job.spec.trigger.clone()));
+        self.withdraw(slot);
+        self.link(slot, false);
+        self.weigh(slot, false);
+        let sources: SmallVec<[u32; 1]> = spec
+            .sources
+            .iter()
+            .map(|name| self.sources.open(name))
+            .collect();
+        let class = class_of(&spec, &sources);
+        let nth = match was {
+            Some((old, _)) if old == class => None,
+            Some((old, _)) => {
+                self.sources.leave(old.0, old.1);
+                Some(self.sources.enrol(class.0, class.1))
+            }
+            None => None,
+        };
+        let demand = self.demand(&spec, now);
+        let (offset, seed) = (self.time.offset(), self.limits.seed);
+        let own = now.saturating_add(offset);
+        let Some(job) = self.entry_mut(slot) else {
+            return Err(AddError::Unknown);
+        };
+        let other_times = job.spec.trigger != spec.trigger || job.spec.blackouts != spec.blackouts;
+        job.sources = sources;
+        job.demand = demand;
+        job.needs = Vec::new();
+        if other_times {
+            job.shift = spec.follows_mono().then_some(offset);
+            job.anchor = first(&spec, own, seed, nth.unwrap_or(0));
+            job.timetable = timetable(&spec, job.anchor);
+            job.next = job
+                .timetable
+                .next_after(job.watermark.map_or(own, |seen| seen.max(own)));
+            job.faulted = false;
+        }
+        job.spec = spec;
+        self.by_mono.remove(slot);
+        self.by_wall.remove(slot);
+        self.link(slot, true);
+        self.weigh(slot, true);
+        self.schedule(slot);
+        self.line_up(slot, now);
+        self.tell_of(slot, |job| Event::Updated { job });
+        Ok(())
+    }
+
+    /// Frees the place of a removed job whose last run has ended.
+    pub(super) fn vacate_if_done(&mut self, slot: u32) -> Option<H> {
+        let job = self.entry(slot)?;
+        if !job.removed || !job.runs.is_empty() {
+            return None;
+        }
+        self.skip_all(slot, SkipReason::Removed);
+        self.link(slot, false);
+        self.weigh(slot, false);
+        let job = self.entry(slot)?;
+        let (source, period) = class_of(&job.spec, &job.sources);
+        self.sources.leave(source, period);
+        let place = self.slots.get_mut(slot as usize)?;
+        let job = place.job.take()?;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(slot);
+        self.names.remove(&job.spec.name);
+        Some(job.handler)
+    }
+}
+
+impl Spec {
+    /// Whether a step of the wall clock does not concern it.
+    fn follows_mono(&self) -> bool {
+        self.trigger.is_monotonic() && self.blackouts.is_empty()
+            || matches!(self.trigger, Trigger::OnSuccess(_))
+    }
+}
+
+/// The class of phases that a job belongs to: its source and period.
+fn class_of(spec: &Spec, sources: &SmallVec<[u32; 1]>) -> (u32, Nanos) {
+    const DAY: Nanos = 86_400_000_000_000;
+    let source = sources.first().copied().unwrap_or(super::sources::NONE);
+    (source, spec.trigger.period().map_or(DAY, length))
+}
+
+fn timetable(spec: &Spec, anchor: Option<Nanos>) -> Timetable {
+    Timetable {
+        rule: spec.trigger.rule(anchor),
+        blackouts: spec.blackouts.clone(),
+    }
+}
+
+/// Where the grid of a job begins that has no origin of its own.
+fn first(spec: &Spec, own: Nanos, seed: u64, nth: u64) -> Option<Nanos> {
+    let Trigger::Every { period, phase, .. } = &spec.trigger else {
+        return Some(own);
+    };
+    let period = length(*period);
+    let offset = match phase {
+        Phase::Spread => match golden(period, seed, nth) {
+            early if spec.run_at_start && early < period / 2 => early.checked_add(period)?,
+            offset => offset,
+        },
+        _ => period,
+    };
+    own.checked_add(offset)
+}

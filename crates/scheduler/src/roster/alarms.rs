@@ -1,0 +1,78 @@
+//! What is to be done at a moment that is no release.
+
+use super::Roster;
+use super::queue::Place;
+use crate::event::Event;
+use crate::ledger::SkipReason;
+use crate::moment::{Nanos, system};
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alarm {
+    /// An occurrence of this job is tried again.
+    Retry(u32),
+    /// An occurrence of this job has waited for others as long as it may.
+    DepLimit(u32),
+    /// A source may be asked again.
+    Unpark(u32),
+    /// This run should have ended by its timeout.
+    Stuck(u32, u64),
+}
+
+impl<H: Clone> Roster<H> {
+    /// Does what is to be done up to `now`.
+    pub(super) fn ring(&mut self, now: Nanos) {
+        while let Some((&key, &alarm)) = self.alarms.first_key_value() {
+            if key.0 > now {
+                return;
+            }
+            self.alarms.remove(&key);
+            match alarm {
+                Alarm::Retry(slot) => self.retry(slot, key, now),
+                Alarm::DepLimit(slot) => self.end_of_patience(slot, key),
+                Alarm::Unpark(source) => self.sources.unpark(source, key),
+                Alarm::Stuck(slot, number) => self.stuck(slot, number),
+            }
+        }
+    }
+
+    fn retry(&mut self, slot: u32, key: (Nanos, u64), now: Nanos) {
+        let Some(job) = self.entry_mut(slot) else {
+            return;
+        };
+        let Some(waiting) = job.waiting.as_mut() else {
+            return;
+        };
+        if matches!(waiting.place, Place::Alarm(alarm) if alarm == key) {
+            waiting.place = Place::Behind;
+            waiting.aged = now;
+            self.enqueue(slot);
+        }
+    }
+
+    fn end_of_patience(&mut self, slot: u32, key: (Nanos, u64)) {
+        let waits = self
+            .entry(slot)
+            .and_then(|job| job.waiting.as_ref())
+            .is_some_and(
+                |waiting| matches!(waiting.place, Place::Upstream(Some(alarm)) if alarm == key),
+            );
+        if waits {
+            self.skip_waiting(slot, SkipReason::DepTimeout);
+            self.after_skip(slot);
+        }
+    }
+
+    fn stuck(&mut self, slot: u32, number: u64) {
+        let Some(job) = self.entry_mut(slot) else {
+            return;
+        };
+        let Some(run) = job.runs.iter_mut().find(|run| run.number == number) else {
+            return;
+        };
+        run.stuck = true;
+        run.alarm = None;
+        let nominal = system(run.occurrence.nominal);
+        self.tell_of(slot, |job| Event::Stuck { job, nominal });
+    }
+}

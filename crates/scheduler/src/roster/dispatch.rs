@@ -1,0 +1,304 @@
+//! What is started next: sources in fair turns, within a source by age.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use std::time::SystemTime;
+use tokio::time::Instant;
+
+use super::queue::{Key, Place};
+use super::stop::Stage;
+use super::{Alarm, Roster, Running, Ticket};
+use crate::event::Event;
+use crate::job::JobId;
+use crate::journal::JobMark;
+use crate::ledger::SkipReason;
+use crate::moment::{Nanos, length, system};
+use crate::policy::{Mark, Overlap};
+use crate::source::{Admission, Ask};
+
+/// How long a source whose gate panicked is left alone.
+const AFTER_PANIC: Nanos = 1_000_000_000;
+
+/// The shortest time that a source is parked: the grain of the timer.
+const LEAST_PARK: Nanos = 1_000_000;
+
+/// How long after its timeout a run that has not ended is told of as stuck.
+const STUCK_AFTER: Nanos = 1_000_000_000;
+
+/// A run to be started.
+#[derive(Debug)]
+pub(crate) struct Start<H> {
+    pub(crate) ticket: Ticket,
+    pub(crate) handler: H,
+    pub(crate) job: Arc<str>,
+    pub(crate) nominal: SystemTime,
+    pub(crate) last_success: Option<SystemTime>,
+    pub(crate) missed: u64,
+    pub(crate) attempt: u32,
+    pub(crate) source: Option<Arc<str>>,
+    pub(crate) deadline: Option<Instant>,
+    /// Whether a newer occurrence may tell it to end.
+    pub(crate) cancellable: bool,
+    /// What the journal must know before it begins.
+    pub(crate) mark: Option<JobMark>,
+}
+
+/// What a source has to say when it is its turn.
+enum Turn {
+    /// This can start.
+    Go { key: Key, trial: bool },
+    /// Nothing can start here before something changes.
+    Nothing,
+    /// Something was taken out of the way: ask again.
+    Again,
+}
+
+impl<H: Clone> Roster<H> {
+    /// The next run to be started, if there is one and room for it.
+    pub(crate) fn dispatch(&mut self, now: Nanos) -> Option<Start<H>> {
+        if !matches!(self.stage, Stage::Open) {
+            return None;
+        }
+        let mut passed = 0;
+        while self.running < self.limits.max_in_flight {
+            let source = self.sources.turn()?;
+            match self.turn(source, now) {
+                Turn::Again => {}
+                Turn::Nothing => {
+                    self.sources.pass(false);
+                    passed = 0;
+                }
+                Turn::Go { key, trial } => {
+                    let cost = u64::from(self.entry(key.slot)?.spec.cost);
+                    let state = self.sources.get_mut(source)?;
+                    if state.deficit >= cost {
+                        state.deficit -= cost;
+                        return self.start(key.slot, source, trial, now);
+                    }
+                    self.sources.pass(true);
+                    passed += 1;
+                    if passed >= self.sources.turns() {
+                        self.next_rounds();
+                        passed = 0;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Nobody had the credit to start: as many rounds pass at once as it takes.
+    fn next_rounds(&mut self) {
+        let rounds = self.sources.rounds(|source| {
+            let head = self.head(source).map(|(key, _)| key.slot);
+            let cost = head
+                .and_then(|slot| self.entry(slot))
+                .map(|job| job.spec.cost);
+            cost.map_or(1, u64::from)
+        });
+        self.sources.credit(rounds.max(1));
+    }
+
+    /// What a source would start, and whether it is urgent. Of the last places only urgent runs are
+    /// taken.
+    fn head(&self, source: u32) -> Option<(Key, bool)> {
+        let state = self.sources.get(source)?;
+        let [urgent, others] = &state.lanes;
+        let reserved = self.limits.max_in_flight - self.running <= self.limits.reserve;
+        let others = others.first().filter(|_| !reserved);
+        match (urgent.first(), others) {
+            (Some(one), Some(other)) if other < one => Some((*other, false)),
+            (Some(one), _) => Some((*one, true)),
+            (None, Some(other)) => Some((*other, false)),
+            (None, None) => None,
+        }
+    }
+
+    fn turn(&mut self, source: u32, now: Nanos) -> Turn {
+        let Some((key, _)) = self.head(source) else {
+            return Turn::Nothing;
+        };
+        if key.deadline <= now {
+            self.skip_waiting(key.slot, SkipReason::TooLate);
+            self.after_skip(key.slot);
+            return Turn::Again;
+        }
+        let Some(state) = self.sources.get(source) else {
+            return Turn::Nothing;
+        };
+        if state.in_flight >= state.settings.max_in_flight || state.trial {
+            return Turn::Nothing;
+        }
+        if self.set_aside(key) {
+            return Turn::Again;
+        }
+        match self.ask(source, key, now) {
+            Admission::Open => Turn::Go { key, trial: false },
+            Admission::Trial
+                if self
+                    .sources
+                    .get(source)
+                    .is_some_and(|state| state.in_flight > 0) =>
+            {
+                Turn::Nothing
+            }
+            Admission::Trial => Turn::Go { key, trial: true },
+            Admission::NotBefore(until) => {
+                let until = self.time.mono(until).max(now + LEAST_PARK);
+                self.park(source, until, now);
+                Turn::Nothing
+            }
+        }
+    }
+
+    /// Moves an occurrence aside whose exclusive group is busy.
+    fn set_aside(&mut self, key: Key) -> bool {
+        let Some(job) = self.entry(key.slot) else {
+            return false;
+        };
+        let Some(group) = job.spec.exclusive.clone() else {
+            return false;
+        };
+        let busy = self.exclusives.get(&group).map_or(0, |state| state.running);
+        if busy == 0 {
+            return false;
+        }
+        self.withdraw(key.slot);
+        if let Some(state) = self.exclusives.get_mut(&group) {
+            state.waiting.insert(key);
+        }
+        if let Some(waiting) = self
+            .entry_mut(key.slot)
+            .and_then(|job| job.waiting.as_mut())
+        {
+            waiting.place = Place::Exclusive(key);
+        }
+        true
+    }
+
+    fn ask(&self, source: u32, key: Key, now: Nanos) -> Admission {
+        let (Some(state), Some(job)) = (self.sources.get(source), self.entry(key.slot)) else {
+            return Admission::Open;
+        };
+        let Some(gate) = &state.settings.gate else {
+            return Admission::Open;
+        };
+        let ask = Ask {
+            cost: job.spec.cost,
+            priority: job.spec.priority,
+            under_way: state.under_way,
+            now: self.time.instant(now),
+        };
+        let look = AssertUnwindSafe(|| gate.look(&ask));
+        let closed = || Admission::NotBefore(self.time.instant(now + AFTER_PANIC));
+        catch_unwind(look).unwrap_or_else(|_| closed())
+    }
+
+    fn start(&mut self, slot: u32, source: u32, trial: bool, now: Nanos) -> Option<Start<H>> {
+        self.withdraw(slot);
+        let generation = self.slots.get(slot as usize)?.generation;
+        let mut occurrence = self.entry_mut(slot)?.waiting.take()?;
+        let again = occurrence.attempts > 0;
+        occurrence.attempts = occurrence.attempts.saturating_add(1);
+        if !again {
+            occurrence.first_start = now;
+        }
+        self.running += 1;
+        self.book(slot, |tally| {
+            tally.running += 1;
+            if again {
+                tally.retrying = tally.retrying.saturating_sub(1);
+                tally.retries += 1;
+            } else {
+                tally.pending = tally.pending.saturating_sub(1);
+                tally.ran += 1;
+            }
+        });
+        let job = self.entry(slot)?;
+        if let Some(group) = job.spec.exclusive.clone() {
+            self.exclusives.entry(group).or_default().running += 1;
+        }
+        let job = self.entry(slot)?;
+        let cost = u64::from(job.spec.cost);
+        let timeout = match job.spec.escalated {
+            Some(longer) if job.timed_out_last => Some(longer),
+            _ => job.spec.timeout,
+        };
+        let ends = timeout.map(|timeout| now.saturating_add(length(timeout)));
+        if let Some(state) = self.sources.get_mut(source) {
+            state.in_flight += 1;
+            state.under_way += cost;
+            state.trial |= trial;
+        }
+        let number = self.entry(slot)?.next_run;
+        let alarm = ends.map(|ends| {
+            self.set_alarm(ends.saturating_add(STUCK_AFTER), Alarm::Stuck(slot, number))
+        });
+        let deadline = ends.map(|ends| self.time.instant(ends));
+        let name = self.sources.name(source);
+        let mark = self.mark_before(slot, &occurrence);
+        let job = self.entry_mut(slot)?;
+        job.next_run += 1;
+        job.last_source = source;
+        let start = Start {
+            ticket: Ticket {
+                job: JobId { slot, generation },
+                number,
+            },
+            handler: job.handler.clone(),
+            job: Arc::clone(&job.spec.name),
+            nominal: system(occurrence.nominal),
+            last_success: job.last_success.map(system),
+            missed: if again {
+                0
+            } else {
+                std::mem::take(&mut job.missed)
+            },
+            attempt: occurrence.attempts,
+            source: name,
+            deadline,
+            cancellable: job.spec.overlap == Overlap::CancelOther,
+            mark,
+        };
+        job.runs.push(Running {
+            occurrence,
+            number,
+            source,
+            start: now,
+            alarm,
+            stuck: false,
+            trial,
+        });
+        self.tell(|| Event::Started {
+            job: Arc::clone(&start.job),
+            nominal: start.nominal,
+            missed: start.missed,
+            attempt: start.attempt,
+        });
+        // One that may run beside it waits perhaps.
+        self.come_forward(slot, now);
+        Some(start)
+    }
+
+    /// A run whose mark could not be written must not begin.
+    pub(crate) fn unstart(&mut self, ticket: Ticket, now: Nanos) -> Option<H> {
+        let slot = ticket.job.slot;
+        let run = self.take_run(ticket)?;
+        self.book(slot, |tally| {
+            tally.running = tally.running.saturating_sub(1);
+            tally.ran = tally.ran.saturating_sub(1);
+        });
+        self.skip(slot, run.occurrence.nominal, 1, SkipReason::Journal);
+        self.after_skip(slot);
+        self.come_forward(slot, now);
+        self.vacate_if_done(slot)
+    }
+
+    /// The mark of a job that must not run twice, before its first try.
+    fn mark_before(&self, slot: u32, occurrence: &super::Occurrence) -> Option<JobMark> {
+        let job = self.entry(slot)?;
+        let wanted = self.journaling && job.spec.mark == Mark::BeforeRun;
+        (wanted && occurrence.attempts == 1).then(|| self.mark_at(job, occurrence.nominal))
+    }
+}

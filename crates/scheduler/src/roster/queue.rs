@@ -1,0 +1,256 @@
+//! Where an occurrence waits, and how it comes to its turn.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::upstream::Standing;
+use super::{Occurrence, PRIORITY_STEP, Roster};
+use crate::event::Event;
+use crate::ledger::SkipReason;
+use crate::moment::{Nanos, length, system};
+use crate::roster::alarms::Alarm;
+
+/// The order in which occurrences of a source are started: the least first.
+///
+/// The age is the moment since which it competes plus two seconds for each step of priority above 1.
+/// All ages grow alike, so the order never changes, and an occurrence is overtaken only by what
+/// becomes ready within its handicap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) age: Nanos,
+    pub(super) deadline: Nanos,
+    pub(super) nominal: Nanos,
+    pub(super) arrival: u64,
+    pub(super) slot: u32,
+}
+
+/// Where an occurrence waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Behind a run of its own job. The place of what runs, too.
+    Behind,
+    /// For other jobs, with the alarm that ends its patience.
+    Upstream(Option<(Nanos, u64)>),
+    /// For another job of its exclusive group to end.
+    Exclusive(Key),
+    /// For its turn with a source.
+    Ready { source: u32, key: Key, class: u8 },
+    /// For its next try.
+    Alarm((Nanos, u64)),
+}
+
+/// Jobs that never run together.
+#[derive(Debug, Default)]
+pub(super) struct Exclusive {
+    pub(super) running: usize,
+    pub(super) waiting: BTreeSet<Key>,
+}
+
+impl<H: Clone> Roster<H> {
+    /// Lets the waiting occurrence of a job compete for a start, if its own runs and other jobs
+    /// allow it.
+    pub(super) fn line_up(&mut self, slot: u32, now: Nanos) {
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        let behind = |waiting: &Occurrence| matches!(waiting.place, Place::Behind);
+        if !job.has_room() || !job.waiting.as_ref().is_some_and(behind) {
+            return;
+        }
+        if job.spec.upstreams.is_empty() {
+            return self.enqueue(slot);
+        }
+        self.find_needs(slot);
+        match self.standing(slot) {
+            Standing::Met => self.enqueue(slot),
+            Standing::Skip(reason) => {
+                self.skip_waiting(slot, reason);
+                self.after_skip(slot);
+            }
+            Standing::Wait => {
+                let patience = self
+                    .entry(slot)
+                    .into_iter()
+                    .flat_map(|job| job.spec.upstreams.iter().filter_map(|up| up.wait_max))
+                    .min();
+                let alarm = patience.map(|wait| {
+                    self.set_alarm(now.saturating_add(length(wait)), Alarm::DepLimit(slot))
+                });
+                if let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.as_mut()) {
+                    waiting.place = Place::Upstream(alarm);
+                }
+                self.lend_priority(slot);
+            }
+        }
+    }
+
+    /// Puts the waiting occurrence among those that can start.
+    pub(super) fn enqueue(&mut self, slot: u32) {
+        let Some(source) = self.choose_source(slot) else {
+            return;
+        };
+        let arrival = self.arrive();
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        let Some(waiting) = job.waiting.as_ref() else {
+            return;
+        };
+        let key = self.key(slot, job.priority(), waiting, arrival);
+        let (class, first_try) = (job.spec.priority.clamp(1, 5) - 1, waiting.attempts == 0);
+        let bound = self.limits.queues.get(usize::from(class)).copied();
+        let Some(count) = self.waiting.get_mut(usize::from(class)) else {
+            return;
+        };
+        if first_try && bound.is_some_and(|bound| *count >= bound) {
+            self.skip_waiting(slot, SkipReason::QueueFull);
+            return self.after_skip(slot);
+        }
+        *count += 1;
+        if let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.as_mut()) {
+            waiting.place = Place::Ready { source, key, class };
+        }
+        let urgent = self.entry(slot).is_some_and(|job| job.priority() <= 2);
+        self.sources.push(source, key, urgent);
+    }
+
+    fn key(&self, slot: u32, priority: u8, waiting: &Occurrence, arrival: u64) -> Key {
+        let steps = Nanos::from(priority.saturating_sub(1));
+        let useful = self.entry(slot).and_then(|job| job.spec.useful_for);
+        Key {
+            age: waiting.aged.saturating_add(PRIORITY_STEP * steps),
+            deadline: useful.map_or(Nanos::MAX, |useful| {
+                waiting.release.saturating_add(length(useful))
+            }),
+            nominal: waiting.nominal,
+            arrival,
+            slot,
+        }
+    }
+
+    /// Takes the waiting occurrence from where it waits; it waits behind, again, then.
+    pub(super) fn withdraw(&mut self, slot: u32) {
+        let Some(job) = self.entry_mut(slot) else {
+            return;
+        };
+        let group = job.spec.exclusive.clone();
+        let Some(waiting) = job.waiting.as_mut() else {
+            return;
+        };
+        match std::mem::replace(&mut waiting.place, Place::Behind) {
+            Place::Behind => {}
+            Place::Upstream(alarm) => {
+                if let Some(alarm) = alarm {
+                    self.alarms.remove(&alarm);
+                }
+            }
+            Place::Alarm(alarm) => {
+                self.alarms.remove(&alarm);
+            }
+            Place::Exclusive(key) => {
+                if let Some(group) = group.and_then(|group| self.exclusives.get_mut(&group)) {
+                    group.waiting.remove(&key);
+                }
+            }
+            Place::Ready { source, key, class } => {
+                self.sources.pull(source, &key);
+                if let Some(count) = self.waiting.get_mut(usize::from(class)) {
+                    *count = count.saturating_sub(1);
+                }
+            }
+        }
+    }
+
+    /// Books the waiting occurrence as skipped.
+    pub(super) fn skip_waiting(&mut self, slot: u32, reason: SkipReason) {
+        self.withdraw(slot);
+        let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.take()) else {
+            return;
+        };
+        if waiting.attempts > 0 {
+            // It has run: there will be no other try, and the last one was the end.
+            return self.conclude(slot, &waiting);
+        }
+        self.book(slot, |tally| {
+            tally.pending = tally.pending.saturating_sub(1);
+        });
+        self.skip(slot, waiting.nominal, 1, reason);
+    }
+
+    /// Books occurrences that never waited, or no longer do, as skipped.
+    pub(super) fn skip(&mut self, slot: u32, latest: Nanos, count: u64, reason: SkipReason) {
+        if count == 0 {
+            return;
+        }
+        self.book(slot, |tally| tally.skip(reason, count));
+        let Some(job) = self.entry_mut(slot) else {
+            return;
+        };
+        job.missed += count;
+        job.last_other = job.last_other.max(Some(latest));
+        if reason == SkipReason::Shutdown {
+            job.redo = Some(job.redo.map_or(latest, |redo| redo.min(latest)));
+        }
+        self.tell_of(slot, |job| Event::Skipped {
+            job,
+            nominal: system(latest),
+            count,
+            reason,
+        });
+        self.resolved(slot);
+    }
+
+    /// The next of a job's backlog comes forward.
+    pub(super) fn come_forward(&mut self, slot: u32, now: Nanos) {
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        if job.waiting.is_none()
+            && let Some(nominal) = job.backlog.front().copied()
+        {
+            let release = self.released_at(slot, nominal);
+            let Some(job) = self.entry_mut(slot) else {
+                return;
+            };
+            job.backlog.pop_front();
+            job.waiting = Some(Occurrence::new(nominal, release, now.max(release)));
+        }
+        self.line_up(slot, now);
+    }
+
+    /// The group's other jobs compete again, now that one of it has ended.
+    pub(super) fn free_exclusive(&mut self, group: &Arc<str>) {
+        let Some(state) = self.exclusives.get_mut(group) else {
+            return;
+        };
+        state.running = state.running.saturating_sub(1);
+        if state.running > 0 {
+            return;
+        }
+        // All of them: if only the first came forward and were then removed, the others would wait
+        // for ever.
+        let waiting = std::mem::take(&mut state.waiting);
+        self.exclusives.remove(group);
+        for key in waiting {
+            self.withdraw(key.slot);
+            self.enqueue(key.slot);
+        }
+    }
+}
+
+impl Occurrence {
+    pub(super) fn new(nominal: Nanos, release: Nanos, aged: Nanos) -> Self {
+        Self {
+            nominal,
+            release,
+            aged,
+            place: Place::Behind,
+            attempts: 0,
+            failed: 0,
+            deferred: 0,
+            first_start: 0,
+            last_end: 0,
+            last: None,
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Occurrences come due: counted, judged by the misfire policy, and put where they wait.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use smallvec::SmallVec;
+
+use super::queue::Place;
+use super::{Occurrence, Roster};
+use crate::event::Event;
+use crate::ledger::SkipReason;
+use crate::moment::{Nanos, length, system};
+use crate::policy::{Misfire, Overlap};
+use crate::trigger::Due;
+
+impl<H: Clone> Roster<H> {
+    /// Counts everything that came due up to `now`, and does what is to be done by then. One decision
+    /// a job, however late `now` is.
+    pub(crate) fn advance(&mut self, now: Nanos) {
+        while let Some((_, slot)) = self.by_mono.first().filter(|(at, _)| *at <= now) {
+            self.by_mono.remove(slot);
+            self.release(slot, now);
+        }
+        let wall = now.saturating_add(self.time.offset());
+        while let Some((_, slot)) = self.by_wall.first().filter(|(at, _)| *at <= wall) {
+            self.by_wall.remove(slot);
+            self.release(slot, now);
+        }
+        self.ring(now);
+    }
+
+    /// Puts a job's next release into the order of releases, or takes it out.
+    pub(super) fn schedule(&mut self, slot: u32) {
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        let (order, shift) = (job.order, job.shift);
+        let at = job.next.map(|next| next.saturating_add(self.delay(slot)));
+        let at = at.filter(|_| !job.removed && !job.disabled && !job.faulted);
+        match (at, shift) {
+            (None, _) => {
+                self.by_mono.remove(slot);
+                self.by_wall.remove(slot);
+            }
+            (Some(at), Some(shift)) => self.by_mono.set(slot, at.saturating_sub(shift), order),
+            (Some(at), None) => self.by_wall.set(slot, at, order),
+        }
+    }
+
+    /// How long after its moment an occurrence of a job is released.
+    pub(super) fn delay(&self, slot: u32) -> Nanos {
+        let Some(job) = self.entry(slot) else {
+            return 0;
+        };
+        let settle = job.spec.trigger.settle().map_or(0, |settle| {
+            let source = job.sources.first().copied().unwrap_or(0);
+            self.sources.settle(source, settle)
+        });
+        settle.saturating_add(job.splay)
+    }
+
+    /// The monotonic time at which an occurrence was or will be released.
+    pub(super) fn released_at(&self, slot: u32, nominal: Nanos) -> Nanos {
+        let delay = self.delay(slot);
+        self.entry(slot)
+            .map_or(0, |job| self.mono_of(job, nominal.saturating_add(delay)))
+    }
+
+    fn release(&mut self, slot: u32, now: Nanos) {
+        let delay = self.delay(slot);
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        let Some(first) = job.next else {
+            return;
+        };
+        let until = self.own_time(job, now).saturating_sub(delay).max(first);
+        let keep = match job.spec.misfire {
+            Misfire::All { max } => usize::from(max.max(1)),
+            Misfire::Skip | Misfire::Once => 1,
+        };
+        let due = if job.spec.trigger.rests() {
+            Some(Due {
+                count: 1,
+                at_least: false,
+                latest: SmallVec::from_elem(first, 1),
+                next: None,
+            })
+        } else {
+            let find = AssertUnwindSafe(|| job.timetable.due(first, until, keep));
+            catch_unwind(find).ok()
+        };
+        // What is not later than now would come due again at once, for ever.
+        let sound = |due: &Due| due.next.is_none_or(|next| next > until);
+        let Some(due) = due.filter(sound) else {
+            return self.fault(slot);
+        };
+        if let Some(job) = self.entry_mut(slot) {
+            job.next = due.next;
+        }
+        self.schedule(slot);
+        self.occur(slot, &due, now);
+    }
+
+    fn fault(&mut self, slot: u32) {
+        if let Some(job) = self.entry_mut(slot) {
+            job.faulted = true;
+            job.next = None;
+        }
+        self.tell_of(slot, |job| Event::Faulted { job });
+        self.resolved(slot);
+    }
+
+    /// Takes in the occurrences of a job that came due together.
+    pub(super) fn occur(&mut self, slot: u32, due: &Due, now: Nanos) {
+        let Some(latest) = due.latest.last().copied() else {
+            return;
+        };
+        self.book(slot, |tally| tally.due += due.count);
+        let Some(job) = self.entry_mut(slot) else {
+            return;
+        };
+        job.watermark = job.watermark.max(Some(latest));
+        let early = job.not_before.is_some_and(|not_before| latest < not_before);
+        let reason = if job.paused {
+            Some(SkipReason::Paused)
+        } else if job.quarantined && early {
+            Some(SkipReason::Quarantined)
+        } else if early {
+            Some(SkipReason::Backoff)
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            self.skip(slot, latest, due.count, reason);
+            return self.after_skip(slot);
+        }
+        match job.spec.misfire {
+            Misfire::Once => {
+                self.supersede(slot, latest, due.count - 1, due.at_least);
+                self.arrive_at(slot, latest, self.oldest(slot, due), now);
+            }
+            Misfire::Skip => {
+                let release = self.released_at(slot, latest);
+                let late = now.saturating_sub(release) > self.grace(slot);
+                self.skip(
+                    slot,
+                    latest,
+                    due.count - u64::from(!late),
+                    SkipReason::Misfired,
+                );
+                if late {
+                    return self.after_skip(slot);
+                }
+                self.arrive_at(slot, latest, release, now);
+            }
+            Misfire::All { .. } => {
+                let kept = due.latest.len() as u64;
+                if let Some(oldest) = due.latest.first() {
+                    self.skip(
+                        slot,
+                        oldest - 1,
+                        due.count.saturating_sub(kept),
+                        SkipReason::Misfired,
+                    );
+                }
+                for nominal in &due.latest {
+                    let release = self.released_at(slot, *nominal);
+                    self.arrive_at(slot, *nominal, release, now);
+                }
+            }
+        }
+    }
+
+    /// The release of the oldest of these, as far as it is known.
+    fn oldest(&self, slot: u32, due: &Due) -> Nanos {
+        let oldest = due.latest.first().copied().unwrap_or_default();
+        let period = self.entry(slot).and_then(|job| job.spec.trigger.period());
+        let more = Nanos::try_from(due.count.saturating_sub(due.latest.len() as u64)).unwrap_or(0);
+        let back = period.map_or(0, |period| length(period).saturating_mul(more));
+        self.released_at(slot, oldest.saturating_sub(back))
+    }
+
+    fn grace(&self, slot: u32) -> Nanos {
+        const LEAST: Nanos = 1_000_000_000;
+        let Some(job) = self.entry(slot) else {
+            return LEAST;
+        };
+        let own = job.spec.grace.map(length);
+        own.unwrap_or_else(|| job.spec.trigger.period().map_or(LEAST, length).max(LEAST))
+    }
+
+    fn supersede(&mut self, slot: u32, by: Nanos, count: u64, at_least: bool) {
+        if count == 0 {
+            return;
+        }
+        self.book(slot, |tally| tally.superseded += count);
+        if let Some(job) = self.entry_mut(slot) {
+            job.missed += count;
+        }
+        self.tell_of(slot, |job| Event::Superseded {
+            job,
+            by: system(by),
+            count,
+            at_least,
+        });
+    }
+
+    /// One occurrence finds its place by the overlap policy.
+    fn arrive_at(&mut self, slot: u32, nominal: Nanos, aged: Nanos, now: Nanos) {
+        let release = self.released_at(slot, nominal);
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        let (overlap, busy) = (job.spec.overlap, !job.has_room());
+        // What waits for another try ends here: what is due goes first.
+        if job
+            .waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.attempts > 0)
+        {
+            self.give_up(slot);
+        }
+        let Some(job) = self.entry_mut(slot) else {
+            return;
+        };
+        let waits = job.waiting.as_ref().map(|waiting| waiting.place);
+        if overlap == Overlap::Skip && (busy || waits.is_some()) {
+            self.skip(slot, nominal, 1, SkipReason::Overlap);
+            return self.after_skip(slot);
+        }
+        let room = match (overlap, job.spec.misfire) {
+            (Overlap::Queue(most), Misfire::All { max }) => most.max(max),
+            (Overlap::Queue(most), _) => most,
+            (_, Misfire::All { max }) => max,
+            _ => 1,
+        };
+        self.book(slot, |tally| tally.pending += 1);
+        match waits {
+            None => {
+                let waiting = Occurrence::new(nominal, release, aged.min(release));
+                if let Some(job) = self.entry_mut(slot) {
+                    job.waiting = Some(waiting);
+                }
+            }
+            Some(place) => {
+                if let Some(job) = self.entry_mut(slot) {
+                    job.backlog.push_back(nominal);
+                }
+                self.make_room(slot, usize::from(room.max(1)), place);
+            }
+        }
+        if overlap == Overlap::CancelOther && busy {
+            self.cancel_runs(slot);
+        }
+        self.line_up(slot, now);
+    }
+
+    /// The oldest that waits gives way while more wait than may; the next one takes over its place,
+    /// and so its age.
+    fn make_room(&mut self, slot: u32, room: usize, place: Place) {
+        loop {
+            let Some(job) = self.entry_mut(slot) else {
+                return;
+            };
+            if job.backlog.len() < room {
+                return;
+            }
+            let Some(next) = job.backlog.pop_front() else {
+                return;
+            };
+            let release = self.released_at(slot, next);
+            // Waiting for others until its next moment was all the patience it had.
+            let timed_out = matches!(place, Place::Upstream(_));
+            self.withdraw(slot);
+            self.book(slot, |tally| {
+                tally.pending = tally.pending.saturating_sub(1)
+            });
+            let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.as_mut()) else {
+                return;
+            };
+            let old = std::mem::replace(&mut waiting.nominal, next);
+            waiting.release = release;
+            if timed_out {
+                waiting.aged = release;
+                self.skip(slot, old, 1, SkipReason::DepTimeout);
+            } else {
+                self.supersede(slot, next, 1, false);
+            }
+        }
+    }
+
+    /// Tells the runs of a job to end.
+    fn cancel_runs(&mut self, slot: u32) {
+        let Some(generation) = self.slots.get(slot as usize).map(|slot| slot.generation) else {
+            return;
+        };
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        let id = crate::job::JobId { slot, generation };
+        let tickets = job.runs.iter().map(|run| super::Ticket {
+            job: id,
+            number: run.number,
+        });
+        let tickets: Vec<_> = tickets.collect();
+        self.cancels.extend(tickets);
+    }
+
+    /// After an occurrence that was not run: a period that counts from the end of the last run
+    /// begins anew.
+    pub(super) fn after_skip(&mut self, slot: u32) {
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        if !job.spec.trigger.rests() || job.next.is_some() || !job.is_idle() {
+            return;
+        }
+        let next = job
+            .watermark
+            .and_then(|last| last.checked_add(length(job.spec.trigger.period()?)));
+        if let Some(job) = self.entry_mut(slot) {
+            job.next = next;
+        }
+        self.schedule(slot);
+    }
+}

@@ -1,0 +1,173 @@
+//! Jobs are paused, disabled, run by hand and removed.
+
+use std::sync::Arc;
+
+use super::Roster;
+use crate::error::{RemoveError, UnknownJob};
+use crate::event::Event;
+use crate::job::JobId;
+use crate::ledger::SkipReason;
+use crate::moment::Nanos;
+use crate::policy::Dependents;
+
+impl<H: Clone> Roster<H> {
+    /// Occurrences are skipped from now on, those that wait included; a run goes on.
+    pub(crate) fn pause(&mut self, id: JobId) -> Result<(), UnknownJob> {
+        let slot = self.find(id).ok_or(UnknownJob)?;
+        let Some(job) = self.entry_mut(slot).filter(|job| !job.paused) else {
+            return Ok(());
+        };
+        job.paused = true;
+        self.tell_of(slot, |job| Event::Paused { job });
+        self.skip_all(slot, SkipReason::Paused);
+        self.after_skip(slot);
+        Ok(())
+    }
+
+    /// The next occurrence runs again. The moments are the old ones.
+    pub(crate) fn resume(&mut self, id: JobId) -> Result<(), UnknownJob> {
+        let slot = self.find(id).ok_or(UnknownJob)?;
+        let Some(job) = self.entry_mut(slot).filter(|job| job.paused) else {
+            return Ok(());
+        };
+        job.paused = false;
+        self.tell_of(slot, |job| Event::Resumed { job });
+        Ok(())
+    }
+
+    /// The job comes due no more; a run goes on.
+    pub(crate) fn disable(&mut self, id: JobId, dependents: Dependents) -> Result<(), RemoveError> {
+        let slot = self.find(id).ok_or(UnknownJob)?;
+        for slot in self.with_dependents(slot, dependents)? {
+            let Some(job) = self.entry_mut(slot).filter(|job| !job.disabled) else {
+                continue;
+            };
+            job.disabled = true;
+            self.skip_all(slot, SkipReason::Removed);
+            self.schedule(slot);
+            self.tell_of(slot, |job| Event::Disabled { job });
+            self.resolved(slot);
+        }
+        Ok(())
+    }
+
+    /// The job comes due again, from its next moment on; a quarantine or a fault is over.
+    pub(crate) fn enable(&mut self, id: JobId, now: Nanos) -> Result<(), UnknownJob> {
+        let slot = self.find(id).ok_or(UnknownJob)?;
+        let own = self.entry(slot).map(|job| self.own_time(job, now));
+        let (Some(own), Some(job)) = (own, self.entry_mut(slot)) else {
+            return Err(UnknownJob);
+        };
+        if !(job.disabled || job.quarantined || job.faulted) {
+            return Ok(());
+        }
+        if job.disabled || job.faulted {
+            job.next = job
+                .timetable
+                .next_after(job.watermark.map_or(own, |seen| seen.max(own)));
+        }
+        (job.disabled, job.quarantined, job.faulted) = (false, false, false);
+        (job.failures, job.not_before) = (0, None);
+        self.schedule(slot);
+        self.tell_of(slot, |job| Event::Enabled { job });
+        Ok(())
+    }
+
+    /// One occurrence more, now. A pause or a quarantine does not hold it; its own run may.
+    pub(crate) fn run_now(&mut self, id: JobId, now: Nanos) -> Result<(), UnknownJob> {
+        let slot = self.find(id).ok_or(UnknownJob)?;
+        let nominal = self.fresh_nominal(slot, now);
+        let Some(job) = self.entry_mut(slot) else {
+            return Err(UnknownJob);
+        };
+        let held = (std::mem::take(&mut job.paused), job.not_before.take());
+        self.due_now(slot, nominal, now);
+        if let Some(job) = self.entry_mut(slot) {
+            (job.paused, job.not_before) = held;
+        }
+        Ok(())
+    }
+
+    /// The job is never due again; a run goes on to its end, and only then is the name free.
+    ///
+    /// Returns the handlers of the jobs that are gone, to be dropped where no lock is held.
+    pub(crate) fn remove(
+        &mut self,
+        id: JobId,
+        dependents: Dependents,
+    ) -> Result<Vec<H>, RemoveError> {
+        let slot = self.find(id).ok_or(UnknownJob)?;
+        let mut gone = Vec::new();
+        for slot in self.with_dependents(slot, dependents)? {
+            self.mark_gone(slot);
+            self.skip_all(slot, SkipReason::Removed);
+            if let Some(job) = self.entry_mut(slot) {
+                job.removed = true;
+                job.next = None;
+            }
+            self.schedule(slot);
+            self.tell_of(slot, |job| Event::Removed { job });
+            self.resolved(slot);
+            gone.extend(self.vacate_if_done(slot));
+        }
+        Ok(gone)
+    }
+
+    /// The jobs that a change concerns, those that wait first.
+    fn with_dependents(&mut self, slot: u32, policy: Dependents) -> Result<Vec<u32>, RemoveError> {
+        let waiters = self.waiters(slot);
+        if waiters.is_empty() {
+            return Ok(vec![slot]);
+        }
+        match policy {
+            Dependents::Refuse => {
+                let jobs = waiters.iter().filter_map(|waiter| self.entry(*waiter));
+                Err(RemoveError::Awaited {
+                    jobs: jobs.map(|job| Arc::clone(&job.spec.name)).collect(),
+                })
+            }
+            Dependents::Cascade => {
+                let mut all = vec![slot];
+                let mut next = 0;
+                while let Some(slot) = all.get(next).copied() {
+                    next += 1;
+                    for waiter in self.waiters(slot) {
+                        if !all.contains(&waiter) {
+                            all.push(waiter);
+                        }
+                    }
+                }
+                all.reverse();
+                Ok(all)
+            }
+            Dependents::Detach => {
+                for waiter in waiters {
+                    self.detach(waiter, slot);
+                }
+                Ok(vec![slot])
+            }
+        }
+    }
+
+    /// A job no longer waits for another.
+    fn detach(&mut self, waiter: u32, from: u32) {
+        let Some(name) = self.entry(from).map(|job| Arc::clone(&job.spec.name)) else {
+            return;
+        };
+        self.link(waiter, false);
+        if let Some(job) = self.entry_mut(waiter) {
+            job.spec.upstreams.retain(|upstream| upstream.name != name);
+            if let crate::trigger::Trigger::OnSuccess(names) = &mut job.spec.trigger {
+                *names = names
+                    .iter()
+                    .filter(|other| **other != name)
+                    .cloned()
+                    .collect();
+            }
+            job.needs = Vec::new();
+        }
+        self.link(waiter, true);
+        self.find_needs(waiter);
+        self.look_again(waiter);
+    }
+}
