@@ -1,9 +1,60 @@
 //! Comparisons of decimals that never round and never overflow.
 
+use std::cmp::Ordering;
+
 use rust_decimal::Decimal;
+
+use crate::finite::nearest;
+
+/// Powers of ten that fit into a word of the machine.
+const TENS: [i64; 19] = {
+    let mut tens = [1; 19];
+    let mut at = 1;
+    while at < tens.len() {
+        tens[at] = tens[at - 1] * 10;
+        at += 1;
+    }
+    tens
+};
+
+/// Both numbers in the finer of their two units; `None` where that is more than a word of the machine.
+#[inline]
+fn alike(a: Decimal, b: Decimal) -> Option<(i128, i128)> {
+    let (first, second) = (a.mantissa(), b.mantissa());
+    if a.scale() == b.scale() {
+        return Some((first, second));
+    }
+    let power = |more: u32| TENS.get(usize::try_from(more).ok()?).copied();
+    let (small, other) = (i64::try_from(first).ok()?, i64::try_from(second).ok()?);
+    Some(if a.scale() < b.scale() {
+        (
+            i128::from(small) * i128::from(power(b.scale() - a.scale())?),
+            second,
+        )
+    } else {
+        (
+            first,
+            i128::from(other) * i128::from(power(a.scale() - b.scale())?),
+        )
+    })
+}
+
+/// Which of two numbers is larger: the order of decimals, several times as fast for numbers as exchanges write them.
+#[inline]
+pub(crate) fn compare(a: Decimal, b: Decimal) -> Ordering {
+    match alike(a, b) {
+        Some((a, b)) => a.cmp(&b),
+        None => a.cmp(&b),
+    }
+}
 
 /// Whether `value` is a multiple of `step`; a step that is not above zero is no grid.
 pub(crate) fn on_grid(value: Decimal, step: Decimal) -> bool {
+    if let Some((value, step)) = alike(value, step)
+        && let (Ok(value), Ok(step)) = (i64::try_from(value), i64::try_from(step))
+    {
+        return step <= 0 || value % step == 0;
+    }
     step <= Decimal::ZERO
         || value
             .checked_rem(step)
@@ -16,8 +67,32 @@ pub(crate) fn scaled(value: Decimal, parts_per_million: i64) -> Option<Decimal> 
     value.checked_mul(factor)
 }
 
-/// Whether `value` lies in `low` to `high`, each widened by `slack` parts per million. True where that cannot be computed.
-pub(crate) fn within(value: Decimal, low: Decimal, high: Decimal, slack: i64) -> bool {
+/// Whether a number is above zero.
+#[inline]
+pub(crate) fn is_positive(value: Decimal) -> bool {
+    value.is_sign_positive() && !value.is_zero()
+}
+
+/// Whether a number is below zero.
+#[inline]
+pub(crate) fn is_negative(value: Decimal) -> bool {
+    value.is_sign_negative() && !value.is_zero()
+}
+
+/// Whether `value` lies in `low` to `high`, which are above zero, beyond any doubt of rounding; widened by less than `slack` parts per
+/// million.
+pub(crate) fn clearly_within(value: f64, low: Decimal, high: Decimal, slack: i32) -> bool {
+    let half = f64::from(slack) * 0.5e-6;
+    value >= nearest(low) * (1.0 - half) && value <= nearest(high) * (1.0 + half)
+}
+
+/// Whether `value` lies in `low` to `high`, which are above zero, each widened by `slack` parts per million. True where that cannot be
+/// computed.
+pub(crate) fn within(value: Decimal, low: Decimal, high: Decimal, slack: i32) -> bool {
+    if clearly_within(nearest(value), low, high, slack) {
+        return true;
+    }
+    let slack = i64::from(slack);
     let above = scaled(low, -slack).is_none_or(|low| value >= low);
     let below = scaled(high, slack).is_none_or(|high| value <= high);
     above && below
@@ -30,7 +105,30 @@ pub(crate) fn last_place(value: Decimal) -> Decimal {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_compare_as_decimals_do(
+            a in any::<i64>(), b in any::<i64>(), near in -3i64..3, first in 0u32..=28, second in 0u32..=28,
+        ) {
+            let pairs = [
+                (Decimal::new(a, first), Decimal::new(b, second)),
+                (Decimal::new(a, first), Decimal::new(a.saturating_add(near), first)),
+                (Decimal::new(near, first), Decimal::new(near * 1_000, second)),
+                (Decimal::MAX, Decimal::new(a, first)),
+                (Decimal::new(a, first), Decimal::MIN),
+            ];
+            for (a, b) in pairs {
+                prop_assert_eq!(compare(a, b), a.cmp(&b), "{} {}", a, b);
+                prop_assert_eq!(compare(b, a), b.cmp(&a), "{} {}", b, a);
+                let exactly = b <= Decimal::ZERO || a.checked_rem(b).is_none_or(|rest| rest.is_zero());
+                prop_assert_eq!(on_grid(a, b), exactly, "{} on {}", a, b);
+            }
+        }
+    }
 
     #[test]
     fn extremes_do_not_panic_and_are_not_objected_to() {

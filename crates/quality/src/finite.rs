@@ -77,11 +77,17 @@ const POWERS: [f64; 29] = [
 ];
 
 /// The number nearest to a decimal, but for its last bit. For statistics, several times as fast as the exact conversion.
+#[inline]
 pub(crate) fn nearest(value: Decimal) -> f64 {
     let power = usize::try_from(value.scale())
         .ok()
         .and_then(|s| POWERS.get(s));
-    value.mantissa() as f64 / power.copied().unwrap_or(1e28)
+    // Its three words one by one: a conversion of 128 bits at once costs as much as all of this.
+    let parts = value.unpack();
+    let low = f64::from(parts.mid) * 4_294_967_296.0 + f64::from(parts.lo);
+    let size = f64::from(parts.hi) * 18_446_744_073_709_551_616.0 + low;
+    let number = if parts.negative { -size } else { size };
+    number / power.copied().unwrap_or(1e28)
 }
 
 /// Seconds from `from` to `to`, negative where `to` is earlier.

@@ -68,8 +68,12 @@ impl Still {
             self.answers = self.answers.saturating_add(1);
         }
         let lasts = received.since(self.since);
-        let limit = ANSWERS.max(NATURAL * self.finished.quantile(0.99).unwrap_or(0.0));
         let length = f64::from(self.answers);
+        let limit = if length < ANSWERS {
+            f64::INFINITY
+        } else {
+            ANSWERS.max(NATURAL * self.finished.quantile(0.99).unwrap_or(0.0))
+        };
         let reaches = |times: u32| length >= limit * f64::from(times) && lasts >= LASTS * times;
         Run {
             answers: self.answers,

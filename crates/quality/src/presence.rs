@@ -32,6 +32,11 @@ impl Presence {
         if self.answers.capacity() == 0 {
             self.answers.reserve_exact(ANSWERS);
         }
+        // One like the oldest takes its place and changes no count.
+        if self.answers.len() == ANSWERS && self.answers.front() == Some(&present.bits()) {
+            self.answers.rotate_left(1);
+            return;
+        }
         while self.answers.len() >= ANSWERS {
             let Some(old) = self.answers.pop_front() else {
                 break;

@@ -20,19 +20,26 @@ impl Fingerprint {
         Self(0xcbf2_9ce4_8422_2325)
     }
 
-    /// Mixes a word in (the finaliser of SplitMix64, so that neighbours do not collide).
+    /// Mixes a word in.
     pub(crate) const fn word(self, word: u64) -> Self {
-        let mut mixed = (self.0.rotate_left(5) ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Self(mixed ^ (mixed >> 31))
+        self.words(word, 0)
+    }
+
+    /// Mixes two words in: one long product, its halves folded, as wyhash does.
+    const fn words(self, first: u64, second: u64) -> Self {
+        let left = self.0 ^ first ^ 0xa076_1d64_78bd_642f;
+        let right = self.0.rotate_left(32) ^ second ^ 0xe703_7ed1_a0b4_28db;
+        let product = (left as u128).wrapping_mul(right as u128);
+        Self((product >> 64) as u64 ^ product as u64)
     }
 
     /// Mixes an exact number in, as it is written: `1.0` is not `1.00`.
     pub(crate) fn decimal(self, value: Decimal) -> Self {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = value.serialize();
-        self.word(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
-            .word(u64::from_le_bytes([i, j, k, l, m, n, o, p]))
+        self.words(
+            u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_le_bytes([i, j, k, l, m, n, o, p]),
+        )
     }
 
     pub(crate) fn optional(self, value: Option<Decimal>) -> Self {
@@ -151,13 +158,22 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// The fingerprint of the trade that had this id, if it is remembered.
-    pub(crate) fn content(&self, id: u64) -> Option<u64> {
-        let place = self
-            .sorted
-            .binary_search_by_key(&id, |known| known.0)
-            .ok()?;
-        self.sorted.get(place).map(|known| known.1)
+    /// The fingerprint of the trade that had this id, if it is remembered. `place` is where the next one is looked for first: ids
+    /// that count up are found one after the other.
+    pub(crate) fn content(&self, id: u64, place: &mut usize) -> Option<u64> {
+        let newest = self.sorted.last()?;
+        if newest.0 < id {
+            return None;
+        }
+        if self.sorted.get(*place).is_none_or(|known| known.0 != id) {
+            *place = self
+                .sorted
+                .binary_search_by_key(&id, |known| known.0)
+                .ok()?;
+        }
+        let found = self.sorted.get(*place).map(|known| known.1);
+        *place += 1;
+        found
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -167,30 +183,46 @@ impl Ids {
     /// Takes a page in: at most so many as are kept, then one sort.
     pub(crate) fn learn(&mut self, page: &[(u64, u64)]) {
         let newest = page.len().saturating_sub(IDS);
+        let mut place = 0;
         let mut fresh: Vec<(u64, u64)> = page
             .iter()
             .skip(newest)
-            .filter(|(id, _)| self.content(*id).is_none())
+            .filter(|(id, _)| self.content(*id, &mut place).is_none())
             .copied()
             .collect();
         if fresh.is_empty() {
             return;
         }
         self.by_age.extend(fresh.iter().map(|(id, _)| *id));
-        let surplus = self.by_age.len().saturating_sub(IDS);
-        if surplus > 0 {
-            let mut gone: Vec<u64> = self.by_age.drain(..surplus).collect();
-            gone.sort_unstable();
-            self.sorted
-                .retain(|(id, _)| gone.binary_search(id).is_err());
-        }
+        self.forget();
+        // Ids that count up are in order already.
+        let last = self.sorted.last().map(|known| known.0);
+        let up = fresh.first().map(|first| first.0) > last && fresh.is_sorted_by(|a, b| a.0 < b.0);
         self.sorted.append(&mut fresh);
-        self.sorted.sort_unstable();
-        self.sorted.dedup_by_key(|known| known.0);
+        if !up {
+            self.sorted.sort_unstable();
+            self.sorted.dedup_by_key(|known| known.0);
+        }
         if self.by_age.capacity() > 4 * IDS {
             self.by_age.shrink_to(2 * IDS);
             self.sorted.shrink_to(2 * IDS);
         }
+    }
+
+    /// Forgets the oldest ones that are too many.
+    fn forget(&mut self) {
+        let surplus = self.by_age.len().saturating_sub(IDS);
+        let mut oldest = self.by_age.iter().take(surplus);
+        let lowest = self.sorted.iter().map(|known| &known.0).take(surplus);
+        if surplus <= self.sorted.len() && lowest.eq(oldest.by_ref()) {
+            self.sorted.drain(..surplus);
+            self.by_age.drain(..surplus);
+            return;
+        }
+        let mut gone: Vec<u64> = self.by_age.drain(..surplus).collect();
+        gone.sort_unstable();
+        self.sorted
+            .retain(|(id, _)| gone.binary_search(id).is_err());
     }
 
     pub(crate) fn memory(&self) -> usize {
@@ -224,8 +256,26 @@ mod tests {
             ids.learn(&rows);
         }
         assert_eq!((ids.by_age.len(), ids.sorted.len()), (IDS, IDS));
-        assert_eq!(ids.content(3_699), Some(7_398));
-        assert_eq!(ids.content(1_699), None);
+        assert_eq!(ids.content(3_699, &mut 0), Some(7_398));
+        assert_eq!(ids.content(1_699, &mut 0), None);
+        let mut place = 0;
+        for id in 1_700..3_700 {
+            assert_eq!(ids.content(id, &mut place), Some(id * 2));
+        }
+        // Ids in no order at all.
+        for page in 0..10_u64 {
+            let mixed = |n: u64| Fingerprint::new().word(n).get();
+            let rows: Vec<_> = (page * 300..page * 300 + 1_000)
+                .map(|n| (mixed(n), n))
+                .collect();
+            ids.learn(&rows);
+            assert_eq!((ids.by_age.len(), ids.sorted.len()), (IDS, IDS));
+            assert!(ids.sorted.is_sorted_by_key(|known| known.0));
+            assert_eq!(
+                ids.content(mixed(page * 300 + 7), &mut place),
+                Some(page * 300 + 7)
+            );
+        }
     }
 
     #[test]

@@ -180,6 +180,10 @@ impl SymbolState {
     #[must_use]
     pub fn usual_depth(&self) -> Option<(u32, u32)> {
         let depths = &self.seen.depths;
+        let first = depths.front()?;
+        if depths.iter().all(|depth| depth == first) {
+            return Some(*first);
+        }
         let mut sides = [0_u32; BOOKS];
         let mut median = |side: fn(&(u32, u32)) -> u32| {
             let sides = sides.get_mut(..depths.len().min(BOOKS))?;

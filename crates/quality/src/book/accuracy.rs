@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use robust_market::{Dimension, OrderBook, Severity};
-use rust_decimal::Decimal;
+use robust_market::{Dimension, Severity};
 
 use super::Side;
 use crate::engine::{Floor, Weighed};
@@ -22,26 +21,32 @@ const SIZES: usize = 4;
 /// A quote says something of a book this long before and after it.
 const BESIDE: Duration = Duration::from_secs(2);
 
-/// The best prices that passed validity, whatever the order of the levels.
-pub(super) fn best(bids: &Side<'_>, asks: &Side<'_>) -> Prices {
+/// The best prices that passed validity, whatever the order of the levels; `strict` sides begin with theirs.
+pub(super) fn best(bids: &Side<'_>, asks: &Side<'_>, strict: [bool; 2]) -> Prices {
+    let of = |side: &Side<'_>, strict: bool| {
+        if strict {
+            side.good.first().map(|level| level.price)
+        } else {
+            side.best()
+        }
+    };
     Prices {
         last: None,
-        bid: bids.prices.iter().map(|(price, _)| *price).max(),
-        ask: asks.prices.iter().map(|(price, _)| *price).min(),
+        bid: of(bids, strict[0]),
+        ask: of(asks, strict[1]),
     }
 }
 
 /// ln of the middle, of a book that is not crossed.
 fn middle(best: Prices) -> Option<Finite64> {
     best.spread()?;
-    let (bid, ask) = (Finite64::ln(best.bid?)?, Finite64::ln(best.ask?)?);
-    Finite64::new(bid.get() + (ask.get() - bid.get()) / 2.0)
+    Finite64::new((nearest(best.bid?) * nearest(best.ask?)).ln() / 2.0)
 }
 
 /// Judges a book by its past and its peers; gives what the engine made of its middle.
 pub(super) fn judge(
     tally: &mut Tally,
-    book: &OrderBook,
+    sides: [&Side<'_>; 2],
     best: Prices,
     context: &Context<'_>,
     state: &mut SymbolState,
@@ -49,9 +54,9 @@ pub(super) fn judge(
     let warm = state.is_warm();
     spread(tally, best, state, warm, "asks");
     let ln = middle(best);
-    sizes(tally, book, ln, warm);
+    sizes(tally, sides, ln, warm);
     let ln = ln?;
-    far_levels(tally, book, ln);
+    far_levels(tally, sides, ln);
     consensus(tally, ln, context, "bids");
     let engine = &state.seen.engine;
     let tick = tick(best.bid, context);
@@ -69,39 +74,45 @@ fn is_far(price: f64, middle: f64) -> bool {
 
 /// Judges the sizes of the levels that mean something: an order for a ten-thousandth of the price is as large as anybody likes
 /// (25 830 times the usual size in a recorded book).
-fn sizes(tally: &mut Tally, book: &OrderBook, middle: Option<Finite64>, warm: bool) {
+fn sizes(tally: &mut Tally, sides: [&Side<'_>; 2], middle: Option<Finite64>, warm: bool) {
     let middle = middle.map(|middle| middle.get().exp());
-    let near = |price| middle.is_none_or(|middle| !is_far(nearest(price), middle));
-    let levels = || book.bids.iter().chain(&book.asks);
-    let mut sizes: Vec<f64> = levels()
-        .filter(|level| level.size > Decimal::ZERO && near(level.price))
-        .map(|level| nearest(level.size))
-        .collect();
-    if sizes.len() < LEVELS {
+    let near = |price| middle.is_none_or(|middle| !is_far(price, middle));
+    let levels = sides.into_iter().flat_map(|side| &side.good);
+    let mut sizes = levels
+        .filter(|level| near(level.near))
+        .map(|level| level.size);
+    let (count, largest) = sizes
+        .clone()
+        .fold((0_usize, 0.0_f64), |(count, most), size| {
+            (count + 1, most.max(size))
+        });
+    if count < LEVELS {
         return;
     }
     tally.checked(Dimension::Accuracy, usize::from(warm));
-    let largest = sizes.iter().copied().fold(0.0, f64::max);
-    let place_of = sizes.len() * 9 / 10;
-    let (_, usual, _) = sizes.select_nth_unstable_by(place_of, f64::total_cmp);
-    let usual = *usual;
-    if largest > LARGE * usual {
+    // The larger ones are those beyond the 90 % quantile: with as many at least as large as the limit, it is no smaller.
+    let limit = largest / LARGE;
+    let larger = count - count * 9 / 10;
+    if sizes
+        .by_ref()
+        .filter(|size| *size >= limit)
+        .nth(larger - 1)
+        .is_none()
+    {
         tally.object(
             &A_SIZE_OUTLIER,
             Severity::Warning,
             place(SIZES, "size"),
-            || format!("a size of {largest}, where nine of ten are at most {usual}"),
+            || format!("a size of {largest}, where nine of ten are under {limit}"),
         );
     }
 }
 
 /// Orders that rest absurdly far away are real, and mean nothing.
-fn far_levels(tally: &mut Tally, book: &OrderBook, middle: Finite64) {
+fn far_levels(tally: &mut Tally, sides: [&Side<'_>; 2], middle: Finite64) {
     let middle = middle.get().exp();
-    let levels = book.bids.iter().chain(&book.asks);
-    let count = levels
-        .filter(|level| level.price > Decimal::ZERO && is_far(nearest(level.price), middle))
-        .count();
+    let levels = sides.into_iter().flat_map(|side| &side.good);
+    let count = levels.filter(|level| is_far(level.near, middle)).count();
     if count > 0 {
         tally.measured(&A_FAR_LEVEL, Severity::Info, None, || {
             format!("{count} levels are beyond a tenth and ten times the middle")

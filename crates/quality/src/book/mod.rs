@@ -2,6 +2,8 @@
 
 mod accuracy;
 
+use std::cmp::Ordering;
+
 use robust_market::{
     Acceptance, Decoded, Dimension, Level, OrderBook, Payload, Report, Request, Severity,
 };
@@ -9,13 +11,14 @@ use rust_decimal::Decimal;
 
 use crate::defects::{self, Meaning};
 use crate::engine::Outcome;
-use crate::exact::on_grid;
+use crate::exact::{compare, on_grid};
+use crate::finite::nearest;
 use crate::rules::{
     A_MID_OUTLIER, C_DEPTH, C_ROW, C_SIDE_EMPTY, C_SIDES, K_CROSSED, K_LOCKED, K_SEQ_REGRESS,
-    K_UNSORTED_ASKS, K_UNSORTED_BIDS, Rule, U_DUP_LEVEL, V_BOUNDS, V_PRICE, V_SIZE, V_SYMBOL,
-    V_TICK,
+    K_UNSORTED_ASKS, K_UNSORTED_BIDS, U_DUP_LEVEL, V_BOUNDS, V_PRICE, V_SIZE, V_SYMBOL, V_TICK,
 };
 use crate::tally::{Place, Tally};
+use crate::ticker::accuracy::Prices;
 use crate::timeliness::SourceTime;
 use crate::{Context, SymbolState, provenance, timeliness};
 
@@ -24,19 +27,70 @@ struct Side<'a> {
     name: &'static str,
     levels: &'a [Level],
     /// Wire position of each level.
-    positions: Vec<usize>,
+    positions: Positions,
     /// Levels of the wire that lack a field.
     lacking: usize,
     /// Levels of the wire that are there but hold no value.
     invalid: usize,
-    /// Prices that passed validity, in the order of the wire, with their positions.
-    prices: Vec<(Decimal, usize)>,
+    /// Levels that passed validity, in the order of the wire.
+    good: Vec<Good>,
+    /// How the next price compares to the one before it where the side is in order.
+    order: Ordering,
+}
+
+/// Where the levels of a side are on the wire.
+enum Positions {
+    /// One after the other.
+    From(usize),
+    /// Some between them could not be read.
+    Listed(Vec<usize>),
+}
+
+/// A level that passed validity, with its numbers.
+#[derive(Debug, Clone, Copy)]
+struct Good {
+    price: Decimal,
+    position: usize,
+    near: f64,
+    size: f64,
 }
 
 impl Side<'_> {
     /// Levels that are there, whatever they are worth.
     fn count(&self) -> usize {
         self.levels.len() + self.invalid
+    }
+
+    fn position(&self, level: usize) -> usize {
+        match &self.positions {
+            Positions::From(first) => first + level,
+            Positions::Listed(all) => all.get(level).copied().unwrap_or(level),
+        }
+    }
+
+    /// How often a price does not follow the one before it; equal ones do not count.
+    fn unsorted(&self) -> usize {
+        let wrong = |pair: &[Good]| matches!(pair, [a, b] if compare(b.price, a.price) == self.order.reverse());
+        self.good.windows(2).filter(|pair| wrong(pair)).count()
+    }
+
+    /// Whether each price is beyond the one before it.
+    fn is_strict(&self) -> bool {
+        let right =
+            |pair: &[Good]| matches!(pair, [a, b] if compare(b.price, a.price) == self.order);
+        self.good.windows(2).all(right)
+    }
+
+    /// The highest bid or the lowest ask, whatever the order of the levels.
+    fn best(&self) -> Option<Decimal> {
+        let prices = self.good.iter().map(|level| level.price);
+        prices.reduce(|best, price| {
+            if compare(price, best) == self.order.reverse() {
+                price
+            } else {
+                best
+            }
+        })
     }
 }
 
@@ -58,19 +112,22 @@ pub(crate) fn book(
     validity(&mut tally, &mut bids, context);
     validity(&mut tally, &mut asks, context);
     completeness(&mut tally, &bids, &asks, decoded, context, state);
-    consistency(&mut tally, &bids, &asks);
+    let strict = [bids.is_strict(), asks.is_strict()];
+    let best = accuracy::best(&bids, &asks, strict);
+    consistency(&mut tally, &bids, &asks, strict, best);
     sequence(&mut tally, book, state);
-    let levels = bids.prices.len() + asks.prices.len();
-    tally.checked(Dimension::Uniqueness, levels);
-    twice(&mut tally, &bids);
-    twice(&mut tally, &asks);
+    tally.checked(Dimension::Uniqueness, bids.good.len() + asks.good.len());
+    for (side, strict) in [&bids, &asks].into_iter().zip(strict) {
+        if !strict {
+            twice(&mut tally, side);
+        }
+    }
     let time = event_time(&mut tally, book, context);
     let clock = SourceTime::of(context, &state.seen.clock);
     timeliness::event(&mut tally, time, &clock, context);
     provenance::judge(&mut tally, context.provenance, Some(book.symbol.as_str()));
     let sound = tally.is_sound();
-    let best = accuracy::best(&bids, &asks);
-    let weighed = accuracy::judge(&mut tally, book, best, context, state);
+    let weighed = accuracy::judge(&mut tally, [&bids, &asks], best, context, state);
     let others = sound && tally.is_sound_but_for(&A_MID_OUTLIER);
     let report = tally.finish(context.config);
     state.release(0);
@@ -95,7 +152,6 @@ pub(crate) fn book(
 
 /// Splits the positions of the wire into bids and asks: bids come first, an ask's position counts on.
 fn sides<'a>(book: &'a OrderBook, decoded: &Decoded<Payload>) -> [Side<'a>; 2] {
-    let mut bids_on_wire = book.bids.len();
     let mut lacking = [0, 0];
     let mut invalid = [0, 0];
     for (before, position) in decoded.excluded.iter().enumerate() {
@@ -115,31 +171,37 @@ fn sides<'a>(book: &'a OrderBook, decoded: &Decoded<Payload>) -> [Side<'a>; 2] {
         if let Some(count) = counter.get_mut(side) {
             *count += 1;
         }
-        bids_on_wire += usize::from(bid);
     }
-    let positions: Vec<usize> = defects::positions(&decoded.excluded)
-        .take(book.bids.len() + book.asks.len())
-        .collect();
-    let (first, rest) = positions.split_at(book.bids.len().min(positions.len()));
-    debug_assert!(first.iter().all(|position| *position < bids_on_wire) || !decoded.is_clean());
+    let positions = if decoded.excluded.is_empty() {
+        [Positions::From(0), Positions::From(book.bids.len())]
+    } else {
+        let mut all: Vec<usize> = defects::positions(&decoded.excluded)
+            .take(book.bids.len() + book.asks.len())
+            .collect();
+        let asks = all.split_off(book.bids.len().min(all.len()));
+        [Positions::Listed(all), Positions::Listed(asks)]
+    };
+    let [bids_at, asks_at] = positions;
     let [bids_lacking, asks_lacking] = lacking;
     let [bids_invalid, asks_invalid] = invalid;
     [
         Side {
             name: "bids",
             levels: &book.bids,
-            positions: first.to_vec(),
+            positions: bids_at,
             lacking: bids_lacking,
             invalid: bids_invalid,
-            prices: Vec::with_capacity(book.bids.len()),
+            good: Vec::with_capacity(book.bids.len()),
+            order: Ordering::Less,
         },
         Side {
             name: "asks",
             levels: &book.asks,
-            positions: rest.to_vec(),
+            positions: asks_at,
             lacking: asks_lacking,
             invalid: asks_invalid,
-            prices: Vec::with_capacity(book.asks.len()),
+            good: Vec::with_capacity(book.asks.len()),
+            order: Ordering::Greater,
         },
     ]
 }
@@ -200,20 +262,22 @@ fn validity(tally: &mut Tally, side: &mut Side<'_>, context: &Context<'_>) {
         .symbol()
         .and_then(|s| context.config.bounds(s));
     let steps = (context.profile.price_tick, context.profile.amount_step);
-    for (level, position) in side.levels.iter().zip(&side.positions) {
+    for (nth, level) in side.levels.iter().enumerate() {
+        let position = side.position(nth);
         let place = Place {
             field: Some(side.name),
-            ..Place::row(*position)
+            ..Place::row(position)
         };
+        let (near, size) = (nearest(level.price), nearest(level.size));
         let mut good = true;
-        if level.price <= Decimal::ZERO {
+        if near <= 0.0 {
             good = false;
             tally.object(&V_PRICE, Severity::Error, place, || {
                 format!("price {} is not above zero", level.price)
             });
         }
         let outside = bounds.filter(|bounds| good && !bounds.contains(level.price));
-        if let Some(bounds) = outside.filter(|_| side.prices.is_empty()) {
+        if let Some(bounds) = outside.filter(|_| side.good.is_empty()) {
             tally.object(&V_BOUNDS, Severity::Error, place, || {
                 format!(
                     "the best price {} is outside {} to {}",
@@ -224,14 +288,19 @@ fn validity(tally: &mut Tally, side: &mut Side<'_>, context: &Context<'_>) {
             });
         }
         // A size of zero deletes a level, which a snapshot has no use for.
-        if level.size <= Decimal::ZERO {
+        if size <= 0.0 {
             good = false;
             tally.object(&V_SIZE, Severity::Error, place, || {
                 format!("size {} is not above zero", level.size)
             });
         }
         if good {
-            side.prices.push((level.price, *position));
+            side.good.push(Good {
+                price: level.price,
+                position,
+                near,
+                size,
+            });
             let off_price = steps.0.is_some_and(|tick| !on_grid(level.price, tick));
             let off_size = steps.1.is_some_and(|step| !on_grid(level.size, step));
             if off_price || off_size {
@@ -329,42 +398,39 @@ fn due(counts: (usize, usize), context: &Context<'_>, state: &SymbolState) -> (u
     )
 }
 
-fn consistency(tally: &mut Tally, bids: &Side<'_>, asks: &Side<'_>) {
-    if bids.prices.is_empty() && asks.prices.is_empty() {
+fn consistency(
+    tally: &mut Tally,
+    bids: &Side<'_>,
+    asks: &Side<'_>,
+    strict: [bool; 2],
+    best: Prices,
+) {
+    if bids.good.is_empty() && asks.good.is_empty() {
         return;
     }
     tally.checked(Dimension::Consistency, 1);
     // Highest and lowest, not the first of each side: unsorted and crossed are two faults.
-    let highest = bids.prices.iter().map(|(price, _)| *price).max();
-    let lowest = asks.prices.iter().map(|(price, _)| *price).min();
-    if let (Some(bid), Some(ask)) = (highest, lowest) {
-        if bid > ask {
-            tally.whole(&K_CROSSED, Severity::Critical, Some("bids"), || {
-                format!("highest bid {bid} above lowest ask {ask}")
-            });
-        } else if bid == ask {
-            tally.whole(&K_LOCKED, Severity::Warning, Some("bids"), || {
+    if let (Some(bid), Some(ask)) = (best.bid, best.ask) {
+        match compare(bid, ask) {
+            Ordering::Greater => {
+                tally.whole(&K_CROSSED, Severity::Critical, Some("bids"), || {
+                    format!("highest bid {bid} above lowest ask {ask}")
+                });
+            }
+            Ordering::Equal => tally.whole(&K_LOCKED, Severity::Warning, Some("bids"), || {
                 format!("highest bid and lowest ask are both {bid}")
-            });
+            }),
+            Ordering::Less => {}
         }
     }
-    let rises = |pair: &[(Decimal, usize)]| matches!(pair, [a, b] if b.0 > a.0);
-    let falls = |pair: &[(Decimal, usize)]| matches!(pair, [a, b] if b.0 < a.0);
-    unsorted(tally, &K_UNSORTED_BIDS, bids, rises);
-    unsorted(tally, &K_UNSORTED_ASKS, asks, falls);
-}
-
-fn unsorted(
-    tally: &mut Tally,
-    rule: &Rule,
-    side: &Side<'_>,
-    wrong: impl Fn(&[(Decimal, usize)]) -> bool,
-) {
-    let count = side.prices.windows(2).filter(|pair| wrong(pair)).count();
-    if count > 0 {
-        tally.whole(rule, Severity::Error, Some(side.name), || {
-            format!("{count} times out of order")
-        });
+    let rules = [&K_UNSORTED_BIDS, &K_UNSORTED_ASKS];
+    for ((side, rule), strict) in [bids, asks].into_iter().zip(rules).zip(strict) {
+        let count = if strict { 0 } else { side.unsorted() };
+        if count > 0 {
+            tally.whole(rule, Severity::Error, Some(side.name), || {
+                format!("{count} times out of order")
+            });
+        }
     }
 }
 
@@ -380,16 +446,11 @@ fn sequence(tally: &mut Tally, book: &OrderBook, state: &SymbolState) {
 }
 
 fn twice(tally: &mut Tally, side: &Side<'_>) {
-    let sorted = |pair: &[(Decimal, usize)]| matches!(pair, [a, b] if a.0 < b.0);
-    let strict = side.prices.windows(2).all(sorted)
-        || side
-            .prices
-            .windows(2)
-            .all(|pair| matches!(pair, [a, b] if a.0 > b.0));
-    if strict {
-        return;
-    }
-    let mut prices = side.prices.clone();
+    let mut prices: Vec<(Decimal, usize)> = side
+        .good
+        .iter()
+        .map(|level| (level.price, level.position))
+        .collect();
     prices.sort();
     for pair in prices.windows(2) {
         let [(first, _), (second, position)] = pair else {

@@ -27,17 +27,20 @@ pub(super) fn judge(tally: &mut Tally, steps: &[f64], context: &Context<'_>) {
     if f64::from(u32::try_from(moved).unwrap_or(u32::MAX)) < MOVED * count {
         return;
     }
-    let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / count;
-    let centre = mean(&mut steps.iter().copied());
-    let square = mean(&mut steps.iter().map(|step| (step - centre).powi(2)));
-    let fourth = mean(&mut steps.iter().map(|step| (step - centre).powi(4)));
-    let size = mean(&mut steps.iter().map(|step| step.abs()));
-    let spread = mean(&mut steps.iter().map(|step| (step.abs() - size).powi(2)));
-    let pairs = steps.windows(2).filter_map(|pair| match pair {
-        [a, b] => Some((a.abs() - size) * (b.abs() - size)),
-        _ => None,
-    });
-    let agreement = pairs.sum::<f64>() / count / spread;
+    let centre = steps.iter().sum::<f64>() / count;
+    let size = steps.iter().map(|step| step.abs()).sum::<f64>() / count;
+    let (mut square, mut fourth, mut spread, mut pairs) = (0.0, 0.0, 0.0, 0.0);
+    let mut before = None;
+    for step in steps {
+        let away = (step - centre) * (step - centre);
+        let larger = step.abs() - size;
+        (square, fourth) = (square + away, fourth + away * away);
+        spread += larger * larger;
+        pairs += before.map_or(0.0, |before: f64| before * larger);
+        before = Some(larger);
+    }
+    let (square, fourth) = (square / count, fourth / count);
+    let agreement = pairs / spread;
     let kurtosis = fourth / (square * square);
     if agreement < AGREEMENT && kurtosis < KURTOSIS {
         tally.measured(&A_DRAWN, Severity::Warning, Some("close"), || {

@@ -69,6 +69,17 @@ impl Grid {
         }
     }
 
+    /// Both [`slot`](Self::slot) and [`offset`](Self::offset), in one division.
+    pub(crate) fn place(&self, time: Timestamp) -> (i64, i64) {
+        if self.interval.is_calendar_month() {
+            return (self.slot(time), self.offset(time));
+        }
+        let from = time.as_ns().saturating_sub(self.anchor);
+        let slot = from.div_euclid(self.step);
+        // The difference fits, also where the product does not.
+        (slot, from.wrapping_sub(slot.wrapping_mul(self.step)))
+    }
+
     /// How far into its bar `time` lies, in nanoseconds; zero on the grid.
     pub(crate) fn offset(&self, time: Timestamp) -> i64 {
         if self.interval.is_calendar_month() {
@@ -200,7 +211,8 @@ mod tests {
             for ns in [i64::MIN, -1, 0, i64::MAX] {
                 let time = Timestamp::from_ns(ns);
                 let grid = grid(interval);
-                let _ = (grid.slot(time), grid.offset(time), grid.end(time));
+                assert_eq!(grid.place(time), (grid.slot(time), grid.offset(time)));
+                let _ = grid.end(time);
                 let _ = grid.steps([time, Timestamp::EPOCH].into_iter());
             }
         }

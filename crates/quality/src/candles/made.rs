@@ -1,10 +1,10 @@
 //! Traces of bars that no market made: repeated, drawn with a ruler, written by a faulty program.
 
-use robust_market::{Candle, Severity};
+use robust_market::Severity;
 use rust_decimal::Decimal;
 
-use super::Row;
 use super::path::middle;
+use super::{Row, digits};
 use crate::engine::MAD_TO_SIGMA;
 use crate::finite::nearest;
 use crate::rules::{
@@ -38,8 +38,13 @@ fn place(row: &Row<'_>, field: &'static str) -> Place<'static> {
     }
 }
 
-fn alike(a: &Candle, b: &Candle) -> bool {
-    a.close == b.close
+fn alike(first: &Row<'_>, second: &Row<'_>) -> bool {
+    // Equal decimals are nearest to the same number, but for its last bit where their digits are written otherwise.
+    let near = |a: f64, b: f64| (a - b).abs() <= a.abs() * 1e-12;
+    let (a, b) = (first.candle, second.candle);
+    near(first.close, second.close)
+        && near(first.volume, second.volume)
+        && a.close == b.close
         && a.volume == b.volume
         && a.open == b.open
         && a.high == b.high
@@ -52,7 +57,7 @@ pub(super) fn judge(tally: &mut Tally, rows: &[&Row<'_>], tick: f64) -> bool {
         return true;
     }
     runs(tally, rows, &A_FROZEN, FROZEN, "close", |a, b| {
-        !a.volume.is_zero() && alike(a, b)
+        a.volume != 0.0 && alike(a, b)
     });
     volumes(tally, rows);
     lines(tally, rows, tick);
@@ -65,8 +70,7 @@ fn constant(tally: &mut Tally, rows: &[&Row<'_>]) -> bool {
     let Some(first) = rows.first().filter(|_| rows.len() >= CONSTANT) else {
         return false;
     };
-    let same =
-        !first.candle.volume.is_zero() && rows.iter().all(|row| alike(row.candle, first.candle));
+    let same = first.volume != 0.0 && rows.iter().all(|row| alike(row, first));
     if same {
         tally.whole(&A_CONSTANT, Severity::Critical, None, || {
             format!("{} times the same bar with volume", rows.len())
@@ -82,9 +86,9 @@ fn runs(
     rule: &Rule,
     least: usize,
     field: &'static str,
-    alike: impl Fn(&Candle, &Candle) -> bool,
+    alike: impl Fn(&Row<'_>, &Row<'_>) -> bool,
 ) {
-    for run in rows.chunk_by(|a, b| alike(a.candle, b.candle)) {
+    for run in rows.chunk_by(|a, b| alike(a, b)) {
         if run.len() < least {
             continue;
         }
@@ -97,9 +101,12 @@ fn runs(
 }
 
 fn volumes(tally: &mut Tally, rows: &[&Row<'_>]) {
-    let equal = |a: &Candle, b: &Candle| !a.volume.is_zero() && a.volume == b.volume;
+    let equal = |a: &Row<'_>, b: &Row<'_>| {
+        let near = (a.volume - b.volume).abs() <= a.volume * 1e-12;
+        a.volume != 0.0 && near && a.candle.volume == b.candle.volume
+    };
     let long = rows
-        .chunk_by(|a, b| equal(a.candle, b.candle))
+        .chunk_by(|a, b| equal(a, b))
         .any(|run| run.len() >= REPEAT && !run_is_frozen(run));
     if long {
         let mut all: Vec<Decimal> = rows
@@ -122,31 +129,44 @@ fn volumes(tally: &mut Tally, rows: &[&Row<'_>]) {
 
 fn run_is_frozen(run: &[&Row<'_>]) -> bool {
     run.windows(2)
-        .all(|pair| matches!(pair, [a, b] if alike(a.candle, b.candle)))
+        .all(|pair| matches!(pair, [a, b] if alike(a, b)))
 }
 
-/// Usual volumes of a series, as logarithms.
+/// A volume less than so many e-folds above the usual one is never suspicious.
+const ABOVE_MIN: f64 = 4.0;
+
+/// Objects to volumes far above the usual one that stand alone.
 fn volume_spike(tally: &mut Tally, rows: &[&Row<'_>]) {
-    let traded: Vec<(f64, &Row<'_>)> = rows
+    let mut sorted: Vec<f64> = rows
         .iter()
-        .filter(|row| row.candle.volume > Decimal::ZERO)
-        .map(|row| (nearest(row.candle.volume).ln(), *row))
+        .map(|row| row.volume)
+        .filter(|volume| *volume > 0.0)
         .collect();
-    if traded.len() < VOLUMES {
+    if sorted.len() < VOLUMES {
         return;
     }
-    let mut sorted: Vec<f64> = traded.iter().map(|(ln, _)| *ln).collect();
+    let most = sorted.iter().copied().fold(0.0, f64::max);
     let Some(usual) = middle(&mut sorted) else {
         return;
     };
-    for ln in &mut sorted {
-        *ln = (*ln - usual).abs();
+    // Most series hold nothing that is far above: the logarithms of all are only taken of those that do.
+    if most <= usual * ABOVE_MIN.exp() {
+        return;
+    }
+    let usual = usual.ln();
+    for volume in &mut sorted {
+        *volume = (volume.ln() - usual).abs();
     }
     let spread = middle(&mut sorted).unwrap_or(0.0) * MAD_TO_SIGMA;
     let spread = spread.max(0.3);
+    let traded: Vec<(f64, &Row<'_>)> = rows
+        .iter()
+        .filter(|row| row.volume > 0.0)
+        .map(|row| (row.volume.ln(), *row))
+        .collect();
     for (place_at, (ln, row)) in traded.iter().enumerate() {
         let above = ln - usual;
-        if above <= 4.0 {
+        if above <= ABOVE_MIN {
             continue;
         }
         let beside = |at: Option<usize>| at.and_then(|at| traded.get(at)).map_or(usual, |n| n.0);
@@ -169,9 +189,9 @@ fn volume_spike(tally: &mut Tally, rows: &[&Row<'_>]) {
 
 /// Whether a bar moved at most three times as far as bars usually do.
 fn calm(rows: &[&Row<'_>], row: &Row<'_>) -> bool {
-    let range = |candle: &Candle| nearest(candle.high - candle.low) / nearest(candle.close);
-    let mut all: Vec<f64> = rows.iter().map(|row| range(row.candle)).collect();
-    middle(&mut all).is_some_and(|usual| range(row.candle) <= 3.0 * usual)
+    let range = |row: &Row<'_>| (row.high - row.low) / row.close;
+    let mut all: Vec<f64> = rows.iter().map(|row| range(row)).collect();
+    middle(&mut all).is_some_and(|usual| range(row) <= 3.0 * usual)
 }
 
 /// Objects to bars on a straight line between two others.
@@ -179,7 +199,7 @@ fn lines(tally: &mut Tally, rows: &[&Row<'_>], tick: f64) {
     let mut from = 0;
     let mut slope: Option<f64> = None;
     let ticks = tick.max(0.0);
-    let close = |at: usize| rows.get(at).map(|row| nearest(row.candle.close));
+    let close = |at: usize| rows.get(at).map(|row| row.close);
     for at in 1..=rows.len() {
         let step = match (close(at - 1), close(at)) {
             (Some(a), Some(b)) => Some(b - a),
@@ -220,7 +240,8 @@ fn flat_lines(tally: &mut Tally, rows: &[&Row<'_>], tick: f64) {
         return;
     }
     let half = 0.5 + 1e-6;
-    let close = |at: usize| rows.get(at).map(|row| nearest(row.candle.close) / tick);
+    let ticks = 1.0 / tick;
+    let close = |at: usize| rows.get(at).map(|row| row.close * ticks);
     let mut from = 0;
     while let (Some(start), Some(next)) = (close(from), close(from + 1)) {
         // Slopes of lines that begin at the first close and pass every other one within half a tick.
@@ -261,8 +282,8 @@ fn blocks(tally: &mut Tally, rows: &[&Row<'_>]) {
         return;
     }
     let mix = |row: &Row<'_>| {
-        let words = row.candle.close.mantissa() ^ row.candle.volume.mantissa().rotate_left(17);
-        let mixed = (words as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let words = row.close.to_bits() ^ row.volume.to_bits().rotate_left(17);
+        let mixed = words.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         usize::try_from(mixed >> 48).unwrap_or(0)
     };
     // A cheap sieve first: bars whose close and volume may have been there before.
@@ -278,7 +299,7 @@ fn blocks(tally: &mut Tally, rows: &[&Row<'_>]) {
         if let Some(word) = word {
             *word |= 1 << (bit % 64);
         }
-        run = if known && !row.candle.volume.is_zero() {
+        run = if known && row.volume != 0.0 {
             run + 1
         } else {
             0
@@ -315,7 +336,7 @@ fn blocks(tally: &mut Tally, rows: &[&Row<'_>]) {
         );
         let goes_on = expected
             .and_then(|earlier| rows.get(earlier))
-            .is_some_and(|earlier| alike(earlier.candle, candle));
+            .is_some_and(|earlier| alike(earlier, row));
         if goes_on {
             run.push(row);
             expected = expected.map(|earlier| earlier + 1);
@@ -332,71 +353,57 @@ fn blocks(tally: &mut Tally, rows: &[&Row<'_>]) {
     flush(tally, &mut run);
 }
 
-/// Decimals that a price needs: those that are written, without zeros at the end.
-fn needed(price: Decimal) -> u32 {
-    let mut scale = price.scale();
-    let Ok(mut mantissa) = u64::try_from(price.mantissa()) else {
-        return price.normalize().scale();
-    };
-    if mantissa == 0 {
-        return 0;
-    }
-    while scale > 0 && mantissa % 10 == 0 {
-        mantissa /= 10;
-        scale -= 1;
-    }
-    scale
+/// How many decimals the prices of each bar need, how many those of nine in ten do, and the step that this makes.
+pub(super) struct Digits {
+    needed: Vec<u32>,
+    usual: u32,
+    pub(super) tick: f64,
 }
 
-/// How many decimals the prices of nine in ten bars need, and the step that this makes.
-pub(super) fn decimals(rows: &[&Row<'_>]) -> Option<(u32, f64)> {
-    // Every bar counts: of a sample of every fifth, a fault in every twentieth is in a quarter.
-    let mut bars = [0_usize; 29];
-    for row in rows {
-        let candle = row.candle;
-        let most = [candle.open, candle.high, candle.low, candle.close]
-            .into_iter()
-            .map(needed)
-            .max()
-            .unwrap_or(0);
-        if let Some(count) = usize::try_from(most)
-            .ok()
-            .and_then(|most| bars.get_mut(most))
-        {
-            *count += 1;
+impl Digits {
+    /// Every bar counts: of a sample of every fifth, a fault in every twentieth is in a quarter.
+    pub(super) fn of(rows: &[&Row<'_>]) -> Option<Self> {
+        let mut guess = 0;
+        let needed: Vec<u32> = rows
+            .iter()
+            .map(|row| {
+                guess = digits::needed(row.candle, guess);
+                guess
+            })
+            .collect();
+        let mut bars = [0_usize; 1 + Decimal::MAX_SCALE as usize];
+        for decimals in &needed {
+            let at = usize::try_from(*decimals).ok();
+            if let Some(count) = at.and_then(|at| bars.get_mut(at)) {
+                *count += 1;
+            }
         }
+        let rank = rows.len().checked_sub(1)? * 9 / 10;
+        let mut below = 0;
+        let usual = bars.iter().position(|count| {
+            below += count;
+            below > rank
+        })?;
+        let usual = u32::try_from(usual).ok()?;
+        let tick = nearest(Decimal::try_new(1, usual).ok()?);
+        Some(Self {
+            needed,
+            usual,
+            tick,
+        })
     }
-    let rank = rows.len().checked_sub(1)? * 9 / 10;
-    let mut below = 0;
-    let usual = bars.iter().position(|count| {
-        below += count;
-        below > rank
-    })?;
-    let usual = u32::try_from(usual).ok()?;
-    Some((usual, nearest(Decimal::try_new(1, usual).ok()?)))
 }
 
 /// Objects to a few bars whose prices have more decimals than the rest.
-pub(super) fn off_grid(tally: &mut Tally, rows: &[&Row<'_>], usual: u32) {
+pub(super) fn off_grid(tally: &mut Tally, rows: &[&Row<'_>], digits: &Digits) {
     // One digit more is what an exchange does that makes its tick finer; the noise of a float has many.
-    let usual = usual.saturating_add(1);
-    let finer = |price: Decimal| {
-        let surplus = price.scale().saturating_sub(usual);
-        let Some(power) = 10_u64.checked_pow(surplus) else {
-            return !price.normalize().is_zero() && price.normalize().scale() > usual;
-        };
-        match u64::try_from(price.mantissa()) {
-            Ok(mantissa) => surplus > 0 && mantissa % power != 0,
-            Err(_) => price.normalize().scale() > usual,
-        }
-    };
+    let usual = digits.usual.saturating_add(1);
     let off: Vec<(usize, &&Row<'_>)> = rows
         .iter()
+        .zip(&digits.needed)
         .enumerate()
-        .filter(|(_, row)| {
-            let candle = row.candle;
-            finer(candle.close) || finer(candle.open) || finer(candle.high) || finer(candle.low)
-        })
+        .filter(|(_, (_, needed))| **needed > usual)
+        .map(|(at, (row, _))| (at, row))
         .collect();
     // More of them are another tick, not a fault.
     if off.is_empty() || rows.len() < VOLUMES || off.len() * 5 >= rows.len() {

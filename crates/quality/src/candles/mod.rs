@@ -1,5 +1,6 @@
 //! Rules for a series of price bars.
 
+mod digits;
 mod drawn;
 mod gaps;
 mod grid;
@@ -7,6 +8,7 @@ mod made;
 mod path;
 mod rows;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -28,7 +30,15 @@ struct Row<'a> {
     candle: &'a Candle,
     position: usize,
     slot: i64,
+    /// How far into its place on the grid it starts.
+    offset: i64,
     forming: bool,
+    /// Its numbers, for statistics and as a sieve before exact comparisons.
+    open: f64,
+    high: f64,
+    low: f64,
+    close: f64,
+    volume: f64,
 }
 
 /// Judges one series.
@@ -47,7 +57,7 @@ pub(crate) fn candles(
     let timed = possible(&mut tally, candles, decoded, context, &grid);
     let regular = interval(&mut tally, &timed, &grid, context);
     if regular {
-        rows::grid(&mut tally, &timed, &grid);
+        rows::grid(&mut tally, &timed);
     }
     rows::values(&mut tally, &timed, context.config.bounds(&candles.symbol));
 
@@ -113,14 +123,15 @@ fn accuracy(
     if !regular {
         return;
     }
-    let usual = made::decimals(&sound);
+    let digits = made::Digits::of(&sound);
     let known = context.profile.price_tick.map(nearest);
-    let tick = known.or(usual.map(|(_, tick)| tick)).unwrap_or(0.0);
+    let shown = digits.as_ref().map(|digits| digits.tick);
+    let tick = known.or(shown).unwrap_or(0.0);
     if made::judge(tally, &sound, tick) {
         return;
     }
-    if let Some((decimals, _)) = usual {
-        made::off_grid(tally, &sound, decimals);
+    if let Some(digits) = &digits {
+        made::off_grid(tally, &sound, digits);
     }
     let mut path = path::Path::of(&sound, tick, context.profile.dense_candles);
     path.judge(tally, state);
@@ -194,13 +205,22 @@ fn possible<'a>(
         .zip(defects::positions(&decoded.excluded))
     {
         match timeliness::impossible(candle.time, context.now) {
-            None => rows.push(Row {
-                candle,
-                position,
-                slot: grid.slot(candle.time),
-                forming: candle.time <= soon
-                    && (!candle.closed || grid.end(candle.time) > context.now),
-            }),
+            None => {
+                let (slot, offset) = grid.place(candle.time);
+                rows.push(Row {
+                    candle,
+                    position,
+                    slot,
+                    offset,
+                    forming: candle.time <= soon
+                        && (!candle.closed || grid.end(candle.time) > context.now),
+                    open: nearest(candle.open),
+                    high: nearest(candle.high),
+                    low: nearest(candle.low),
+                    close: nearest(candle.close),
+                    volume: nearest(candle.volume),
+                });
+            }
             Some(rule) => {
                 other_unit += usize::from(rule == &V_TS_UNIT);
                 let place = Place {
@@ -223,6 +243,9 @@ fn possible<'a>(
 
 /// Whether the usual distance of the bars is the interval; where it is not, gaps and grid mean nothing.
 fn interval(tally: &mut Tally, rows: &[Row<'_>], grid: &Grid, context: &Context<'_>) -> bool {
+    if rows.len() > 2 && one_after_the_other(rows) {
+        return true;
+    }
     let mut steps: Vec<i64> = grid.steps(rows.iter().map(|row| row.candle.time));
     if steps.len() < 2 {
         return true;
@@ -248,6 +271,12 @@ fn interval(tally: &mut Tally, rows: &[Row<'_>], grid: &Grid, context: &Context<
     right
 }
 
+/// Whether each bar is the next one on the grid, and starts where its place does.
+fn one_after_the_other(rows: &[Row<'_>]) -> bool {
+    let follows = |pair: &[Row<'_>]| matches!(pair, [a, b] if b.slot.checked_sub(a.slot) == Some(1) && b.offset == a.offset);
+    rows.windows(2).all(follows)
+}
+
 /// Distances from which on a common factor of all of them is no chance: of even ones, one in two to the power of this.
 const FACTOR: usize = 20;
 
@@ -264,13 +293,13 @@ fn all_longer(steps: &[i64], step: i64) -> bool {
 }
 
 /// One bar for each time, ascending; objects to the other copies.
-fn unique<'a>(tally: &mut Tally, rows: &[Row<'a>]) -> Vec<Row<'a>> {
+fn unique<'r, 'a>(tally: &mut Tally, rows: &'r [Row<'a>]) -> Cow<'r, [Row<'a>]> {
     let ascending = rows
         .windows(2)
         .all(|pair| matches!(pair, [a, b] if a.candle.time < b.candle.time));
     if ascending {
         share_of_distinct(tally, rows.len(), rows.len());
-        return rows.to_vec();
+        return Cow::Borrowed(rows);
     }
     let mut by_time: BTreeMap<_, Row<'a>> = BTreeMap::new();
     for row in rows {
@@ -300,7 +329,7 @@ fn unique<'a>(tally: &mut Tally, rows: &[Row<'a>]) -> Vec<Row<'a>> {
         by_time.insert(row.candle.time, kept);
     }
     share_of_distinct(tally, by_time.len(), rows.len());
-    by_time.into_values().collect()
+    Cow::Owned(by_time.into_values().collect())
 }
 
 fn share_of_distinct(tally: &mut Tally, distinct: usize, all: usize) {
@@ -313,7 +342,8 @@ fn share_of_distinct(tally: &mut Tally, distinct: usize, all: usize) {
 /// Objects to bars that are out of order, copies aside; says whether the whole series runs backwards.
 fn order(tally: &mut Tally, rows: &[Row<'_>], unique: &[Row<'_>]) -> bool {
     tally.checked(Dimension::Consistency, rows.len());
-    if unique.len() < 2 {
+    let rises = |pair: &[Row<'_>]| matches!(pair, [a, b] if a.candle.time < b.candle.time);
+    if unique.len() < 2 || rows.windows(2).all(rises) {
         return false;
     }
     let kept: std::collections::BTreeSet<usize> = unique.iter().map(|row| row.position).collect();

@@ -4,7 +4,6 @@ use robust_market::{Dimension, Severity};
 
 use super::Row;
 use crate::engine::MAD_TO_SIGMA;
-use crate::finite::nearest;
 use crate::rules::{A_DISPLACED, A_LEVEL_SHIFT, A_OPEN_GAP, A_SPIKE, A_WICK};
 use crate::tally::{Place, Tally};
 use crate::{Finite64, SymbolState};
@@ -74,7 +73,7 @@ impl Path {
         let mut quiet = 1.0;
         for row in rows {
             let candle = row.candle;
-            let close = nearest(candle.close);
+            let close = row.close;
             let (mut gap, mut step, mut follows, mut continues) = (0.0, 0.0, false, false);
             if let Some((previous, last)) = before {
                 let apart = row.slot.saturating_sub(previous.slot);
@@ -82,7 +81,7 @@ impl Path {
                 continues = follows || (!dense && (1..=ACROSS_MAX).contains(&apart));
                 step = (close / last).ln();
                 if continues && candle.open != previous.candle.close {
-                    gap = (nearest(candle.open) / last).ln();
+                    gap = (row.open / last).ln();
                 }
                 if continues && !follows {
                     let left_out = u32::try_from(apart - 1).unwrap_or(0);
@@ -91,23 +90,19 @@ impl Path {
             }
             bars.push(Bar {
                 position: row.position,
-                open: nearest(candle.open),
+                open: row.open,
                 close,
-                high: nearest(candle.high),
-                low: nearest(candle.low),
+                high: row.high,
+                low: row.low,
                 gap,
                 step,
                 follows,
                 continues,
                 // Without a trade there is no new price, however long the pause.
-                since_trade: if candle.volume.is_zero() { 1.0 } else { quiet },
+                since_trade: if row.volume == 0.0 { 1.0 } else { quiet },
                 sigma: 0.0,
             });
-            quiet = if candle.volume.is_zero() {
-                quiet + 1.0
-            } else {
-                1.0
-            };
+            quiet = if row.volume == 0.0 { quiet + 1.0 } else { 1.0 };
             before = Some((row, close));
         }
         Self { bars, tick }
@@ -273,10 +268,13 @@ impl Path {
     fn wick(&self, tally: &mut Tally, bar: &Bar) {
         // The logarithm is only taken of what is large enough: e^0.25 is 1.284.
         let (top, bottom) = (bar.open.max(bar.close), bar.open.min(bar.close));
+        if bar.high <= 1.28 * top && bottom <= 1.28 * bar.low {
+            return;
+        }
         let up = bar.high / top;
         let down = bottom / bar.low;
         let most = up.max(down);
-        if most > 1.28 && beyond(most.ln(), WICK, bar.sigma) {
+        if beyond(most.ln(), WICK, bar.sigma) {
             let field = if up >= down { "high" } else { "low" };
             tally.object(&A_WICK, Severity::Warning, at_row(bar, field), || {
                 format!("a wick of {:.0} %", 100.0 * (most - 1.0))

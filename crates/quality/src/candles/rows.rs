@@ -4,9 +4,9 @@ use robust_market::{Candle, Severity};
 use rust_decimal::Decimal;
 
 use super::Row;
-use super::grid::Grid;
 use crate::PriceBounds;
-use crate::exact::{last_place, scaled};
+use crate::exact::{compare, last_place, scaled};
+use crate::finite::nearest;
 use crate::rules::{
     K_COUNT, K_HIGH, K_LOW, K_QUOTE_VOLUME, K_VWAP, K_ZERO_VOL, V_BOUNDS, V_GRID, V_PRICE,
     V_SHIFTED_GRID, V_SIZE,
@@ -17,8 +17,11 @@ use crate::tally::{Place, Tally};
 const SHIFTED_RUN: usize = 3;
 
 /// Judges where each bar starts.
-pub(super) fn grid(tally: &mut Tally, rows: &[Row<'_>], grid: &Grid) {
-    let offset = |row: &Row<'_>| grid.offset(row.candle.time);
+pub(super) fn grid(tally: &mut Tally, rows: &[Row<'_>]) {
+    let offset = |row: &Row<'_>| row.offset;
+    if rows.iter().all(|row| row.offset == 0) {
+        return;
+    }
     for run in rows.chunk_by(|a, b| offset(a) == offset(b)) {
         let Some(first) = run.first().filter(|row| offset(row) != 0) else {
             continue;
@@ -53,7 +56,18 @@ pub(super) fn values(tally: &mut Tally, rows: &[Row<'_>], bounds: Option<PriceBo
     }
 }
 
+/// Whether no value of the bar can be objected to by its sign.
+fn is_plain(row: &Row<'_>) -> bool {
+    let candle = row.candle;
+    let prices = row.open > 0.0 && row.high > 0.0 && row.low > 0.0 && row.close > 0.0;
+    let below = |value: Option<Decimal>| value.is_some_and(|value| value.is_sign_negative());
+    prices && row.volume >= 0.0 && !below(candle.quote_volume) && !below(candle.vwap)
+}
+
 fn valid(tally: &mut Tally, row: &Row<'_>, bounds: Option<PriceBounds>) -> bool {
+    if bounds.is_none() && is_plain(row) {
+        return true;
+    }
     let candle = row.candle;
     let mut good = true;
     for (field, price) in [
@@ -114,18 +128,25 @@ fn consistent(tally: &mut Tally, row: &Row<'_>) {
         field: Some(field),
         ..Place::row(row.position)
     };
-    if high < open.max(close).max(low) {
+    if below(
+        high,
+        row.high,
+        [(open, row.open), (close, row.close), (low, row.low)],
+    ) {
         tally.object(&K_HIGH, Severity::Error, place("high"), || {
             format!("high {high} below open {open}, close {close} or low {low}")
         });
     }
-    if low > open.min(close).min(high) {
+    if above(
+        low,
+        row.low,
+        [(open, row.open), (close, row.close), (high, row.high)],
+    ) {
         tally.object(&K_LOW, Severity::Error, place("low"), || {
             format!("low {low} above open {open}, close {close} or high {high}")
         });
     }
-    let still = open == high && high == low && low == close;
-    if volume.is_zero() && !still {
+    if volume.is_zero() && !(open == high && high == low && low == close) {
         tally.object(&K_ZERO_VOL, Severity::Warning, place("volume"), || {
             "the price moved without volume".to_owned()
         });
@@ -137,16 +158,36 @@ fn consistent(tally: &mut Tally, row: &Row<'_>) {
             format!("volume {volume} in {count} trades")
         });
     }
-    if volume > Decimal::ZERO && low <= high {
+    if row.volume > 0.0 && compare(low, high).is_le() {
         averages(tally, row, place);
     }
+}
+
+/// Numbers this share apart are told apart without looking at every digit; their rounding is a thousandth of it.
+const APART: f64 = 1e-12;
+
+/// Whether a price is below one of others; all are above zero.
+fn below(price: Decimal, near: f64, others: [(Decimal, f64); 3]) -> bool {
+    let clear = near * (1.0 - APART);
+    let mut others = others.into_iter();
+    others.any(|(other, nearly)| nearly >= clear && compare(price, other).is_lt())
+}
+
+/// Whether a price is above one of others; all are above zero.
+fn above(price: Decimal, near: f64, others: [(Decimal, f64); 3]) -> bool {
+    let clear = near * (1.0 + APART);
+    let mut others = others.into_iter();
+    others.any(|(other, nearly)| nearly <= clear && compare(price, other).is_gt())
 }
 
 fn averages(tally: &mut Tally, row: &Row<'_>, place: impl Fn(&'static str) -> Place<'static>) {
     let Candle {
         high, low, volume, ..
     } = *row.candle;
-    if let Some(vwap) = row.candle.vwap {
+    let inside = |value: f64, slack: f64| {
+        value > row.low * (1.0 - slack + APART) && value < row.high * (1.0 + slack - APART)
+    };
+    if let Some(vwap) = row.candle.vwap.filter(|vwap| !inside(nearest(*vwap), 0.0)) {
         // A rounded average may lie one unit of the last place outside.
         let unit = last_place(high).max(last_place(low)).max(last_place(vwap));
         let below = low.checked_sub(unit).is_some_and(|low| vwap < low);
@@ -157,7 +198,8 @@ fn averages(tally: &mut Tally, row: &Row<'_>, place: impl Fn(&'static str) -> Pl
             });
         }
     }
-    if let Some(quote) = row.candle.quote_volume {
+    let outside = |quote: &Decimal| !inside(nearest(*quote) / row.volume, 1e-6);
+    if let Some(quote) = row.candle.quote_volume.filter(outside) {
         let unit = last_place(quote);
         let least = scaled(low, -1).and_then(|low| low.checked_mul(volume));
         let most = scaled(high, 1).and_then(|high| high.checked_mul(volume));

@@ -54,8 +54,7 @@ impl Prices {
     /// ln of the price that stands for the market: the geometric middle of a tight quote, else the last trade.
     pub(crate) fn ln(&self) -> Option<Finite64> {
         if self.spread().is_some_and(|spread| spread < TIGHT) {
-            let (bid, ask) = (Finite64::ln(self.bid?)?, Finite64::ln(self.ask?)?);
-            return Finite64::new(bid.get() + (ask.get() - bid.get()) / 2.0);
+            return Finite64::new((nearest(self.bid?) * nearest(self.ask?)).ln() / 2.0);
         }
         self.last.and_then(Finite64::ln)
     }

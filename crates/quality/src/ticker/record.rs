@@ -5,7 +5,8 @@ use rust_decimal::Decimal;
 
 use super::accuracy::Prices;
 use crate::defects::{self, Meaning};
-use crate::exact::{on_grid, within};
+use crate::exact::{clearly_within, compare, is_negative, is_positive, on_grid, within};
+use crate::finite::nearest;
 use crate::profile::{TickerField as F, TickerFields};
 use crate::rules::{
     C_ONE_SIDED, C_OPTIONAL, C_REQUIRED, K_CROSSED, K_HIGH_LOW, K_LAST_VS_QUOTE, K_LAST_VS_RANGE,
@@ -234,7 +235,7 @@ impl<'t, 'a> Record<'t, 'a> {
     fn is_valid(&mut self, field: F, value: Decimal) -> bool {
         let unit = field as usize;
         if is_price(field) {
-            if value <= Decimal::ZERO {
+            if !is_positive(value) {
                 let severity = if self.required().contains(&field) && field == F::Last {
                     Severity::Critical
                 } else {
@@ -245,9 +246,11 @@ impl<'t, 'a> Record<'t, 'a> {
                 });
                 return false;
             }
-            let bounds = self.context.config.bounds(&self.ticker.symbol);
-            let bounded = matches!(field, F::Last | F::Bid | F::Ask);
-            if let Some(bounds) = bounds.filter(|b| bounded && !b.contains(value)) {
+            let bounds = match field {
+                F::Last | F::Bid | F::Ask => self.context.config.bounds(&self.ticker.symbol),
+                _ => None,
+            };
+            if let Some(bounds) = bounds.filter(|bounds| !bounds.contains(value)) {
                 self.object(&V_BOUNDS, Severity::Error, unit, field.as_str(), || {
                     format!("{value} is outside {} to {}", bounds.min(), bounds.max())
                 });
@@ -259,7 +262,7 @@ impl<'t, 'a> Record<'t, 'a> {
                     format!("{value} is off the grid of prices")
                 });
             }
-        } else if field != F::Change && value < Decimal::ZERO {
+        } else if field != F::Change && is_negative(value) {
             self.object(&V_SIZE, Severity::Error, unit, field.as_str(), || {
                 format!("{value} is negative")
             });
@@ -345,13 +348,14 @@ impl<'t, 'a> Record<'t, 'a> {
         let (Some(bid), Some(ask)) = (self.value(F::Bid), self.value(F::Ask)) else {
             return 0;
         };
-        if bid > ask {
+        let order = compare(bid, ask);
+        if order.is_gt() {
             self.object(&K_CROSSED, Severity::Error, 0, "bid", || {
                 format!("bid {bid} above ask {ask}")
             });
             return 1;
         }
-        if bid == ask {
+        if order.is_eq() {
             self.object(&K_LOCKED, Severity::Warning, 0, "bid", || {
                 format!("bid and ask are both {bid}")
             });
@@ -367,7 +371,8 @@ impl<'t, 'a> Record<'t, 'a> {
                 .max((ask - bid).checked_mul(Decimal::from(3))?);
             Some(distance > near)
         };
-        if far().unwrap_or(false) {
+        let between = clearly_within(nearest(last), bid, ask, 0);
+        if !between && far().unwrap_or(false) {
             self.object(&K_LAST_VS_QUOTE, Severity::Warning, 1, "last", || {
                 format!("last {last} is far from the quote {bid} to {ask}")
             });
@@ -378,11 +383,11 @@ impl<'t, 'a> Record<'t, 'a> {
     fn range_checks(&mut self) -> usize {
         let (high, low) = (self.value(F::High), self.value(F::Low));
         let vwap = self.value(F::Vwap);
-        let volume = self.value(F::BaseVolume).filter(|v| *v > Decimal::ZERO);
+        let volume = self.value(F::BaseVolume).filter(|v| is_positive(*v));
         let mut checks = 0;
         if let (Some(high), Some(low)) = (high, low) {
             checks += 1;
-            if high < low {
+            if compare(high, low).is_lt() {
                 self.object(&K_HIGH_LOW, Severity::Error, 2, "high", || {
                     format!("high {high} below low {low}")
                 });
@@ -405,13 +410,15 @@ impl<'t, 'a> Record<'t, 'a> {
                 }
             }
         }
-        let average = volume
-            .zip(self.value(F::QuoteVolume))
-            .and_then(|(volume, quote)| quote.checked_div(volume));
+        let amounts = volume.zip(self.value(F::QuoteVolume));
         let bounds = vwap.map(|vwap| (vwap, vwap)).or(low.zip(high));
-        if let (Some(average), Some((low, high))) = (average, bounds) {
+        if let (Some((volume, quote)), Some((low, high))) = (amounts, bounds) {
             checks += 1;
-            if !within(average, low, high, 1_000) {
+            if clearly_within(nearest(quote) / nearest(volume), low, high, 1_000) {
+                return checks;
+            }
+            let average = quote.checked_div(volume);
+            if let Some(average) = average.filter(|average| !within(*average, low, high, 1_000)) {
                 self.object(
                     &K_QUOTE_VOLUME,
                     Severity::Warning,

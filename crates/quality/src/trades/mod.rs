@@ -11,10 +11,12 @@ use robust_market::{Decoded, Dimension, Payload, Report, Severity, Trade, Trades
 use rust_decimal::Decimal;
 
 use crate::exact::on_grid;
+use crate::finite::nearest;
 use crate::rules::{
     C_ID_GAP, C_QUIET, K_DESCENDING, K_ORDER, K_VS_QUOTE, U_DUP_CONFLICT, U_DUP_EXACT, V_BOUNDS,
     V_ID, V_PRICE, V_SIZE, V_SYMBOL, V_TICK,
 };
+use crate::seen::{self, Fingerprint};
 use crate::tally::{Place, Tally};
 use crate::timeliness::{self, Bounds, SourceTime};
 use crate::{Context, SymbolState, defects, provenance};
@@ -25,6 +27,29 @@ struct Row<'a> {
     position: usize,
     /// The id as a number, where it is one.
     number: Option<u128>,
+    /// The id as it is remembered: a number that fits into a word, or a fingerprint of the text.
+    key: Option<u64>,
+    /// Fingerprint of everything but the id.
+    content: u64,
+    price: f64,
+    amount: f64,
+}
+
+impl<'a> Row<'a> {
+    fn new(trade: &'a Trade, position: usize, price: f64, amount: f64) -> Self {
+        let id = trade.id.as_deref();
+        let short: Option<u64> = id.and_then(|id| id.parse().ok());
+        let number = short.map(u128::from);
+        Self {
+            trade,
+            position,
+            number: number.or_else(|| id.and_then(|id| id.parse().ok())),
+            key: short.or_else(|| id.map(|id| Fingerprint::new().text(id).get())),
+            content: seen::trade(trade),
+            price,
+            amount,
+        }
+    }
 }
 
 /// Judges one page of trades.
@@ -61,14 +86,14 @@ pub(crate) fn trades(
     let copies = twice(&mut tally, &rows);
     let backwards = order(&mut tally, &rows, &copies);
     completeness(&mut tally, &rows, &copies, total, lacking, context);
-    for row in &rows {
+    let newest = rows.iter().map(|row| row.trade.time).max();
+    for row in rows.iter().filter(|_| newest > Some(clock.there)) {
         let place = Place {
             field: Some("time"),
             ..Place::row(row.position)
         };
         timeliness::record_ahead(&mut tally, row.trade.time, &clock, place);
     }
-    let newest = rows.iter().map(|row| row.trade.time).max();
     if let Some(newest) = newest {
         clock.skew(&mut tally, newest);
         state.seen.clock.observe(newest, context.received);
@@ -144,7 +169,8 @@ fn valid<'a>(
             ..Place::row(position)
         };
         let mut good = true;
-        if trade.price <= Decimal::ZERO {
+        let (price, amount) = (nearest(trade.price), nearest(trade.amount));
+        if price <= 0.0 {
             good = false;
             tally.object(&V_PRICE, Severity::Error, place("price"), || {
                 format!("{} is not above zero", trade.price)
@@ -161,7 +187,7 @@ fn valid<'a>(
                 )
             });
         }
-        if trade.amount <= Decimal::ZERO {
+        if amount <= 0.0 {
             good = false;
             tally.object(&V_SIZE, Severity::Error, place("amount"), || {
                 format!("{} is not above zero", trade.amount)
@@ -187,15 +213,19 @@ fn valid<'a>(
             });
         }
         if good {
-            let number = trade.id.as_deref().and_then(|id| id.parse().ok());
-            rows.push(Row {
-                trade,
-                position,
-                number,
-            });
+            rows.push(Row::new(trade, position, price, amount));
         }
     }
     rows
+}
+
+/// Whether the second trade's number is above the first one's.
+fn counts_up(pair: &[Row<'_>]) -> bool {
+    let numbers = match pair {
+        [a, b] => a.number.zip(b.number),
+        _ => None,
+    };
+    numbers.is_some_and(|(a, b)| a < b)
 }
 
 /// Objects to ids that are there twice; says of each row whether it is such a copy.
@@ -203,6 +233,9 @@ fn twice(tally: &mut Tally, rows: &[Row<'_>]) -> Vec<bool> {
     let with_id = rows.iter().filter(|row| row.trade.id.is_some()).count();
     tally.checked(Dimension::Uniqueness, with_id);
     let mut copies = vec![false; rows.len()];
+    if rows.windows(2).all(counts_up) {
+        return copies;
+    }
     let mut seen: HashMap<&str, &Row<'_>> = HashMap::with_capacity(with_id);
     for (row, copy) in rows.iter().zip(&mut copies) {
         let Some(id) = row.trade.id.as_deref() else {
@@ -242,18 +275,12 @@ fn backwards(row: &Row<'_>, next: &Row<'_>) -> bool {
 /// Says whether the newest trade comes first.
 fn order(tally: &mut Tally, rows: &[Row<'_>], copies: &[bool]) -> bool {
     tally.checked(Dimension::Consistency, rows.len());
-    let once: Vec<&Row<'_>> = rows
-        .iter()
-        .zip(copies)
-        .filter_map(|(row, copy)| (!copy).then_some(row))
-        .collect();
     let pairs = || {
-        once.windows(2).filter_map(|pair| match pair {
-            [row, next] => Some((*row, *next)),
-            _ => None,
-        })
+        let mut before = None;
+        let once = rows.iter().zip(copies).filter(|(_, copy)| !**copy);
+        once.filter_map(move |(row, _)| before.replace(row).map(|before: &Row<'_>| (before, row)))
     };
-    let newest_first = once.len() > 2
+    let newest_first = pairs().nth(1).is_some()
         && pairs().all(|(row, next)| !backwards(next, row))
         && pairs().any(|(row, next)| backwards(row, next));
     if newest_first {
@@ -285,17 +312,16 @@ fn completeness(
     context: &Context<'_>,
 ) {
     let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
-    let ids: Option<Vec<u128>> = rows
+    let mut numbers = rows
         .iter()
         .zip(copies)
         .filter(|(_, copy)| !**copy)
-        .map(|(row, _)| row.number)
-        .collect();
-    let range = ids
-        .as_ref()
-        .filter(|_| context.profile.dense_trade_ids)
-        .and_then(|ids| Some((ids.iter().min()?, ids.iter().max()?, ids.len())));
-    let Some((first, last, distinct)) = range else {
+        .map(|(row, _)| row.number);
+    let range = numbers.try_fold((u128::MAX, 0, 0_usize), |(least, most, count), number| {
+        number.map(|number| (number.min(least), number.max(most), count + 1))
+    });
+    let counted = range.filter(|(.., count)| context.profile.dense_trade_ids && *count > 0);
+    let Some((first, last, distinct)) = counted else {
         tally.own_share(
             Dimension::Completeness,
             count(total.saturating_sub(lacking)),

@@ -4,7 +4,6 @@ use robust_market::{Request, Severity, Timestamp};
 
 use super::Row;
 use crate::rules::{C_PAGE_GAP, U_DUP_CONFLICT, U_OVERLAP, U_PAGE_REPEAT};
-use crate::seen::{self, Fingerprint};
 use crate::tally::{Place, Tally};
 use crate::{Context, Provenance, SymbolState};
 
@@ -14,14 +13,6 @@ const PACE: usize = 20;
 const PAUSES: u32 = 5;
 /// Shorter waits than this are never suspicious.
 const WAIT_MIN: std::time::Duration = std::time::Duration::from_secs(10);
-
-fn key(row: &Row<'_>) -> Option<u64> {
-    let text = row.trade.id.as_deref()?;
-    Some(match row.number.map(u64::try_from) {
-        Some(Ok(number)) => Fingerprint::new().word(number).get(),
-        _ => Fingerprint::new().text(text).get(),
-    })
-}
 
 /// Judges a page beside what was here before; says whether it is the one before again while new trades are due.
 pub(super) fn judge(
@@ -35,14 +26,16 @@ pub(super) fn judge(
         return false;
     }
     let mut known = 0_usize;
+    let mut place = 0;
     for (row, copy) in rows.iter().zip(copies) {
-        let Some(content) = key(row)
+        let Some(content) = row
+            .key
             .filter(|_| !copy)
-            .and_then(|id| state.seen.ids.content(id))
+            .and_then(|id| state.seen.ids.content(id, &mut place))
         else {
             continue;
         };
-        if content == seen::trade(row.trade) {
+        if content == row.content {
             known += 1;
             continue;
         }
@@ -141,7 +134,7 @@ fn hole(tally: &mut Tally, rows: &[Row<'_>], context: &Context<'_>, state: &Symb
 pub(super) fn learn(rows: &[&Row<'_>], context: &Context<'_>, state: &mut SymbolState) {
     let page: Vec<(u64, u64)> = rows
         .iter()
-        .filter_map(|row| Some((key(row)?, seen::trade(row.trade))))
+        .filter_map(|row| Some((row.key?, row.content)))
         .collect();
     state.seen.ids.learn(&page);
     let newest = rows.iter().map(|row| row.trade.time).max();

@@ -4,7 +4,6 @@ use robust_market::{Dimension, Severity};
 
 use super::Row;
 use crate::engine::MAD_TO_SIGMA;
-use crate::finite::nearest;
 use crate::rules::A_OUTLIER;
 use crate::tally::{Place, Tally};
 use crate::{Finite64, SymbolState};
@@ -67,16 +66,13 @@ pub(super) fn judge(tally: &mut Tally, rows: &[&Row<'_>], state: &mut SymbolStat
 
 /// ln of each price; equal neighbours cost one.
 fn logarithms(rows: &[&Row<'_>]) -> Vec<f64> {
-    let mut before: Option<(rust_decimal::Decimal, f64)> = None;
+    let mut before = (f64::NAN, f64::NAN);
     rows.iter()
         .map(|row| {
-            let price = row.trade.price;
-            let ln = match before {
-                Some((known, ln)) if known == price => ln,
-                _ => nearest(price).ln(),
-            };
-            before = Some((price, ln));
-            ln
+            if before.0 != row.price {
+                before = (row.price, row.price.ln());
+            }
+            before.1
         })
         .collect()
 }
@@ -85,12 +81,11 @@ fn events(rows: &[&Row<'_>], prices: &[f64]) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::with_capacity(rows.len());
     let mut direction = 0.0_f64;
     let mut sums = (0.0, 0.0);
+    let mut previous: Option<(&Row<'_>, f64)> = None;
     for (at, (row, ln)) in rows.iter().zip(prices).enumerate() {
-        let previous = at
-            .checked_sub(1)
-            .and_then(|at| Some((rows.get(at)?, *prices.get(at)?)));
-        let amount = nearest(row.trade.amount).min(1e200);
-        if let (Some((last, before)), Some(event)) = (previous, events.last_mut()) {
+        let amount = row.amount;
+        let before_it = previous.replace((row, *ln));
+        if let (Some((last, before)), Some(event)) = (before_it, events.last_mut()) {
             let step = ln - before;
             let same = last.trade.time == row.trade.time
                 && last.trade.side == row.trade.side

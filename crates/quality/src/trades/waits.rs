@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use robust_market::{Dimension, Request, Severity, Timestamp};
+use robust_market::{Dimension, Request, Severity};
 
 use super::Row;
 use crate::rules::T_STALE;
@@ -22,22 +22,25 @@ const WARNING: u32 = 10;
 const SILENCE_MIN: Duration = Duration::from_secs(60);
 
 /// The longest usual wait of a page: that of 999 in 1 000, by rank.
-fn longest(times: &mut [Timestamp]) -> Option<Duration> {
-    times.sort_unstable();
-    let mut waits: Vec<Duration> = times
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [a, b] => Some(b.since(*a)),
-            _ => None,
-        })
-        .collect();
-    let count = waits.len();
-    let place = count.checked_sub(1 + count * BEYOND / 1_000)?;
+fn longest(rows: &[&Row<'_>]) -> Option<Duration> {
+    let count = rows.len().checked_sub(1)?;
+    let surplus = count * BEYOND / 1_000;
+    let wait = |pair: &[&Row<'_>]| match pair {
+        [a, b] => b.trade.time.since(a.trade.time),
+        _ => Duration::ZERO,
+    };
     if count < ENOUGH {
-        return None;
+        None
+    } else if surplus == 0 && rows.is_sorted_by_key(|row| row.trade.time) {
+        rows.windows(2).map(wait).max()
+    } else {
+        let mut sorted = rows.to_vec();
+        sorted.sort_unstable_by_key(|row| row.trade.time);
+        let mut waits: Vec<Duration> = sorted.windows(2).map(wait).collect();
+        let place = count.checked_sub(1 + surplus)?;
+        let (_, wait, _) = waits.select_nth_unstable(place);
+        Some(*wait)
     }
-    let (_, wait, _) = waits.select_nth_unstable(place);
-    Some(*wait)
 }
 
 /// Judges the age of the newest trade where the newest ones were asked for, and learns how long this market pauses.
@@ -51,11 +54,10 @@ pub(super) fn judge(
     context: &Context<'_>,
     state: &mut SymbolState,
 ) {
-    let mut times: Vec<Timestamp> = rows.iter().map(|row| row.trade.time).collect();
-    let Some(newest) = times.iter().max().copied() else {
+    let Some(newest) = rows.iter().map(|row| row.trade.time).max() else {
         return;
     };
-    let own = longest(&mut times);
+    let own = longest(rows);
     let known = state.seen.waits.quantile(1.0);
     let known = known.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     if let Some(seconds) = own.and_then(|own| Finite64::new(own.as_secs_f64())) {
