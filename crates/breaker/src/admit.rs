@@ -15,6 +15,9 @@ use tower_service::Service;
 
 use crate::{BackpressureLayer, Breaker, Classify, Listener, Open, Outcome, Ticket, check::refuse};
 
+/// An answer of more bytes than this is left where it is; a smaller one is quicker in registers.
+const LARGE: usize = 64;
+
 /// Admits calls and records their outcomes; from [`Breaker::admit_layer`].
 #[derive(Debug)]
 pub struct AdmitLayer<C, L: Listener = ()> {
@@ -105,28 +108,45 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> AdmitFuture<S, C, Req, L> {
-        if std::mem::replace(&mut self.readied, false) {
-            match self.breaker.admit() {
-                Ok(ticket) => {
-                    AdmitFuture::called(ticket, self.classify.clone(), self.inner.call(request))
-                }
+        if !std::mem::replace(&mut self.readied, false) {
+            return match self.unreadied(request) {
+                Ok(waiting) => AdmitFuture::waiting(waiting),
+                Err(open) => AdmitFuture::refused(open),
+            };
+        }
+        let ticket = match self.breaker.enter_at_once() {
+            Some(ticket) => ticket,
+            None => match self.breaker.admit_guarded() {
+                Ok(ticket) => ticket,
                 Err(open) => {
                     // Whatever the inner service reserved for this call must not stay with us.
                     self.inner = self.inner.clone();
-                    AdmitFuture::refused(open)
+                    return AdmitFuture::refused(open);
                 }
-            }
-        } else {
-            match self.breaker.check() {
-                Ok(()) => AdmitFuture::readying(
-                    self.inner.clone(),
-                    request,
-                    self.breaker.clone(),
-                    self.classify.clone(),
-                ),
-                Err(open) => AdmitFuture::refused(open),
-            }
-        }
+            },
+        };
+        AdmitFuture::called(ticket, self.classify.clone(), &mut self.inner, request)
+    }
+}
+
+impl<S, C, L> Admit<S, C, L>
+where
+    S: Clone,
+    C: Clone,
+    L: Listener,
+{
+    /// The call of one that was not ready, because the circuit was open.
+    #[cold]
+    #[inline(never)]
+    fn unreadied<Req>(&self, request: Req) -> Result<Box<Readying<S, C, Req, L>>, Open> {
+        self.breaker.check()?;
+        let (inner, breaker) = (self.inner.clone(), self.breaker.clone());
+        Ok(Readying::new(
+            inner,
+            request,
+            breaker,
+            self.classify.clone(),
+        ))
     }
 }
 
@@ -154,12 +174,11 @@ where
     C: Classify<S::Response, S::Error>,
     L: Listener,
 {
-    /// The call is under way, and recorded when it ends.
+    /// Makes the call, which is recorded when it ends.
     #[inline]
-    pub(crate) fn called(ticket: Ticket<L>, classify: C, future: S::Future) -> Self {
-        let watch = CallWatch::start(ticket, classify);
+    pub(crate) fn called(ticket: Ticket<L>, classify: C, inner: &mut S, request: Req) -> Self {
         Self {
-            state: State::Called { future, watch },
+            state: State::called(ticket, classify, inner, request),
         }
     }
 
@@ -170,14 +189,9 @@ where
     }
 
     /// The inner service must become ready first; then the breaker decides.
-    pub(crate) fn readying(inner: S, request: Req, breaker: Breaker<L>, classify: C) -> Self {
+    pub(crate) fn waiting(waiting: Box<Readying<S, C, Req, L>>) -> Self {
         Self {
-            state: State::Readying {
-                inner,
-                request: Some(request),
-                breaker,
-                classify,
-            },
+            state: State::Readying { waiting },
         }
     }
 }
@@ -191,8 +205,90 @@ pin_project! {
         L: Listener,
     {
         Refused { open: Option<Open> },
-        Readying { inner: S, request: Option<Req>, breaker: Breaker<L>, classify: C },
+        // Boxed, so that the call that need not wait, which most are, is small: a future is moved several times before it is polled.
+        Readying { waiting: Box<Readying<S, C, Req, L>> },
         Called { #[pin] future: S::Future, watch: CallWatch<C, S::Response, S::Error, L> },
+    }
+}
+
+impl<S, C, Req, L> State<S, C, Req, L>
+where
+    S: Service<Req>,
+    C: Classify<S::Response, S::Error>,
+    L: Listener,
+{
+    #[inline]
+    fn called(mut ticket: Ticket<L>, classify: C, inner: &mut S, request: Req) -> Self {
+        if C::MEASURES {
+            ticket.measure();
+        }
+        let future = inner.call(request);
+        let watch = CallWatch {
+            ticket,
+            classify,
+            outcome: PhantomData,
+        };
+        Self::Called { future, watch }
+    }
+}
+
+impl<S, C, Req, L> State<S, C, Req, L>
+where
+    L: Listener,
+    S: Service<Req>,
+    S::Error: From<Open>,
+    C: Classify<S::Response, S::Error> + Clone,
+{
+    /// Waits until the call can be made, and makes it.
+    #[cold]
+    #[inline(never)]
+    fn wait(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let called = match self.as_mut().project() {
+            StateProj::Called { .. } => return Poll::Ready(Ok(())),
+            StateProj::Refused { open } => return refuse(open.take()),
+            StateProj::Readying { waiting } => ready!(waiting.poll(cx))?,
+        };
+        self.set(called);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The call that was made.
+type Made<S, C, Req, L> = Result<State<S, C, Req, L>, <S as Service<Req>>::Error>;
+
+/// A call that waits for the inner service.
+pub(crate) struct Readying<S, C, Req, L: Listener> {
+    inner: S,
+    request: Option<Req>,
+    breaker: Breaker<L>,
+    classify: C,
+}
+
+impl<S, C, Req, L: Listener> Readying<S, C, Req, L> {
+    pub(crate) fn new(inner: S, request: Req, breaker: Breaker<L>, classify: C) -> Box<Self> {
+        Box::new(Self {
+            inner,
+            request: Some(request),
+            breaker,
+            classify,
+        })
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Made<S, C, Req, L>>
+    where
+        S: Service<Req>,
+        S::Error: From<Open>,
+        C: Classify<S::Response, S::Error> + Clone,
+    {
+        ready!(self.inner.poll_ready(cx))?;
+        let Some(request) = self.request.take() else {
+            // Polled after its end, which a future may answer as it likes.
+            return Poll::Pending;
+        };
+        let ticket = self.breaker.admit()?;
+        let classify = self.classify.clone();
+        let called = State::called(ticket, classify, &mut self.inner, request);
+        Poll::Ready(Ok(called))
     }
 }
 
@@ -208,35 +304,34 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        loop {
-            let called = match state.as_mut().project() {
-                StateProj::Called { future, watch } => {
-                    let result = ready!(future.poll(cx));
-                    watch.finish(&result);
-                    return Poll::Ready(result);
-                }
-                StateProj::Refused { open } => return refuse(open.take()),
-                StateProj::Readying {
-                    inner,
-                    request,
-                    breaker,
-                    classify,
-                } => {
-                    ready!(inner.poll_ready(cx))?;
-                    let Some(request) = request.take() else {
-                        return Poll::Pending;
-                    };
-                    match breaker.admit() {
-                        Ok(ticket) => State::Called {
-                            watch: CallWatch::start(ticket, classify.clone()),
-                            future: inner.call(request),
-                        },
-                        Err(open) => return Poll::Ready(Err(open.into())),
-                    }
-                }
-            };
-            state.set(called);
+        if !matches!(*state, State::Called { .. })
+            && let Err(error) = ready!(state.as_mut().wait(cx))
+        {
+            return Poll::Ready(Err(error));
         }
+        let StateProj::Called { future, watch } = state.project() else {
+            // Polled after its end, which a future may answer as it likes.
+            return Poll::Pending;
+        };
+        if size_of::<Self::Output>() > LARGE {
+            // One value all the way.
+            let answer = future.poll(cx);
+            if let Poll::Ready(result) = &answer {
+                watch.finish(result.as_ref());
+            }
+            return answer;
+        }
+        // Taken apart and put together again: so the parts travel in registers.
+        Poll::Ready(match ready!(future.poll(cx)) {
+            Ok(response) => {
+                watch.finish(Ok(&response));
+                Ok(response)
+            }
+            Err(error) => {
+                watch.finish(Err(&error));
+                Err(error)
+            }
+        })
     }
 }
 
@@ -259,8 +354,6 @@ where
 {
     ticket: Ticket<L>,
     classify: C,
-    /// Only if the classifier asks for it.
-    dispatched: Option<Instant>,
     outcome: PhantomData<fn(Res, E)>,
 }
 
@@ -269,34 +362,23 @@ where
     C: Classify<Res, E>,
     L: Listener,
 {
-    #[inline]
-    fn start(ticket: Ticket<L>, classify: C) -> Self {
-        let dispatched = C::MEASURES.then(|| ticket.started().unwrap_or_else(Instant::now));
-        Self {
-            ticket,
-            classify,
-            dispatched,
-            outcome: PhantomData,
-        }
-    }
-
     /// The time, if it was asked for, and how long the call has taken.
     #[inline]
     fn elapsed(&self) -> (Option<Instant>, Duration) {
-        match self.dispatched {
-            Some(dispatched) => {
+        match self.ticket.started() {
+            Some(started) if C::MEASURES => {
                 let now = Instant::now();
-                (Some(now), now.saturating_duration_since(dispatched))
+                (Some(now), now.saturating_duration_since(started))
             }
-            None => (None, Duration::ZERO),
+            _ => (None, Duration::ZERO),
         }
     }
 
     #[inline]
-    fn finish(&mut self, result: &Result<Res, E>) {
+    fn finish(&mut self, result: Result<&Res, &E>) {
         if self.ticket.is_out() {
             let (now, elapsed) = self.elapsed();
-            let outcome = self.classify.outcome(result.as_ref(), elapsed);
+            let outcome = self.classify.outcome(result, elapsed);
             self.ticket.record_at(outcome, now);
         }
     }

@@ -12,7 +12,7 @@ use tokio::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{AdmitFuture, Breaker, Classify, Listener, Open, Ticket};
+use crate::{AdmitFuture, Breaker, Classify, Listener, Open, Ticket, admit::Readying};
 
 /// Admits calls by readiness; from [`AdmitLayer::backpressure`](crate::AdmitLayer::backpressure).
 #[derive(Debug)]
@@ -186,18 +186,18 @@ where
         let reserved = self.reserved.take().filter(Ticket::is_current);
         if !std::mem::replace(&mut self.readied, false) {
             return match self.breaker.check() {
-                Ok(()) => AdmitFuture::readying(
+                Ok(()) => AdmitFuture::waiting(Readying::new(
                     self.inner.clone(),
                     request,
                     self.breaker.clone(),
                     self.classify.clone(),
-                ),
+                )),
                 Err(open) => AdmitFuture::refused(open),
             };
         }
         match reserved.map_or_else(|| self.breaker.admit(), Ok) {
             Ok(ticket) => {
-                AdmitFuture::called(ticket, self.classify.clone(), self.inner.call(request))
+                AdmitFuture::called(ticket, self.classify.clone(), &mut self.inner, request)
             }
             Err(open) => {
                 self.inner = self.inner.clone();

@@ -113,14 +113,39 @@ impl<L: Listener> Breaker<L> {
     /// [`Open`] while the circuit is open, or while all permits are out.
     #[inline]
     pub fn admit(&self) -> Result<Ticket<L>, Open> {
-        self.enter().map_err(|refusal| self.refused(refusal))
+        match self.enter_at_once() {
+            Some(ticket) => Ok(ticket),
+            None => self.admit_guarded(),
+        }
+    }
+
+    // The three below are out of line, so that what is inlined into a call is the plain case alone.
+
+    #[inline(never)]
+    pub(crate) fn admit_guarded(&self) -> Result<Ticket<L>, Open> {
+        self.enter_guarded()
+            .map_err(|refusal| self.refused(refusal))
+    }
+
+    /// The admission of a call that nobody measures or hears of, by a circuit that lets everybody through.
+    #[inline(always)]
+    pub(crate) fn enter_at_once(&self) -> Option<Ticket<L>> {
+        let generation = self.cell.word.admit().ok().filter(|_| self.light)?;
+        Some(Ticket::light(self.cell, Pass::plain(generation)))
     }
 
     /// [`admit`](Self::admit) that tells nobody of a refusal.
     #[inline]
     pub(crate) fn enter(&self) -> Result<Ticket<L>, Refusal> {
+        match self.enter_at_once() {
+            Some(ticket) => Ok(ticket),
+            None => self.enter_guarded(),
+        }
+    }
+
+    #[inline(never)]
+    fn enter_guarded(&self) -> Result<Ticket<L>, Refusal> {
         let pass = match self.cell.word.admit() {
-            Ok(generation) if self.light => Pass::plain(generation),
             Ok(generation) => Pass {
                 started: self.shared.start(),
                 ..Pass::plain(generation)

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub(crate) use buckets::Successes;
-pub(crate) use permits::Permits;
+pub(crate) use permits::{PermitId, Permits};
 
 use crate::{Cause, Outcome, State, Transition, config::Settings, word::Mode};
 use open_time::OpenTime;
@@ -37,7 +37,7 @@ pub(crate) struct Circuit {
     streak: Streak,
     /// The latest moment that the server named since the last success.
     not_before: Option<Instant>,
-    next_permit: u64,
+    next_permit: PermitId,
     opened_times: u64,
     would_have_opened: u64,
     last: Transition,
@@ -75,7 +75,7 @@ struct Probing {
 pub(crate) struct Pass {
     pub(crate) generation: u64,
     /// Set when the call holds a permit: as a probe, or during the ramp.
-    pub(crate) permit: Option<u64>,
+    pub(crate) permit: Option<PermitId>,
     /// When it began, where slow calls are counted.
     pub(crate) started: Option<Instant>,
 }
@@ -122,7 +122,7 @@ impl Circuit {
             counted_in: 0,
             streak: Streak::default(),
             not_before: None,
-            next_permit: 0,
+            next_permit: PermitId::MIN,
             opened_times: 0,
             would_have_opened: 0,
             last: Transition {
@@ -159,7 +159,9 @@ impl Circuit {
             permits.give(id, due);
             id
         });
-        self.next_permit += u64::from(permit.is_some());
+        if permit.is_some() {
+            self.next_permit = id.saturating_add(1);
+        }
         Ok(Pass {
             generation: self.generation,
             permit,

@@ -9,7 +9,7 @@ use std::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{AdmitFuture, Classify, Listener, Open, Registry};
+use crate::{AdmitFuture, Classify, Listener, Open, Registry, admit::Readying};
 
 /// Admits each call at the breaker of its key; from [`Registry::admit_layer`].
 pub struct KeyedLayer<K, F, C, L: Listener = ()> {
@@ -96,7 +96,7 @@ where
         let classify = self.layer.classify.clone();
         if std::mem::replace(&mut self.readied, false) {
             match breaker.admit() {
-                Ok(ticket) => AdmitFuture::called(ticket, classify, self.inner.call(request)),
+                Ok(ticket) => AdmitFuture::called(ticket, classify, &mut self.inner, request),
                 Err(open) => {
                     // Whatever the inner service reserved for this call must not stay with us.
                     self.inner = self.inner.clone();
@@ -105,7 +105,12 @@ where
             }
         } else {
             match breaker.check() {
-                Ok(()) => AdmitFuture::readying(self.inner.clone(), request, breaker, classify),
+                Ok(()) => AdmitFuture::waiting(Readying::new(
+                    self.inner.clone(),
+                    request,
+                    breaker,
+                    classify,
+                )),
                 Err(open) => AdmitFuture::refused(open),
             }
         }

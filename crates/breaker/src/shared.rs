@@ -43,11 +43,21 @@ impl Hot {
     /// The end of a call that was not timed and that nobody listens to.
     #[inline]
     pub(crate) fn record(&self, pass: &Pass, outcome: Outcome) {
-        match outcome {
-            Outcome::Success if pass.permit.is_none() => self.word.success(pass.generation),
-            Outcome::Ignore if pass.permit.is_none() => {}
-            _ => self.report(pass, Some(outcome)),
+        if !self.record_at_once(pass, outcome) {
+            self.report(pass, Some(outcome));
         }
+    }
+
+    /// The same, if the word can say it all.
+    #[inline]
+    pub(crate) fn record_at_once(&self, pass: &Pass, outcome: Outcome) -> bool {
+        match outcome {
+            _ if pass.permit.is_some() => return false,
+            Outcome::Success => self.word.success(pass.generation),
+            Outcome::Ignore => {}
+            _ => return false,
+        }
+        true
     }
 
     /// The same without an outcome.
@@ -181,7 +191,7 @@ impl<L: Listener> Shared<L> {
 
     #[inline(never)]
     pub(crate) fn cancel(&self, pass: &Pass) {
-        if pass.started.is_some() && self.is_slow(pass, Instant::now()) {
+        if self.slow_after.is_some() && self.is_slow(pass, Instant::now()) {
             self.cell.report(pass, None);
         } else {
             self.cell.cancel(pass);

@@ -20,8 +20,6 @@ use crate::{
 pub struct Ticket<L: Listener = ()> {
     hold: Hold<L>,
     pass: Pass,
-    /// The end of the call has not been reported.
-    out: bool,
 }
 
 /// What keeps the way back open.
@@ -29,6 +27,8 @@ enum Hold<L: Listener> {
     /// The cell alone, at no cost; it leads to the breaker as long as anyone has a handle.
     Light(&'static Hot),
     Breaker(Arc<Shared<L>>),
+    /// The end of the call has been reported, to whoever has this cell.
+    Over(&'static Hot),
 }
 
 impl<L: Listener> Ticket<L> {
@@ -37,7 +37,6 @@ impl<L: Listener> Ticket<L> {
         Self {
             hold: Hold::Light(cell),
             pass,
-            out: true,
         }
     }
 
@@ -46,13 +45,12 @@ impl<L: Listener> Ticket<L> {
         Self {
             hold: Hold::Breaker(breaker),
             pass,
-            out: true,
         }
     }
 
     fn cell(&self) -> &'static Hot {
         match &self.hold {
-            Hold::Light(cell) => cell,
+            Hold::Light(cell) | Hold::Over(cell) => cell,
             Hold::Breaker(breaker) => breaker.cell,
         }
     }
@@ -70,6 +68,12 @@ impl<L: Listener> Ticket<L> {
         self.cell().is_current(&self.pass)
     }
 
+    /// Notes when the call begins, unless that is known.
+    #[inline]
+    pub(crate) fn measure(&mut self) {
+        self.pass.started.get_or_insert_with(Instant::now);
+    }
+
     /// When the call began, if that had to be measured.
     #[inline]
     pub(crate) fn started(&self) -> Option<Instant> {
@@ -85,29 +89,49 @@ impl<L: Listener> Ticket<L> {
     /// The same without moving the ticket, with the time if it has been read already.
     #[inline]
     pub(crate) fn record_at(&mut self, outcome: Outcome, now: Option<Instant>) {
-        if std::mem::replace(&mut self.out, false) {
-            match &self.hold {
-                Hold::Light(cell) => cell.record(&self.pass, outcome),
-                Hold::Breaker(breaker) => breaker.record(&self.pass, outcome, now),
-            }
+        if !self.record_at_once(outcome) {
+            self.record_slowly(outcome, now);
+        }
+    }
+
+    /// Reports it, if that takes no more than a look at the word of the breaker.
+    #[inline]
+    pub(crate) fn record_at_once(&mut self, outcome: Outcome) -> bool {
+        let Hold::Light(cell) = self.hold else {
+            return false;
+        };
+        let said = cell.record_at_once(&self.pass, outcome);
+        if said {
+            self.hold = Hold::Over(cell);
+        }
+        said
+    }
+
+    // Out of line, so that what is inlined into a call is the plain case alone.
+    #[inline(never)]
+    fn record_slowly(&mut self, outcome: Outcome, now: Option<Instant>) {
+        let over = Hold::Over(self.cell());
+        match std::mem::replace(&mut self.hold, over) {
+            Hold::Light(cell) => cell.record(&self.pass, outcome),
+            Hold::Breaker(breaker) => breaker.record(&self.pass, outcome, now),
+            Hold::Over(_) => {}
         }
     }
 
     /// Whether the call has not been reported yet.
     #[inline]
     pub(crate) fn is_out(&self) -> bool {
-        self.out
+        !matches!(self.hold, Hold::Over(_))
     }
 }
 
 impl<L: Listener> Drop for Ticket<L> {
     #[inline]
     fn drop(&mut self) {
-        if self.out {
-            match &self.hold {
-                Hold::Light(cell) => cell.cancel(&self.pass),
-                Hold::Breaker(breaker) => breaker.cancel(&self.pass),
-            }
+        match &self.hold {
+            Hold::Light(cell) => cell.cancel(&self.pass),
+            Hold::Breaker(breaker) => breaker.cancel(&self.pass),
+            Hold::Over(_) => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Permits that are out: of probes, and of calls during the ramp.
 
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 
 use tokio::time::Instant;
 
@@ -10,10 +10,13 @@ use super::later;
 /// hammers the breaker nor sleeps through the recovery.
 pub(crate) const ALL_OUT_RETRY: Duration = Duration::from_secs(1);
 
+/// The number of a permit. Never zero, so that a call without one is no larger.
+pub(crate) type PermitId = NonZeroU64;
+
 /// The permits that are out, each with the moment at which it must have reported.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
-    out: Vec<(u64, Instant)>,
+    out: Vec<(PermitId, Instant)>,
 }
 
 impl Permits {
@@ -21,12 +24,12 @@ impl Permits {
         u32::try_from(self.out.len()).unwrap_or(u32::MAX)
     }
 
-    pub(crate) fn give(&mut self, id: u64, due: Instant) {
+    pub(crate) fn give(&mut self, id: PermitId, due: Instant) {
         self.out.push((id, due));
     }
 
     /// Whether this permit was out.
-    pub(crate) fn take_back(&mut self, id: u64) -> bool {
+    pub(crate) fn take_back(&mut self, id: PermitId) -> bool {
         let place = self.out.iter().position(|(other, _)| *other == id);
         place.map(|place| self.out.swap_remove(place)).is_some()
     }
