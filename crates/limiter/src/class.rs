@@ -102,6 +102,7 @@ impl ClassCell {
 
     /// The class as it is now.
     #[must_use]
+    #[inline]
     pub fn get(&self) -> Class {
         match &self.0 {
             Repr::Fixed(class) => *class,

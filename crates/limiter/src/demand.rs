@@ -78,6 +78,7 @@ impl Bid {
 
     /// A look at it.
     #[must_use]
+    #[inline]
     pub fn lend(&self) -> BidRef<'_> {
         BidRef {
             cost: &self.cost,
@@ -101,6 +102,20 @@ pub trait Appraise<Req> {
 impl<Req, F: Fn(&Req) -> Bid> Appraise<Req> for F {
     fn bid(&self, request: &Req) -> Bid {
         self(request)
+    }
+}
+
+/// Asks the same for every request. From [`AdmissionLayer::bid`](crate::AdmissionLayer::bid).
+#[derive(Clone, Debug)]
+pub struct SameBid(pub Bid);
+
+impl<Req> Appraise<Req> for SameBid {
+    fn bid(&self, _: &Req) -> Bid {
+        self.0.clone()
+    }
+
+    fn bid_ref<'a>(&'a self, _: &'a Req) -> Option<BidRef<'a>> {
+        Some(self.0.lend())
     }
 }
 

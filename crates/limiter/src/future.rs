@@ -9,8 +9,11 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::delayed::Delayed;
-use crate::permit::Spent;
+use crate::permit::{Slot, Spent};
 use crate::{Feedback, Listener, Rejected};
+
+/// An answer of more bytes than this is left where it is; a smaller one is quicker in registers.
+const LARGE: usize = 64;
 
 pin_project! {
     /// Waits for the permit, then for the inner service, then for its answer.
@@ -25,36 +28,103 @@ pin_project! {
         S: Service<Req>,
         L: Listener,
     {
-        feedback: F,
+        // The call that was made, until it is over.
         #[pin]
-        step: Step<S, Req, S::Future, L>,
+        future: Option<S::Future>,
+        // After the call: first that goes with all that it holds, then its slot.
+        beside: Beside<S, Req, L>,
+        feedback: F,
     }
 }
 
-pin_project! {
-    #[project = StepProj]
-    #[project_replace = StepOwned]
-    enum Step<S, Req, Fut, L: Listener> {
-        // Boxed, so that the call that need not wait, which most are, is small: a future is moved several times before it is polled.
-        Waiting { call: Box<Delayed<S, Req, L>> },
-        Calling { #[pin] future: Fut, spent: Option<Spent<L>> },
-        Done,
-    }
+/// What a call has beside itself.
+enum Beside<S, Req, L: Listener> {
+    /// It goes where it will, and when it is over nothing is left to do.
+    Nothing,
+    /// A slot.
+    Slot { _taken: Slot<L> },
+    /// What was paid for it, which its answer may change.
+    Spent(Spent<L>),
+    /// It is not made yet. Boxed, so that the call that need not wait, which most are, is small: a future is moved several times
+    /// before it is polled.
+    Waiting(Box<Delayed<S, Req, L>>),
 }
 
 impl<S: Service<Req>, Req, F, L: Listener> ResponseFuture<S, Req, F, L> {
     /// Has to wait, or to see whether it has to.
-    pub(crate) fn waiting(call: Delayed<S, Req, L>, feedback: F) -> Self {
-        let call = Box::new(call);
-        let step = Step::Waiting { call };
-        Self { feedback, step }
+    pub(crate) const fn waiting(call: Box<Delayed<S, Req, L>>, feedback: F) -> Self {
+        Self {
+            future: None,
+            beside: Beside::Waiting(call),
+            feedback,
+        }
     }
 
-    /// The inner service is called, and paid for; `None` when nothing its answer says could change that.
+    /// The inner service is called, and nothing its answer says changes what was paid.
     #[inline]
-    pub(crate) const fn calling(future: S::Future, spent: Option<Spent<L>>, feedback: F) -> Self {
-        let step = Step::Calling { future, spent };
-        Self { feedback, step }
+    pub(crate) fn keeping(future: S::Future, slot: Option<Slot<L>>, feedback: F) -> Self {
+        Self {
+            future: Some(future),
+            beside: slot.map_or(Beside::Nothing, |taken| Beside::Slot { _taken: taken }),
+            feedback,
+        }
+    }
+
+    /// The inner service is called, and its answer may change what was paid.
+    #[inline]
+    pub(crate) const fn settling(future: S::Future, spent: Spent<L>, feedback: F) -> Self {
+        Self {
+            future: Some(future),
+            beside: Beside::Spent(spent),
+            feedback,
+        }
+    }
+}
+
+impl<S, Req, F, L> ResponseFuture<S, Req, F, L>
+where
+    S: Service<Req>,
+    S::Error: From<Rejected>,
+    L: Listener,
+{
+    /// Waits until the call can be made, and makes it.
+    #[cold]
+    #[inline(never)]
+    fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let mut this = self.project();
+        let Beside::Waiting(call) = this.beside else {
+            // Polled after its end, which a future may answer as it likes.
+            return Poll::Pending;
+        };
+        let made = ready!(call.poll(cx));
+        *this.beside = Beside::Nothing;
+        let (future, spent) = made?;
+        *this.beside = Beside::Spent(spent);
+        this.future.set(Some(future));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S, Req, F, L> ResponseFuture<S, Req, F, L>
+where
+    S: Service<Req>,
+    L: Listener,
+{
+    /// Settles what was paid: first goes the call with all that it holds, then its slot.
+    #[inline]
+    fn settle(self: Pin<&mut Self>, result: Result<&S::Response, &S::Error>)
+    where
+        F: Feedback<S::Response, S::Error>,
+    {
+        let mut this = self.project();
+        if let Beside::Spent(spent) = this.beside {
+            let verdict = this.feedback.feedback(result);
+            this.future.set(None);
+            spent.end(&verdict);
+        } else {
+            this.future.set(None);
+        }
+        *this.beside = Beside::Nothing;
     }
 }
 
@@ -68,43 +138,52 @@ where
     type Output = Result<S::Response, S::Error>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            match this.step.as_mut().project() {
-                StepProj::Calling { future, spent } => {
-                    let result = ready!(future.poll(cx));
-                    if let Some(spent) = spent.take() {
-                        // First goes the call with all that it holds, then its slot.
-                        this.step.project_replace(Step::Done);
-                        spent.apply(&this.feedback.feedback(result.as_ref()));
-                    }
-                    return Poll::Ready(result);
-                }
-                StepProj::Waiting { call } => match ready!(call.poll(cx)) {
-                    Ok((future, spent)) => {
-                        let spent = Some(spent);
-                        this.step.set(Step::Calling { future, spent });
-                    }
-                    Err(error) => {
-                        this.step.project_replace(Step::Done);
-                        return Poll::Ready(Err(error));
-                    }
-                },
-                // Polled after its end, which a future may answer as it likes.
-                StepProj::Done => return Poll::Pending,
-            }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.future.is_none()
+            && let Err(error) = ready!(self.as_mut().wait(cx))
+        {
+            return Poll::Ready(Err(error));
         }
+        let this = self.as_mut().project();
+        let settles = !matches!(this.beside, Beside::Nothing);
+        let Some(future) = this.future.as_pin_mut() else {
+            return Poll::Pending;
+        };
+        if size_of::<Self::Output>() > LARGE {
+            // One value all the way.
+            let answer = future.poll(cx);
+            if let Poll::Ready(result) = &answer
+                && settles
+            {
+                self.settle(result.as_ref());
+            }
+            return answer;
+        }
+        // Taken apart and put together again: so the parts travel in registers.
+        Poll::Ready(match ready!(future.poll(cx)) {
+            Ok(response) => {
+                if settles {
+                    self.settle(Ok(&response));
+                }
+                Ok(response)
+            }
+            Err(error) => {
+                if settles {
+                    self.settle(Err(&error));
+                }
+                Err(error)
+            }
+        })
     }
 }
 
 impl<S: Service<Req>, Req, F, L: Listener> fmt::Debug for ResponseFuture<S, Req, F, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let step = match &self.step {
-            Step::Waiting { call } if call.is_granted() => "readying",
-            Step::Waiting { .. } => "waiting",
-            Step::Calling { .. } => "calling",
-            Step::Done => "done",
+        let step = match (&self.beside, &self.future) {
+            (Beside::Waiting(call), _) if call.is_granted() => "readying",
+            (Beside::Waiting(_), _) => "waiting",
+            (_, Some(_)) => "calling",
+            (_, None) => "done",
         };
         f.debug_struct("ResponseFuture")
             .field("step", &step)

@@ -126,7 +126,7 @@ pub use backpressure::{Backpressure, BackpressureFuture, BackpressureLayer};
 pub use builder::Builder;
 pub use class::{Class, ClassCell};
 pub use cost::{Charge, Cost};
-pub use demand::{Appraise, AskRequest, Bid, BidRef, Demand};
+pub use demand::{Appraise, AskRequest, Bid, BidRef, Demand, SameBid};
 pub use error::Error;
 pub use feedback::{Feedback, Keep, Usage, Verdict};
 pub use future::ResponseFuture;

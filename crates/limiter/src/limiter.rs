@@ -163,7 +163,7 @@ impl<L: Listener> Limiter<L> {
             slot: false,
         };
         if !self.slot
-            && let Some(at) = self.shared.spend(&errand)
+            && let Some(at) = self.shared.spend(errand)
         {
             return Ok(self.shared.instant(at));
         }

@@ -124,6 +124,45 @@ pub struct Spent<L: Listener = ()> {
     under_way: Option<UnderWay<L>>,
 }
 
+/// The slot of a request that is under way, of which nothing else has to be remembered. Dropping it frees the slot.
+pub(crate) struct Slot<L: Listener> {
+    shared: Arc<Shared<L>>,
+}
+
+impl<L: Listener> Slot<L> {
+    /// One that is taken.
+    pub(crate) const fn new(shared: Arc<Shared<L>>) -> Self {
+        Self { shared }
+    }
+}
+
+impl<L: Listener> Drop for Slot<L> {
+    fn drop(&mut self) {
+        self.shared.release_slot();
+    }
+}
+
+/// What was granted and committed in one step.
+#[derive(Debug)]
+pub(crate) struct Paid {
+    owed: Owed,
+    grant: Grant,
+    at: Nanos,
+}
+
+impl Paid {
+    #[inline]
+    pub(crate) fn new(cost: &[Charge], class: Class, slot: bool, at: Nanos) -> Self {
+        let owed = Owed::new(cost);
+        let grant = Grant {
+            class,
+            slot,
+            probe: 0,
+        };
+        Self { owed, grant, at }
+    }
+}
+
 /// A request that was paid for and is under way.
 struct UnderWay<L> {
     shared: Arc<Shared<L>>,
@@ -133,21 +172,10 @@ struct UnderWay<L> {
 }
 
 impl<L: Listener> Spent<L> {
-    /// What was granted and committed in one step `at`.
+    /// What was paid for at once.
     #[inline]
-    pub(crate) fn at_once(
-        shared: Arc<Shared<L>>,
-        cost: &[Charge],
-        class: Class,
-        slot: bool,
-        at: Nanos,
-    ) -> Self {
-        let grant = Grant {
-            class,
-            slot,
-            probe: 0,
-        };
-        let owed = Owed::new(cost);
+    pub(crate) fn new(shared: Arc<Shared<L>>, paid: Paid) -> Self {
+        let Paid { owed, grant, at } = paid;
         let under_way = Some(UnderWay {
             shared,
             owed,
@@ -207,10 +235,20 @@ impl<L: Listener> Spent<L> {
 
     /// Does everything that `verdict` says: observes, then settles or refunds, then pauses. Frees the slot.
     pub fn apply(mut self, verdict: &Verdict) {
+        self.end(verdict);
+    }
+
+    /// The same without moving it. Who is dropped next frees its slot, if the verdict has nothing to say.
+    #[inline]
+    pub(crate) fn end(&mut self, verdict: &Verdict) {
         // By far the most answers say nothing, and need no look at the clock.
-        if verdict.is_plain() {
-            return;
+        if !verdict.is_plain() {
+            self.correct(verdict);
         }
+    }
+
+    #[inline(never)]
+    fn correct(&mut self, verdict: &Verdict) {
         let Some(UnderWay {
             shared,
             owed,

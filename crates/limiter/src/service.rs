@@ -7,7 +7,7 @@ use tower_service::Service;
 
 use crate::delayed::Delayed;
 use crate::log::Nanos;
-use crate::permit::Spent;
+use crate::permit::{Paid, Slot, Spent};
 use crate::shared::Errand;
 use crate::{
     Appraise, AskRequest, Bid, BidRef, Feedback, Keep, Limiter, Listener, Rejected, ResponseFuture,
@@ -74,52 +74,92 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let mut own = None;
-        let lent = match self.demand.bid_ref(&request) {
-            Some(lent) => lent,
-            None => own.insert(self.demand.bid(&request)).lend(),
-        };
-        let Some(at) = pay(&mut self.inner, &self.limiter, &lent) else {
-            return self.wait(request, own);
-        };
-        let Limiter { shared, slot } = &self.limiter;
-        if !slot && self.feedback.keeps() {
-            return ResponseFuture::calling(self.inner.call(request), None, self.feedback.clone());
+        if !self.feedback.keeps() {
+            return self.call_noted(request);
         }
-        // Before the call, so that one that panics frees its slot.
-        let spent = Spent::at_once(Arc::clone(shared), lent.cost, lent.class, *slot, at);
-        let future = self.inner.call(request);
-        ResponseFuture::calling(future, Some(spent), self.feedback.clone())
+        match self.pay(&request, |_, _| ()) {
+            Ok(()) => {
+                // Before the call, so that one that panics frees its slot.
+                let Limiter { shared, slot } = &self.limiter;
+                let slot = slot.then(|| Slot::new(Arc::clone(shared)));
+                let future = self.inner.call(request);
+                ResponseFuture::keeping(future, slot, self.feedback.clone())
+            }
+            Err(bid) => ResponseFuture::waiting(self.wait(request, bid), self.feedback.clone()),
+        }
     }
 }
 
-/// Pays for a call if the inner service is ready now and its budget has room now; when that was.
-#[inline]
-fn pay<S, L, Req>(inner: &mut S, limiter: &Limiter<L>, bid: &BidRef<'_>) -> Option<Nanos>
-where
-    S: Service<Req>,
-    L: Listener,
-{
-    // Nobody is to be woken: who is not ready now waits in the future, by a clone.
-    let cx = &mut Context::from_waker(Waker::noop());
-    let Poll::Ready(Ok(())) = inner.poll_ready(cx) else {
-        return None;
-    };
-    limiter.shared.spend(&Errand {
-        cost: bid.cost,
-        class: bid.class,
-        deadline: bid.deadline,
-        slot: limiter.slot,
-    })
+impl<S, D, F, L: Listener> Admission<S, D, F, L> {
+    /// A call of which its price has to be remembered until its answer is there.
+    #[inline]
+    fn call_noted<Req>(&mut self, request: Req) -> ResponseFuture<S, Req, F, L>
+    where
+        S: Service<Req> + Clone,
+        D: Appraise<Req>,
+        F: Clone,
+    {
+        let slot = self.limiter.slot;
+        match self.pay(&request, |bid, at| Paid::new(bid.cost, bid.class, slot, at)) {
+            Ok(paid) => {
+                // Before the call, so that one that panics frees its slot.
+                let spent = Spent::new(Arc::clone(&self.limiter.shared), paid);
+                let future = self.inner.call(request);
+                ResponseFuture::settling(future, spent, self.feedback.clone())
+            }
+            Err(bid) => ResponseFuture::waiting(self.wait(request, bid), self.feedback.clone()),
+        }
+    }
+
+    /// Pays for a call if the inner service is ready now and its budget has room now, and notes what of that has to be kept.
+    ///
+    /// What is lent or asked for is gone again before the call is made, so that nothing but the call is moved on.
+    ///
+    /// # Errors
+    ///
+    /// When it has to wait; with the bid, if it was asked for.
+    #[inline]
+    fn pay<Req, T>(
+        &mut self,
+        request: &Req,
+        note: impl FnOnce(&BidRef<'_>, Nanos) -> T,
+    ) -> Result<T, Option<Bid>>
+    where
+        S: Service<Req>,
+        D: Appraise<Req>,
+    {
+        // Nobody is to be woken: who is not ready now waits in the future, by a clone.
+        let cx = &mut Context::from_waker(Waker::noop());
+        let Poll::Ready(Ok(())) = self.inner.poll_ready(cx) else {
+            return Err(None);
+        };
+        let Limiter { shared, slot } = &self.limiter;
+        let spend = |bid: &BidRef<'_>| {
+            shared.spend(Errand {
+                cost: bid.cost,
+                class: bid.class,
+                deadline: bid.deadline,
+                slot: *slot,
+            })
+        };
+        if let Some(lent) = self.demand.bid_ref(request) {
+            return spend(&lent).map(|at| note(&lent, at)).ok_or(None);
+        }
+        let bid = self.demand.bid(request);
+        let lent = bid.lend();
+        match spend(&lent) {
+            Some(at) => Ok(note(&lent, at)),
+            None => Err(Some(bid)),
+        }
+    }
 }
 
 impl<S: Clone, D, F: Clone, L: Listener> Admission<S, D, F, L> {
     /// The call that has to wait, or to see whether it has to.
     #[cold]
     #[inline(never)]
-    fn wait<Req>(&mut self, request: Req, bid: Option<Bid>) -> ResponseFuture<S, Req, F, L>
+    fn wait<Req>(&mut self, request: Req, bid: Option<Bid>) -> Box<Delayed<S, Req, L>>
     where
-        S: Service<Req>,
         D: Appraise<Req>,
     {
         // What readiness has reserved must neither stay with us nor wait with the request.
@@ -128,7 +168,7 @@ impl<S: Clone, D, F: Clone, L: Listener> Admission<S, D, F, L> {
         let acquire = self
             .limiter
             .acquire_owned(bid.cost, bid.class, bid.deadline);
-        let call = Delayed::new(acquire, bid.deadline, self.inner.clone(), request);
-        ResponseFuture::waiting(call, self.feedback.clone())
+        let (inner, deadline) = (self.inner.clone(), bid.deadline);
+        Box::new(Delayed::new(acquire, deadline, inner, request))
     }
 }

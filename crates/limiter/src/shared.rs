@@ -122,39 +122,48 @@ impl<L: Listener> Shared<L> {
     /// Grants and dispatches at once; the time of that, or `None` when it takes more than a moment to say.
     ///
     /// One look at the clock, and where a cell is open for it, no lock.
-    #[inline]
-    pub(crate) fn spend(&self, errand: &Errand<'_>) -> Option<Nanos> {
-        let latest = errand
-            .deadline
-            .map_or(Nanos::MAX, |deadline| self.nanos(deadline));
-        let mut seen = None;
+    #[inline(always)]
+    pub(crate) fn spend(&self, errand: Errand<'_>) -> Option<Nanos> {
+        match self.spend_in_cell(&errand) {
+            Ok(now) => Some(now),
+            Err(seen) => self.spend_locked(errand, seen),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// When that takes the lock, with the time if it was looked at.
+    #[inline(always)]
+    fn spend_in_cell(&self, errand: &Errand<'_>) -> Result<Nanos, Option<Nanos>> {
         // A cell is only ever open where there is one window, and that without keys.
-        if let [
+        let [
             Charge {
                 window: 0,
                 key: 0,
                 units,
             },
         ] = errand.cost
-            && *units > 0
-            && !errand.slot
-        {
-            let class = errand.class as u8;
-            match self.cell.take(class, *units, latest, || self.now()) {
-                Ok(now) => return Some(now),
-                Err(known) => seen = known,
-            }
+        else {
+            return Err(None);
+        };
+        if *units == 0 || errand.slot {
+            return Err(None);
         }
-        self.spend_locked(errand, seen, latest)
+        let class = errand.class as u8;
+        self.cell
+            .take(class, *units, self.latest(errand), || self.now())
+    }
+
+    /// When it is too late.
+    #[inline]
+    fn latest(&self, errand: &Errand<'_>) -> Nanos {
+        let deadline = errand.deadline.map(|deadline| self.nanos(deadline));
+        deadline.unwrap_or(Nanos::MAX)
     }
 
     #[inline(never)]
-    fn spend_locked(
-        &self,
-        errand: &Errand<'_>,
-        seen: Option<Nanos>,
-        latest: Nanos,
-    ) -> Option<Nanos> {
+    fn spend_locked(&self, errand: Errand<'_>, seen: Option<Nanos>) -> Option<Nanos> {
+        let latest = self.latest(&errand);
         let now = seen.unwrap_or_else(|| self.now());
         let mut inner = self.lock();
         let Inner { state, opening, .. } = &mut *inner;
