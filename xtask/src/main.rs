@@ -79,7 +79,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "chaos",
-        usage: "chaos source [--seeds 10000 | --seed N] [--json FILE]",
+        usage: "chaos source [--seeds 10000 | --seed N] | soak [--for 10m] [--rate 2000] [--seed N] [--json FILE]",
         about: "storms on a whole source: random calls, settings and faults under a clock of their own; a seed is a storm",
         run: measure::chaos,
     },

@@ -41,7 +41,7 @@ pub(crate) fn bench(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     }
 }
 
-/// `chaos source [--seeds N | --seed N] [--json FILE]`: hands every argument on.
+/// `chaos source [--seeds N | --seed N]`, `chaos soak [--for TIME] [--rate N]`, both with `[--json FILE]`: hands every argument on.
 pub(crate) fn chaos(arguments: Vec<OsString>) -> Result<ExitCode> {
     proof("chaos", arguments)
 }

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use robust_proof::conformance::{self, Options};
-use robust_proof::payloads::Venue;
 use robust_proof::report::Report;
 use robust_proof::{api, bench, chaos, fuzz, quality, soak};
 
@@ -62,9 +61,9 @@ enum Program {
         #[command(subcommand)]
         what: Chaos,
     },
-    /// Changed answers through the connectors: no panic, nothing lost.
+    /// Whatever a server sends, through decoders, headers and the HTTP client: no panic, nothing lost.
     Fuzz {
-        /// `kraken_decode`, `binance_decode`, `kucoin_decode` or `htx_decode`; all of them without it.
+        /// `kraken_decode`, `binance_decode`, `kucoin_decode`, `htx_decode`, `retry_after`, `headers` or `http_answer`; all of them without it.
         target: Option<String>,
         /// Time for each target, in seconds.
         #[arg(long, default_value_t = 60)]
@@ -235,19 +234,19 @@ fn soaked(options: soak::Options, json: Option<&Path>) -> ExitCode {
 }
 
 fn run_targets(name: Option<&str>, options: fuzz::Options, json: Option<&Path>) -> ExitCode {
-    let chosen = match name.map(fuzz::target) {
-        None => Venue::ALL.to_vec(),
-        Some(Some(venue)) => vec![venue],
+    let chosen = match name.map(fuzz::Target::named) {
+        None => fuzz::Target::ALL.to_vec(),
+        Some(Some(target)) => vec![target],
         Some(None) => {
-            let known = Venue::ALL.map(|venue| format!("{}_decode", venue.as_str()));
+            let known = fuzz::Target::ALL.map(|target| target.to_string());
             let name = robust_market::quote(name.unwrap_or_default());
             eprintln!("target {name}: not known; use {}", known.join(", "));
             return ExitCode::from(2);
         }
     };
     let mut rows = Vec::new();
-    for venue in chosen {
-        let session = fuzz::Session::run(venue, options);
+    for target in chosen {
+        let session = fuzz::Session::run(target, options);
         print!("{session}");
         rows.push(session.row());
     }

@@ -45,6 +45,17 @@ pub enum Finding {
         /// What the connector said.
         said: String,
     },
+    /// Something else does not hold.
+    Broken {
+        /// What.
+        what: String,
+    },
+}
+
+impl Finding {
+    pub(super) fn broken<T>(what: impl Into<String>) -> Result<T, Self> {
+        Err(Self::Broken { what: what.into() })
+    }
 }
 
 impl fmt::Display for Finding {
@@ -66,6 +77,7 @@ impl fmt::Display for Finding {
             Self::Divided { kind } => {
                 write!(f, "{kind}: the direct way and the tolerant one differ")
             }
+            Self::Broken { what } => f.write_str(what),
             Self::Payload { kind, said } => {
                 write!(f, "{kind}: one broken field and the answer is gone: {said}")
             }

@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::time::Duration;
 
 use http::StatusCode;
-use serde_json::Value;
 use tokio::time::Instant;
 
-use super::examine::{examine, survives};
+use super::Target;
+use super::examine::survives;
 use super::mutate::Mutator;
-use crate::conformance::own_cases;
 use crate::payloads::{Kind, Venue};
 use crate::report::Row;
 
@@ -33,28 +31,21 @@ pub struct Options {
 /// The result of a run.
 #[derive(Debug, Clone)]
 pub struct Session {
-    venue: Venue,
+    target: Target,
     executions: u64,
     elapsed: Duration,
     slowest: Duration,
     findings: Vec<String>,
 }
 
-/// The exchange of a target: `kraken_decode` or `kraken`.
-#[must_use]
-pub fn target(name: &str) -> Option<Venue> {
-    let name = name.strip_suffix("_decode").unwrap_or(name);
-    Venue::ALL.into_iter().find(|venue| venue.as_str() == name)
-}
-
 impl Session {
     /// Runs one target.
     #[must_use]
-    pub fn run(venue: Venue, options: Options) -> Self {
-        let seeds = seeds(venue);
+    pub fn run(target: Target, options: Options) -> Self {
+        let (seeds, pieces) = (target.seeds(), target.pieces());
         let mut mutator = Mutator::new(options.seed);
         let mut session = Self {
-            venue,
+            target,
             executions: 0,
             elapsed: Duration::ZERO,
             slowest: Duration::ZERO,
@@ -62,10 +53,16 @@ impl Session {
         };
         let begun = Instant::now();
         while begun.elapsed() < options.time && session.findings.len() < FINDINGS_MAX {
-            if session.executions.is_multiple_of(4) {
-                session.retyped(&mut mutator);
-            } else if let Some(seed) = seeds.get(mutator.below(seeds.len())) {
-                session.changed(seed, &mut mutator);
+            let often = session.executions.is_multiple_of(4);
+            let seed = seeds.get(mutator.below(seeds.len()));
+            match (target, seed) {
+                (Target::Decode(venue), _) if often => session.retyped(venue, &mut mutator),
+                (_, Some(seed)) => {
+                    let assembled = often.then(|| pieces.assemble(&mut mutator)).flatten();
+                    let input = assembled.unwrap_or_else(|| seed.clone());
+                    session.changed(input, &mut mutator);
+                }
+                (_, None) => {}
             }
             session.executions += 1;
         }
@@ -74,32 +71,28 @@ impl Session {
     }
 
     /// One field inside of a record has another type: the answer survives.
-    fn retyped(&mut self, mutator: &mut Mutator) {
+    fn retyped(&mut self, venue: Venue, mutator: &mut Mutator) {
         let kinds = [Kind::Trade, Kind::Book, Kind::Candle];
         let Some(kind) = kinds.get(mutator.below(kinds.len())).copied() else {
             return;
         };
         let seed = u64::try_from(mutator.below(64)).unwrap_or(0);
-        let body = self
-            .venue
-            .body(kind, 3, &mut fastrand::Rng::with_seed(seed));
-        if let Some(body) = mutator.retype(&body, depth(self.venue, kind)) {
-            let venue = self.venue;
+        let body = venue.body(kind, 3, &mut fastrand::Rng::with_seed(seed));
+        if let Some(body) = mutator.retype(&body, depth(venue, kind)) {
             self.judge(body.as_bytes(), |body| survives(venue, kind, body));
         }
     }
 
     /// Anything may have changed: nothing panics, nothing vanishes.
-    fn changed(&mut self, seed: &[u8], mutator: &mut Mutator) {
-        let mut body = seed.to_vec();
-        mutator.change(&mut body);
+    fn changed(&mut self, mut input: Vec<u8>, mutator: &mut Mutator) {
+        mutator.change(&mut input);
         let status = match mutator.below(16) {
             0 => StatusCode::BAD_REQUEST,
             1 => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::OK,
         };
-        let venue = self.venue;
-        self.judge(&body, |body| examine(venue, status, body));
+        let target = self.target;
+        self.judge(&input, |input| target.examine(status, input));
     }
 
     fn judge(
@@ -131,7 +124,7 @@ impl Session {
         #[allow(clippy::cast_precision_loss, reason = "at most ten")]
         let findings = self.findings.len() as f64;
         Row {
-            id: format!("fuzz.{}_decode.findings", self.venue.as_str()),
+            id: format!("fuzz.{}.findings", self.target),
             value: findings,
             unit: "findings",
             goal: 0.0,
@@ -158,7 +151,7 @@ impl fmt::Display for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = self.row();
         let verdict = if row.holds { "holds" } else { "MISSED" };
-        let name = format!("{}_decode", self.venue.as_str());
+        let name = self.target.to_string();
         writeln!(
             f,
             "{name:<16} {:>2} findings  {}  {verdict}",
@@ -183,52 +176,18 @@ const fn depth(venue: Venue, kind: Kind) -> usize {
     }
 }
 
-/// Made answers of every kind, and the answers of this crate's own cases.
-fn seeds(venue: Venue) -> Vec<Vec<u8>> {
-    let mut rng = fastrand::Rng::with_seed(11);
-    let mut seeds: Vec<Vec<u8>> = Kind::ALL
-        .iter()
-        .map(|kind| venue.body(*kind, 3, &mut rng).into_bytes())
-        .collect();
-    gather(&own_cases().join(venue.as_str()), &mut seeds);
-    // The order of a folder is the file system's; the same seed has to make the same run.
-    seeds.sort();
-    seeds
-}
-
-fn gather(folder: &Path, seeds: &mut Vec<Vec<u8>>) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
-        if path.is_dir() {
-            gather(&path, seeds);
-            continue;
-        }
-        let case = std::fs::read(&path).ok();
-        let case = case.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
-        for member in ["httpResponse", "body"] {
-            match case.as_ref().and_then(|case| case.get(member)) {
-                Some(Value::String(text)) => seeds.push(text.clone().into_bytes()),
-                Some(Value::Null) | None => {}
-                Some(tree) => seeds.push(tree.to_string().into_bytes()),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_short_run_of_every_target_finds_nothing() {
-        for venue in Venue::ALL {
+        for target in Target::ALL {
             let options = Options {
                 time: Duration::from_millis(300),
                 seed: 5,
             };
-            let session = Session::run(venue, options);
+            let session = Session::run(target, options);
             assert!(session.row().holds, "{session}");
         }
     }
@@ -236,7 +195,7 @@ mod tests {
     #[test]
     fn a_panic_is_a_finding_with_its_input() {
         let mut session = Session {
-            venue: Venue::Htx,
+            target: Target::Decode(Venue::Htx),
             executions: 1,
             elapsed: Duration::from_secs(1),
             slowest: Duration::ZERO,
@@ -248,12 +207,5 @@ mod tests {
         assert!(!session.row().holds);
         assert!(session.to_string().contains("panic"), "{session}");
         assert!(session.to_string().contains("(5 bytes)"), "{session}");
-    }
-
-    #[test]
-    fn targets_go_by_the_name_of_their_exchange() {
-        assert_eq!(target("kraken_decode"), Some(Venue::Kraken));
-        assert_eq!(target("htx"), Some(Venue::Htx));
-        assert_eq!(target("nowhere"), None);
     }
 }
