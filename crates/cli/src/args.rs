@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Fetch(FetchArgs),
     /// Says whether the exchanges can be reached: names, certificates, clocks, limits.
     Doctor(DoctorArgs),
+    /// Judges captured data by the rules of the library: an answer of an exchange, unified JSON, or bars as CSV.
+    Validate(ValidateArgs),
     /// Runs simulated exchanges on loopback until Ctrl-C.
     Sim(SimArgs),
     /// Works with config files.
@@ -235,6 +237,102 @@ pub(crate) struct FetchArgs {
     /// Settings of the exchange from a config file.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// The kinds that can be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Judged {
+    /// State of one market.
+    Ticker,
+    /// Resting orders.
+    Book,
+    /// Price bars.
+    Candles,
+    /// Executed trades.
+    Trades,
+}
+
+impl Judged {
+    pub(crate) const fn kind(self) -> Kind {
+        match self {
+            Self::Ticker => Kind::Ticker,
+            Self::Book => Kind::Book,
+            Self::Candles => Kind::Candles,
+            Self::Trades => Kind::Trades,
+        }
+    }
+}
+
+/// How captured data is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// As the exchange sent it.
+    Exchange,
+    /// The exchange format of docs/formats.md: samples, one or one a line, or the data member alone.
+    Unified,
+    /// Bars, one a line.
+    Csv,
+}
+
+/// The unit of whole numbers in the time column of a CSV.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimeUnit {
+    /// Seconds.
+    S,
+    /// Milliseconds.
+    Ms,
+    /// Microseconds.
+    Us,
+    /// Nanoseconds.
+    Ns,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rdm validate bars.csv --kind candles --exchange binance --interval 1h --svg bars.svg
+  curl -s 'https://api.kraken.com/0/public/Depth?pair=XXBTZUSD' | rdm validate - --kind book --exchange kraken --symbol BTC/USD
+  rdm run --config engine.toml --json > log; rdm validate log --kind ticker --exchange kraken --symbol BTC/USD
+
+Ages are measured at --at; without it at the time that a sample says it was received, else at the newest time in the data.
+Exit codes: 0 accepted, also with exclusions or in quarantine (the words say which), 1 rejected or no data, 2 not readable.")]
+pub(crate) struct ValidateArgs {
+    /// The file; - is standard input. At most 64 MiB.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// What the data is.
+    #[arg(long)]
+    pub(crate) kind: Judged,
+    /// Whose data it is: what an exchange never sends is not missed.
+    #[arg(long, value_name = "NAME", value_parser = exchange)]
+    pub(crate) exchange: Exchange,
+    /// The pair that was asked for. Default: the one that the data names; what an exchange sent needs it.
+    #[arg(long, value_name = "PAIR", value_parser = symbol)]
+    pub(crate) symbol: Option<Symbol>,
+    /// The exchange's own name of the pair, where rdm does not know it.
+    #[arg(long, value_name = "ID", requires = "symbol")]
+    pub(crate) id: Option<String>,
+    /// Length of a bar, for candles. Default: what the data says, else the usual step of the rows.
+    #[arg(long, value_name = "INTERVAL", value_parser = interval, allow_hyphen_values = true)]
+    pub(crate) interval: Option<Interval>,
+    /// Rows that were asked for, or levels a side: fewer are incomplete.
+    #[arg(long, value_name = "N", value_parser = limit, allow_hyphen_values = true)]
+    pub(crate) limit: Option<u32>,
+    /// When the data was received, such as 2026-11-01T00:00:00Z.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) at: Option<Since>,
+    /// How the data is written. Default: by its looks.
+    #[arg(long, value_name = "FORM")]
+    pub(crate) format: Option<Form>,
+    /// The unit of whole numbers in the time column of a CSV.
+    #[arg(long, value_name = "UNIT", default_value = "ms")]
+    pub(crate) time_unit: TimeUnit,
+    /// Prints the verdict as JSON (docs/formats.md).
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Draws scores and issues over time to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 /// The longest time that a command line may ask for.

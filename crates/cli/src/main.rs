@@ -2,7 +2,7 @@
 //!
 //! `demo` shows the main job with simulated exchanges and faults, `run` runs the jobs of
 //! a config file, `fetch` asks one exchange for one thing, `doctor` says whether
-//! the exchanges can be reached, `sim` runs simulated
+//! the exchanges can be reached, `validate` judges captured data, `sim` runs simulated
 //! exchanges on loopback, `config check` reads a config file. Exit codes: 0 ok, 1 no (good) data, 2 usage.
 
 mod args;
@@ -22,6 +22,7 @@ mod show;
 mod signals;
 mod sim;
 mod since;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             Command::Fetch(args) => fetch::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Run(args) => run::run(args).await,
+            Command::Validate(args) => validate::run(&args),
             Command::Sim(args) => sim::run(args).await,
             Command::Config {
                 command: ConfigCommand::Check { file },

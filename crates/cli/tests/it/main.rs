@@ -14,5 +14,6 @@ mod fetch;
 mod run;
 mod simulators;
 mod usage;
+mod validate;
 mod wire;
 mod world;
