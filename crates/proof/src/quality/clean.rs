@@ -113,6 +113,9 @@ pub struct Clean {
     pub sets: Vec<Judged>,
 }
 
+/// Hours of a made series of closes.
+const HOURS: usize = 5_000;
+
 /// The seed of the sound feeds; none of the faults'.
 const SEED: u64 = 77;
 
@@ -126,6 +129,11 @@ impl Clean {
                 sets.push(Judged::of(data, feed));
             }
             for (nth, preset) in PRESETS.iter().enumerate() {
+                if data == Data::Ticker
+                    && let Ok(feed) = made::hourly(preset, HOURS, SEED + nth as u64)
+                {
+                    sets.push(Judged::of(data, &feed));
+                }
                 for style in Style::ALL {
                     let seed = SEED + nth as u64;
                     if let Ok(feed) = made::feed(data, preset, style, seed) {
@@ -140,6 +148,25 @@ impl Clean {
     /// Sums over the feeds that fit.
     pub fn sum(&self, fits: impl Fn(&Judged) -> bool, of: impl Fn(&Judged) -> u64) -> u64 {
         self.sets.iter().filter(|set| fits(set)).map(of).sum()
+    }
+
+    /// Sets, answers, mean score and the score that 99 % reach, by exchange and kind.
+    #[must_use]
+    pub fn by_exchange(&self) -> BTreeMap<(String, Data), (usize, u64, f64, f64)> {
+        let mut scores: BTreeMap<(String, Data), (usize, Vec<f64>)> = BTreeMap::new();
+        for set in &self.sets {
+            let all = scores.entry((set.exchange.clone(), set.data)).or_default();
+            all.0 += 1;
+            all.1.extend(&set.scores);
+        }
+        scores
+            .into_iter()
+            .map(|(key, (sets, mut scores))| {
+                let mean = super::mean(&scores);
+                let p1 = quantile(&mut scores, 0.01);
+                (key, (sets, scores.len() as u64, mean, p1))
+            })
+            .collect()
     }
 
     /// Whether any recorded feed is there.

@@ -13,6 +13,7 @@ use rust_decimal::Decimal;
 use super::catalogue::Data;
 use super::draw::{normal, open_unit};
 use super::generate::{Bar, Preset, Tick, bars};
+use super::recorded::closes;
 use super::scene::{Feed, Grid, Origin, Shot, Source};
 
 /// The start of every made series: 2024-05-24 00:00 UTC.
@@ -403,6 +404,51 @@ pub fn feed_of(
             }
         }
         Data::Trades => market.trades(&bars(preset, 60_000, length.minutes, &mut rng), &mut rng),
+    })
+}
+
+/// The closes of `hours` made hours, as tickers.
+///
+/// # Errors
+///
+/// Never: the pair is well formed.
+pub(super) fn hourly(
+    preset: &Preset,
+    hours: usize,
+    seed: u64,
+) -> Result<Feed, robust_market::InvalidName> {
+    const HOUR: i64 = 3_600_000;
+    // More volatile than minutes by the root of time.
+    let preset = Preset {
+        volatility: preset.volatility * 60.0_f64.sqrt(),
+        ..*preset
+    };
+    let market = Market {
+        preset: &preset,
+        style: Style::Binance,
+        symbol: "AAA/USDT".parse()?,
+        grid: Grid {
+            price: preset.price_places,
+            size: preset.size_places,
+        },
+        levels: LEVELS,
+    };
+    let mut before = preset.start;
+    let rows: Vec<Candle> = bars(&preset, HOUR, hours, &mut Rng::with_seed(seed))
+        .iter()
+        .enumerate()
+        .map(|(index, bar)| {
+            let row = market.candle(index as i64 * HOUR, &bar.trades, before, true);
+            before = bar.trades.last().map_or(before, |tick| tick.price);
+            row
+        })
+        .collect();
+    let (source, shots) = closes(&market.symbol, Interval::H1, &rows);
+    Ok(Feed {
+        name: format!("{} hours closes", preset.name),
+        origin: Origin::Generated,
+        source,
+        shots,
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Written without looking at the rules: the faults, their sizes and the markets they are made of stand in [`CATALOGUE`] and [`PRESETS`].
 
+mod beyond;
 mod cases;
 mod catalogue;
 mod clean;
@@ -23,6 +24,7 @@ use anyhow::Result;
 
 use crate::report::Row;
 
+pub use beyond::{Beyond, Due, Kind as BeyondKind};
 pub use cases::{Cases, own_cases, run as judge_cases};
 pub use catalogue::{CATALOGUE, Cell, Data, Entry, Fault, Field, Seconds};
 pub use clean::{Clean, Judged};
@@ -46,9 +48,12 @@ pub struct Arguments {
     /// Trials of each kind of fault, for each of the three seeds.
     #[arg(long, default_value_t = 200)]
     pub n: u32,
-    /// Folder of recorded market data; everything is generated without it.
+    /// Folder of recorded market data; without it `shared/market-data` beside the checkout, where that is.
     #[arg(long)]
     pub data: Option<PathBuf>,
+    /// Takes no recording, also where there are some: everything is generated.
+    #[arg(long, conflicts_with = "data")]
+    pub generated: bool,
     /// Folder of labelled cases, `*.jsonl`, to judge instead.
     #[arg(long)]
     pub cases: Option<PathBuf>,
@@ -58,6 +63,18 @@ pub struct Arguments {
     /// File to write the report to.
     #[arg(long)]
     pub json: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The folder of recordings, where there is one. They are no part of the repository.
+    fn recordings(&self) -> Option<PathBuf> {
+        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/market-data");
+        let beside = Path::new(beside);
+        let found = || beside.is_dir().then(|| beside.to_owned());
+        self.data
+            .clone()
+            .or_else(|| if self.generated { None } else { found() })
+    }
 }
 
 /// Runs what the arguments say; gives the text to print and the rows.
@@ -71,8 +88,8 @@ pub fn command(arguments: &Arguments) -> Result<(String, Vec<Row>)> {
         return Ok((cases.to_string(), cases.rows()));
     }
     if arguments.mutate {
-        let recorded = arguments
-            .data
+        let data = arguments.recordings();
+        let recorded = data
             .as_deref()
             .map(Recorded::open)
             .transpose()?
@@ -81,7 +98,7 @@ pub fn command(arguments: &Arguments) -> Result<(String, Vec<Row>)> {
         let mutation = Mutation::of(&recall, &cases::run(&own_cases())?);
         return Ok((mutation.to_string(), mutation.rows()));
     }
-    let outcome = run(arguments.n, arguments.data.as_deref())?;
+    let outcome = run(arguments.n, arguments.recordings().as_deref())?;
     Ok((outcome.to_string(), outcome.rows()))
 }
 
@@ -97,6 +114,7 @@ pub fn run(n: u32, data: Option<&Path>) -> Result<Outcome> {
     let power = Power::run(n.div_ceil(10), &recorded);
     let shifts = Shifts::run();
     let crashes = Crash::all(&recorded);
+    let beyond = Beyond::run(n.div_ceil(SEEDS.len() as u32), &SEEDS, &recorded);
     Ok(Outcome {
         recorded,
         clean,
@@ -104,6 +122,7 @@ pub fn run(n: u32, data: Option<&Path>) -> Result<Outcome> {
         power,
         shifts,
         crashes,
+        beyond,
     })
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 
 use robust_market::{Dimension, Severity};
 
+use super::beyond::Beyond;
 use super::catalogue::{CATALOGUE, Data, Entry};
 use super::clean::{Clean, Judged, is_hourly, per_10k};
 use super::curves::{Crash, Power, SIGMAS, Shifts};
@@ -31,6 +32,8 @@ pub struct Outcome {
     pub shifts: Shifts,
     /// The worst hours of recorded series.
     pub crashes: Vec<Crash>,
+    /// What no single answer shows.
+    pub beyond: Beyond,
 }
 
 /// A number that must be at least its goal.
@@ -167,6 +170,7 @@ impl Outcome {
         rows.extend(self.clean.rows());
         rows.extend(self.shifts.rows());
         rows.push(self.precision());
+        rows.extend(self.beyond.rows());
         rows
     }
 }
@@ -278,14 +282,12 @@ impl Clean {
                 set.warnings
             }),
         ];
-        if self.has_recorded() {
-            rows.push(rate(
-                "quality.fp_ticker_hourly_per_10k",
-                5.0,
-                &hourly,
-                |set| set.not_accepted,
-            ));
-        }
+        rows.push(rate(
+            "quality.fp_ticker_hourly_per_10k",
+            5.0,
+            &hourly,
+            |set| set.not_accepted,
+        ));
         rows.push(rate("quality.fp_ticker_tick_per_10k", 1.0, &tick, |set| {
             set.not_accepted
         }));
@@ -346,6 +348,14 @@ impl fmt::Display for Clean {
                 set.mean(),
                 set.p1(),
                 rules.join(", ")
+            )?;
+        }
+        writeln!(f, "\nscores of sound data by exchange and kind")?;
+        for ((exchange, data), (sets, answers, mean, p1)) in self.by_exchange() {
+            writeln!(
+                f,
+                "{exchange:<9} {:<8} {sets:>3} sets {answers:>7} answers  mean {mean:>6.2}  p1 {p1:>6.2}",
+                data.as_str()
             )?;
         }
         Ok(())

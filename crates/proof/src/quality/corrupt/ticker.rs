@@ -46,7 +46,10 @@ pub(super) fn corrupt(
         }
         Fault::Locked => *ticker.bid.as_mut()? = ticker.ask?,
         Fault::LastOutsideQuotes(factor) => {
-            let last = grid.price(ticker.ask?, factor)?;
+            let (bid, ask) = (ticker.bid?, ticker.ask?);
+            let last = grid.price(ask, factor)?;
+            // Within three spreads of the quote a price is beside it, however wide the spread.
+            (last - ask > (ask - bid) * Decimal::from(3)).then_some(())?;
             ticker.last = Some(last);
             settle(ticker, last);
         }

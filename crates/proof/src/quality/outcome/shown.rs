@@ -8,7 +8,8 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.recorded)?;
         writeln!(f, "{}", self.clean)?;
-        write!(f, "{}", self.recall)?;
+        writeln!(f, "{}", self.recall)?;
+        write!(f, "{}", self.beyond)?;
         writeln!(
             f,
             "\nfound of displaced bars and prints, by multiple of the deviation (no peers)"

@@ -18,7 +18,7 @@ use rust_decimal::Decimal;
 
 use super::catalogue::Data;
 use super::scene::{Feed, Grid, Origin, Shot, Source};
-pub(super) use series::Series;
+pub(super) use series::{Series, closes};
 
 /// Which files rules may be tuned on. Everything else is held out.
 const TUNING: [&str; 8] = [
@@ -39,6 +39,8 @@ pub struct Recorded {
     pub feeds: BTreeMap<Data, Vec<Feed>>,
     /// Series of bars, whole.
     pub(super) series: Vec<Series>,
+    /// Messages of Kraken's stream of books, with checksums.
+    pub(super) kraken: Option<String>,
     /// The files that were used.
     pub used: Vec<(String, Origin)>,
     /// Files that no reader knows.
@@ -85,7 +87,9 @@ impl Recorded {
     }
 
     fn count(&self) -> usize {
-        self.series.len() + self.feeds.values().map(Vec::len).sum::<usize>()
+        self.series.len()
+            + usize::from(self.kraken.is_some())
+            + self.feeds.values().map(Vec::len).sum::<usize>()
     }
 
     fn add(&mut self, data: Data, feed: impl Into<Option<Feed>>) {
@@ -130,11 +134,14 @@ impl File<'_> {
 type Reader = fn(&File<'_>, &str, &mut Recorded);
 
 fn reader(name: &str) -> Option<Reader> {
-    let known: [(&str, Reader); 13] = [
+    let known: [(&str, Reader); 14] = [
         ("kraken_http_ohlc", messages::kraken),
         ("kraken_http_ticker", messages::kraken),
         ("kraken_http_order_book", messages::kraken),
         ("kraken_http_trades", messages::kraken),
+        ("cryptofeed_KRAKEN.ws", |_, text, into| {
+            into.kraken = Some(text.to_owned());
+        }),
         ("cryptofeed_BINANCE.http", messages::snapshots),
         ("cryptofeed_KUCOIN.http", messages::snapshots),
         ("hftbacktest_binance_spot", messages::binance_stream),
@@ -185,6 +192,8 @@ fn symbol(text: &str) -> Option<Symbol> {
 fn ms(value: i64) -> Option<Timestamp> {
     Timestamp::from_ms(value)
 }
+
+pub(super) use read::number;
 
 /// The text of a file, unpacked where its name ends in `.gz`.
 ///

@@ -81,7 +81,7 @@ fn candle(line: &str, divide_by: u32) -> Option<Candle> {
 }
 
 /// A number of a file, without zeros at its end.
-pub(super) fn number(text: &str) -> Option<Decimal> {
+pub(in crate::quality) fn number(text: &str) -> Option<Decimal> {
     decimal::parse(text.trim())
         .ok()
         .map(|value| value.normalize())

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use super::{File, Recorded, read, source, symbol};
 use crate::quality::catalogue::Data;
 use crate::quality::made::CANDLES;
-use crate::quality::scene::{Feed, Shot};
+use crate::quality::scene::{Feed, Shot, Source};
 
 /// A whole series.
 #[derive(Debug)]
@@ -126,18 +126,26 @@ fn pages(file: &File<'_>, series: &Series, dense: bool) -> Feed {
 
 /// The last prices of a whole series with the range and the volume of the day, one ticker at the end of each bar.
 fn tickers(file: &File<'_>, series: &Series) -> Feed {
-    const DAY: usize = 24;
-    let shots = series
-        .rows
+    let (source, shots) = closes(&series.symbol, series.interval, &series.rows);
+    file.feed("closes", source, shots)
+}
+
+/// The closes of bars as tickers, and who would send them.
+pub(in crate::quality) fn closes(
+    symbol: &Symbol,
+    interval: Interval,
+    rows: &[Candle],
+) -> (Source, Vec<Shot>) {
+    let day = usize::try_from(86_400 / interval.duration().as_secs().max(1)).unwrap_or(1);
+    let shots = rows
         .iter()
         .enumerate()
         .map(|(index, row)| {
-            let day = series
-                .rows
-                .get(index.saturating_sub(DAY - 1)..=index)
+            let day = rows
+                .get((index + 1).saturating_sub(day)..=index)
                 .unwrap_or_default();
-            let mut ticker = Ticker::new(series.symbol.clone());
-            let time = row.time.saturating_add(series.interval.duration());
+            let mut ticker = Ticker::new(symbol.clone());
+            let time = row.time.saturating_add(interval.duration());
             ticker.last = Some(row.close);
             ticker.high = day.iter().map(|row| row.high).max();
             ticker.low = day.iter().map(|row| row.low).min();
@@ -150,11 +158,11 @@ fn tickers(file: &File<'_>, series: &Series) -> Feed {
         })
         .collect();
     let request = Request::Ticker {
-        symbol: series.symbol.clone(),
+        symbol: symbol.clone(),
     };
     // No exchange that is known: only these fields are sent, and nothing else is due.
-    let profile = Profile::default().with_cadence(series.interval.duration());
-    let prices: Vec<Decimal> = series.rows.iter().map(|row| row.close).collect();
+    let profile = Profile::default().with_cadence(interval.duration());
+    let prices: Vec<Decimal> = rows.iter().map(|row| row.close).collect();
     let source = source(Exchange::BINANCE, request, profile, &prices, &[]);
-    file.feed("closes", source, shots)
+    (source, shots)
 }
