@@ -206,7 +206,10 @@ Examples:
   rdm fetch book binance BTC/USDT --limit 20 --json
   rdm fetch candles binance BTC/USDT --interval 5m --since \"3days ago\" --limit 4000
 
-The last one comes page by page, with a progress bar on a terminal and a report on what is missing.")]
+The last one comes page by page, with a progress bar on a terminal and a report on what is missing.
+
+What needs a key (a book of KuCoin of more than 100 levels) is signed with the credentials of --config, else with those in
+RDM_KUCOIN_KEY, RDM_KUCOIN_SECRET and RDM_KUCOIN_PASSPHRASE.")]
 pub(crate) struct FetchArgs {
     /// What to ask for.
     pub(crate) what: What,

@@ -9,7 +9,8 @@ use robust_data_manager::market::{
     Clock, Exchange, Interval, Payload, Request, Sample, SystemClock, Timestamp, quote,
 };
 use robust_data_manager::{
-    Config, DataError, DataManager, Environment, ExchangeSettings, Progress, Query,
+    Config, CredentialSettings, DataError, DataManager, Environment, ExchangeSettings, Progress,
+    Query,
 };
 use tokio::time::Instant;
 
@@ -190,6 +191,9 @@ fn manager(args: &FetchArgs) -> Result<DataManager, Failure> {
     };
     let given = config.exchanges.remove(args.exchange.as_str());
     let mut settings = given.unwrap_or_else(impatient);
+    settings.credentials = settings
+        .credentials
+        .or_else(|| credentials(args.exchange.as_str()));
     config.exchanges.clear();
     if let Some(url) = &args.base_url {
         check_base_url(url)?;
@@ -204,6 +208,20 @@ fn manager(args: &FetchArgs) -> Result<DataManager, Failure> {
         .config(config)
         .start()
         .map_err(Failure::usage)
+}
+
+/// Where the credentials are when no config file says: in the variables `RDM_EXCHANGE_KEY`, `_SECRET` and `_PASSPHRASE`, if the first
+/// is set. That a needed one is missing is then told like for a config file.
+fn credentials(exchange: &str) -> Option<CredentialSettings> {
+    let name = exchange.to_uppercase().replace('-', "_");
+    let variable = |part: &str| format!("RDM_{name}_{part}");
+    let is_set = |name: &String| std::env::var_os(name).is_some();
+    let key = Some(variable("KEY")).filter(is_set)?;
+    let mut settings = CredentialSettings::default();
+    settings.key_env = Some(key);
+    settings.secret_env = Some(variable("SECRET"));
+    settings.passphrase_env = Some(variable("PASSPHRASE")).filter(is_set);
+    Some(settings)
 }
 
 /// A person waits: one more try soon, and then the truth.

@@ -1,10 +1,11 @@
 //! `rdm run`: the jobs of a config file, until Ctrl-C.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use robust_data_manager::market::{Payload, Sample};
-use robust_data_manager::{DataManager, Event, Events, Status};
+use robust_data_manager::market::{Acceptance, Kind, Payload, Sample};
+use robust_data_manager::{DataManager, Event, Events, JobKind, JobSettings, QualityEvent, Status};
 
 use crate::args::RunArgs;
 use crate::exit::{Failure, note, print};
@@ -22,10 +23,14 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
             &"jobs = []: nothing to run; add a [[jobs]] with id, exchange, kind, symbol and every",
         ));
     }
+    let bars: Bars = config.jobs.iter().filter_map(bars_of).collect();
     let manager = DataManager::builder()
         .config(config)
         .start()
         .map_err(|error| named(&error))?;
+    for warning in manager.status().warnings {
+        told(&format!("warning: {}", warning.text), args.json);
+    }
     let stop = Stop::listen(|| {});
     let mut events = manager.events();
     manager
@@ -38,7 +43,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         }
     };
     tokio::select! {
-        () = tell(&mut events, args.json) => {}
+        () = tell(&mut events, &bars, args.json) => {}
         () = ending => {}
         () = stop.wait() => {}
     }
@@ -46,16 +51,18 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     // What came in the meantime belongs to the run as well.
     tokio::select! {
         biased;
-        () = tell(&mut events, args.json) => {}
+        () = tell(&mut events, &bars, args.json) => {}
         () = std::future::ready(()) => {}
     }
     finish(&manager.status(), args.json)
 }
 
 /// Prints what happens; ends when nobody reads it any more, or the manager is gone.
-async fn tell(events: &mut Events, as_json: bool) {
+async fn tell(events: &mut Events, bars: &Bars, as_json: bool) {
     while let Some(event) = events.next().await {
         let read = match event {
+            // What the quality rules learn from is nobody's job.
+            Event::Data(sample) if !is_asked_for(&sample, bars) => true,
             Event::Data(sample) => data(&sample, as_json),
             Event::Error {
                 exchange,
@@ -70,6 +77,8 @@ async fn tell(events: &mut Events, as_json: bool) {
                 let line = format!("{exchange} {kind}{symbol}: {}: {error}", error.name());
                 told(&line, as_json)
             }
+            Event::Quality(word) => told(&quality(&word), as_json),
+            Event::Warning(warning) => told(&format!("warning: {warning}"), as_json),
             Event::Dropped(missed) => told(
                 &format!("{missed} events came faster than they were printed"),
                 as_json,
@@ -80,6 +89,51 @@ async fn tell(events: &mut Events, as_json: bool) {
             return;
         }
     }
+}
+
+/// Exchange and base currency of each job that reads bars. The quote currency may be another's alias.
+type Bars = BTreeSet<(String, String)>;
+
+fn bars_of(job: &JobSettings) -> Option<(String, String)> {
+    let symbol = job
+        .symbol
+        .as_deref()
+        .filter(|_| job.kind == JobKind::Candles)?;
+    let base = symbol.split('/').next()?;
+    Some((job.exchange.clone(), base.to_owned()))
+}
+
+fn is_asked_for(sample: &Sample<Arc<Payload>>, bars: &Bars) -> bool {
+    let meta = &sample.meta;
+    let base = meta.symbol.as_ref().map_or("", |symbol| symbol.base());
+    let key = (meta.exchange.as_str().to_owned(), base.to_owned());
+    meta.kind != Kind::Candles || bars.contains(&key)
+}
+
+/// What became of a market's quality, and why.
+fn quality(word: &QualityEvent) -> String {
+    let symbol = word.symbol.as_ref().map(|symbol| format!(" {symbol}"));
+    let before = word.before.unwrap_or(Acceptance::Accept);
+    let report = &word.report;
+    let course = if word.changed() {
+        format!("{before}, now {}", report.acceptance)
+    } else {
+        report.acceptance.to_string()
+    };
+    let why = report.issues.first();
+    let why = why.map(|issue| format!(" ({}: {})", issue.rule, issue.message));
+    let released = match word.released.len() {
+        0 => String::new(),
+        one_or_more => format!("; {one_or_more} quarantined before are released"),
+    };
+    format!(
+        "{} {}{}: quality {}: {course}{}{released}",
+        word.exchange,
+        word.kind,
+        symbol.unwrap_or_default(),
+        report.overall,
+        why.unwrap_or_default()
+    )
 }
 
 /// Samples alone go where a program reads them.

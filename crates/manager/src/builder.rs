@@ -19,6 +19,7 @@ use crate::config::{
 use crate::counters::Counters;
 use crate::event::Hub;
 use crate::judges::Judges;
+use crate::key::Key;
 use crate::latest::Latest;
 use crate::listing::Refusals;
 use crate::manager::{DataManager, Parts};
@@ -345,7 +346,9 @@ impl DataManagerBuilder {
             .clock(Arc::clone(&self.clock))
             .seed(seed)
             .base_urls(&urls);
-        if let Some(credentials) = self.credentials_of(exchange, settings)? {
+        let credentials = self.credentials_of(exchange, settings)?;
+        let key = credentials.as_ref().map(|_| Key::default());
+        if let Some(credentials) = credentials {
             source = source.credentials(credentials);
         }
         if let Some(tap) = &self.tap {
@@ -360,6 +363,7 @@ impl DataManagerBuilder {
         Ok(Venue {
             source,
             quote_alias: settings.quote_alias.clone(),
+            key,
             refusals: Refusals::default(),
         })
     }

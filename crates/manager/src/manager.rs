@@ -306,6 +306,24 @@ impl DataManager {
         Ok(self.parts.shared.venue(&exchange)?.source.clone())
     }
 
+    /// Tells that what was wrong with the credentials of an exchange has been mended there, such as a permission, so that a refused
+    /// key is tried at the next signed request and not after up to a quarter of an hour; see [`KeyStatus`](crate::KeyStatus).
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownExchange`] when it is not configured, [`DataError::InvalidName`] when it is no name.
+    pub fn retry_key<E>(&self, exchange: E) -> Result<(), DataError>
+    where
+        E: TryInto<Exchange>,
+        DataError: From<E::Error>,
+    {
+        let exchange = exchange.try_into()?;
+        if let Some(key) = &self.parts.shared.venue(&exchange)?.key {
+            key.renew();
+        }
+        Ok(())
+    }
+
     /// Listens to everything that happens from now on.
     #[must_use]
     pub fn events(&self) -> Events {

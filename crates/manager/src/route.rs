@@ -41,14 +41,22 @@ impl Service<Load> for Route {
     fn call(&mut self, load: Load) -> Self::Future {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            let source = &shared.venue(&load.exchange)?.source;
+            let venue = shared.venue(&load.exchange)?;
+            let (source, key) = (&venue.source, venue.key_of(&load.request));
+            if let Some(key) = key {
+                key.ask(Instant::now())?;
+            }
             let deadline = Instant::now() + source.config().max_timeout;
             let call =
                 Call::new(load.request, load.urgency.0, deadline, load.id).admit_by(load.admit_by);
             let answer = source
                 .call(call)
                 .await
-                .map_err(|error| DataError::from_source(load.exchange.clone(), error))?;
+                .map_err(|error| DataError::from_source(load.exchange.clone(), error));
+            if let Some(key) = key {
+                key.note(answer.as_ref(), Instant::now(), shared.clock.now());
+            }
+            let answer = answer?;
             if answer.origin == Origin::Simulated && shared.environment == Environment::Live {
                 return Err(DataError::Simulated {
                     exchange: load.exchange,

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use robust_market::{Clock, Exchange, Symbol};
+use robust_market::{Clock, Exchange, Request, Symbol};
 use robust_source::Source;
 
 use crate::config::{Environment, QualitySettings};
 use crate::counters::Counters;
 use crate::event::Hub;
 use crate::judges::Judges;
+use crate::key::Key;
 use crate::latest::Latest;
 use crate::listing::Refusals;
 use crate::warning::Warnings;
@@ -22,6 +23,8 @@ pub(crate) struct Venue {
     pub(crate) source: Source,
     /// Quote currencies that stand in for others, as configured: `USD` → `USDT`.
     pub(crate) quote_alias: BTreeMap<String, String>,
+    /// What it says of the credentials, where there are any.
+    pub(crate) key: Option<Key>,
     /// What it said when it refused its list of pairs.
     pub(crate) refusals: Refusals,
 }
@@ -32,6 +35,12 @@ impl Venue {
         let quote = self.quote_alias.get(symbol.quote())?;
         let aliased = Symbol::new(symbol.base(), quote).ok()?;
         self.lists(&aliased).then_some(aliased)
+    }
+
+    /// What is known of the key that a request is signed with; `None` for requests that go without.
+    pub(crate) fn key_of(&self, request: &Request) -> Option<&Key> {
+        let signs = |_: &&Key| self.source.connector().needs_signature(request);
+        self.key.as_ref().filter(signs)
     }
 
     /// Whether the pair is known to be listed; without the search for the nearest one, for every read asks this.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::config::Environment;
 use crate::counters::Reads;
+use crate::key::KeyStatus;
 use crate::manager::Parts;
 use crate::shared::Venue;
 use crate::standing::QualityStatus;
@@ -83,6 +84,8 @@ pub struct SourceStatus {
     pub last_error_ms: Option<i64>,
     /// Pairs that are known to be listed.
     pub symbols: usize,
+    /// The state of its credentials, where it has any.
+    pub key: Option<KeyStatus>,
     /// How good its answers have been, and what is in doubt now.
     pub quality: QualityStatus,
 }
@@ -238,6 +241,7 @@ impl SourceStatus {
             last_error_ms: stats.last_error.as_ref().map(|(time, _)| time.as_ms()),
             last_error: stats.last_error.map(|(_, text)| text),
             symbols: venue.source.symbols().len(),
+            key: venue.key.as_ref().map(|key| key.status(Instant::now())),
             quality,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::world::{Scratch, run, simulated};
+use crate::world::{Said, Scratch, rdm, run, simulated};
 
 const VENUES: [(&str, &str); 4] = [
     ("kraken", "BTC/USD"),
@@ -324,4 +324,66 @@ fn a_beginning_that_makes_no_sense_is_refused_before_anything_is_sent() {
         assert!(said.err.contains(part), "{}", said.err);
     }
     assert_eq!(kraken.sim.stats().requests, 0);
+}
+
+#[test]
+fn what_needs_a_key_is_signed_with_the_credentials_of_the_environment_or_of_a_config_file() {
+    let sim = simulated("kucoin");
+    let key = sim.sim.test_key().unwrap();
+    let words = [
+        "fetch", "book", "kucoin", "BTC/USDT", "--limit", "300", "--json",
+    ];
+    let words: Vec<&str> = words.into_iter().chain(["--base-url", &*sim.url]).collect();
+    let bids = |said: &Said| {
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let sample: Value = serde_json::from_str(&said.out).unwrap();
+        sample["data"]["bids"].as_array().unwrap().len()
+    };
+    assert_eq!(bids(&run(&words)), 100, "without a key");
+    let with = |words: &[&str], [a, b, c]: [&str; 3]| -> Said {
+        let mut command = rdm(words);
+        command
+            .env(a, key.key)
+            .env(b, key.secret)
+            .env(c, key.passphrase);
+        command.output().unwrap().into()
+    };
+    let own = [
+        "RDM_KUCOIN_KEY",
+        "RDM_KUCOIN_SECRET",
+        "RDM_KUCOIN_PASSPHRASE",
+    ];
+    assert!(bids(&with(&words, own)) > 100);
+    let text = "[exchanges.kucoin.credentials]\nkey_env = \"K1\"\nsecret_env = \"K2\"\npassphrase_env = \"K3\"\n";
+    let file = Scratch::file("keys.toml", text.as_bytes());
+    let named: Vec<&str> = words
+        .iter()
+        .copied()
+        .chain(["--config", file.path()])
+        .collect();
+    assert!(bids(&with(&named, ["K1", "K2", "K3"])) > 100);
+
+    // A key without its secret is an error that shows neither.
+    let said: Said = rdm(&words)
+        .env("RDM_KUCOIN_KEY", "canary-51")
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(
+        said.err.contains("RDM_KUCOIN_SECRET") && !said.err.contains("canary"),
+        "{said:?}"
+    );
+    // A refused key is told as the exchange's refusal.
+    let wrong = rdm(&words)
+        .env(own[0], key.key)
+        .env(own[1], "canary-52")
+        .env(own[2], key.passphrase)
+        .output();
+    let said: Said = wrong.unwrap().into();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.err.contains("auth") && !said.err.contains("canary"),
+        "{said:?}"
+    );
 }

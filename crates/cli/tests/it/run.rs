@@ -55,7 +55,13 @@ fn samples_come_one_a_line_in_the_exchange_format_and_the_ledger_closes() {
         said.err
     );
     let shown: u64 = kinds.values().sum();
-    assert_eq!(sim.sim.stats().requests, shown);
+    // Beside the jobs the quality rules have asked for the last minutes of the pair, once, which is not shown.
+    assert!(
+        !said
+            .out
+            .contains("\"kind\":\"candles\",\"exchange\":\"binance\",\"symbol\":\"BTC/USDT\"")
+    );
+    assert_eq!(sim.sim.stats().requests, shown + 1);
 }
 
 #[test]
@@ -106,4 +112,32 @@ fn a_file_without_jobs_is_refused() {
     let said = run(&["run", "--config", file.path()]);
     assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
     assert!(said.err.contains("add a [[jobs]]"), "{}", said.err);
+}
+
+#[test]
+fn changes_of_quality_and_warnings_are_told_beside_the_samples() {
+    let sim = simulated("binance");
+    let state = Scratch::file("run.state", b"not a state");
+    let head = format!(
+        "[quality]\nhistory = false\nstate = {:?}\nbounds.\"BTC/USDT\" = [\"1\", \"2\"]\n[exchanges.binance]",
+        state.path()
+    );
+    let text = config(&sim.url).replace("[exchanges.binance]", &head);
+    let file = Scratch::file("quality.toml", text.as_bytes());
+    let said = run(&["run", "--config", file.path(), "--for", "1s", "--json"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let lines: Vec<&str> = said.err.lines().collect();
+    assert!(
+        lines[0].starts_with("rdm: warning: quality.state "),
+        "{lines:?}"
+    );
+    assert!(lines[0].contains("not a saved memory"), "{lines:?}");
+    let quality = "rdm: binance ticker BTC/USDT: quality ";
+    let told = lines.iter().find(|line| line.starts_with(quality)).unwrap();
+    assert!(
+        told.contains("accept, now ") && told.contains("V.bounds"),
+        "{told}"
+    );
+    let saved = std::fs::read_to_string(state.path()).unwrap();
+    assert!(saved.starts_with("{\"quality_state\":1}\n"), "{saved:.60}");
 }

@@ -91,7 +91,13 @@ fn a_book_as_kraken_sent_it_is_rejected_when_its_sides_cross() {
         "{}",
         said.out
     );
-    assert!(said.out.contains("\ncritical K.crossed bids: highest bid 105433.6 above lowest ask 105433.5\n"), "{}", said.out);
+    assert!(
+        said.out.contains(
+            "\ncritical K.crossed bids: highest bid 105433.6 above lowest ask 105433.5\n"
+        ),
+        "{}",
+        said.out
+    );
     assert_eq!(said.err, "rdm: file \"FILE\": rejected\n");
 }
 

@@ -117,10 +117,29 @@ async fn a_wrong_secret_is_final_and_leaves_public_data_alone() {
         assert_eq!((class.as_str(), code.as_deref()), ("auth", Some("400004")));
         assert!(!error.is_retryable());
     }
-    assert_eq!(asked(&world, "level2"), 20, "none was tried again");
+    assert_eq!(
+        asked(&world, "level2"),
+        1,
+        "a refused key is not shown again"
+    );
     let status = world.manager.status();
     let source = &status.sources[&Exchange::KUCOIN];
     assert_eq!((source.breaker, source.opened), ("closed", 0));
+    let refused = source.key.as_ref().and_then(|key| key.refused.as_ref());
+    let refused = refused.expect("the status says so");
+    assert_eq!(
+        (refused.code.as_deref(), refused.held_back),
+        (Some("400004"), 19)
+    );
+    // After a quarter of an hour one request finds out whether it was mended; at once when somebody says that it was.
+    tokio::time::sleep(Duration::from_secs(900)).await;
+    for depth in 301..=305 {
+        book(&world.manager, depth).await.unwrap_err();
+    }
+    assert_eq!(asked(&world, "level2"), 2);
+    world.manager.retry_key("kucoin").unwrap();
+    book(&world.manager, 306).await.unwrap_err();
+    assert_eq!(asked(&world, "level2"), 3);
     world.manager.ticker("kucoin", "BTC/USDT").await.unwrap();
     world.check();
 }
