@@ -36,9 +36,33 @@ pub(crate) const CORRECTED_MAX: Duration = Duration::from_secs(5);
 /// # Ok::<(), &'static str>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Saved", into = "Saved")]
 pub struct ClockOffset {
     /// When each answer came, and how long after its event, in nanoseconds.
     lags: VecDeque<(Timestamp, i64)>,
+    /// How many came before their event.
+    early: usize,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Saved {
+    lags: VecDeque<(Timestamp, i64)>,
+}
+
+impl From<ClockOffset> for Saved {
+    fn from(clock: ClockOffset) -> Self {
+        Self { lags: clock.lags }
+    }
+}
+
+impl From<Saved> for ClockOffset {
+    fn from(saved: Saved) -> Self {
+        let early = saved.lags.iter().filter(|(_, lag)| *lag < 0).count();
+        Self {
+            lags: saved.lags,
+            early,
+        }
+    }
 }
 
 impl ClockOffset {
@@ -47,31 +71,33 @@ impl ClockOffset {
         if self.lags.capacity() == 0 {
             self.lags.reserve_exact(KEPT);
         }
-        while self.lags.len() >= KEPT {
-            self.lags.pop_front();
+        while self.lags.len() >= KEPT
+            && let Some((_, lag)) = self.lags.pop_front()
+        {
+            self.early -= usize::from(lag < 0);
         }
         let lag = received.as_ns().saturating_sub(event.as_ns());
+        self.early += usize::from(lag < 0);
         self.lags.push_back((received, lag));
     }
 
     /// How far the source's clock is ahead of ours; zero where it is behind, or unknown.
     #[must_use]
     pub fn ahead(&self, now: Timestamp) -> Duration {
-        let since = now.saturating_sub(HORIZON);
-        let recent = || {
-            let within = self.lags.iter().filter(|(received, _)| *received >= since);
-            within.map(|(_, lag)| *lag)
-        };
-        let (count, early) = recent().fold((0, 0), |(count, early), lag| {
-            (count + 1, early + usize::from(lag < 0))
-        });
-        // Most clocks are not ahead, and then nothing need be sorted.
-        if count < ENOUGH || early <= count / 16 {
+        // Most clocks are not ahead.
+        if self.early == 0 {
             return Duration::ZERO;
         }
+        let since = now.saturating_sub(HORIZON);
         let mut lags = [i64::MAX; KEPT];
-        for (slot, lag) in lags.iter_mut().zip(recent()) {
-            *slot = lag;
+        let recent = self.lags.iter().filter(|(received, _)| *received >= since);
+        let mut count = 0;
+        for (slot, (_, lag)) in lags.iter_mut().zip(recent) {
+            *slot = *lag;
+            count += 1;
+        }
+        if count < ENOUGH {
+            return Duration::ZERO;
         }
         let (_, smallest, _) = lags.select_nth_unstable(count / 16);
         Duration::from_nanos(smallest.saturating_neg().try_into().unwrap_or(0))

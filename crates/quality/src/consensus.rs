@@ -256,10 +256,12 @@ impl Peers {
 impl Group {
     fn note(&mut self, exchange: &Exchange, ln: f64, half_spread: f64, at: Timestamp) {
         match self.members.iter_mut().find(|m| m.exchange == *exchange) {
+            // What is older than the last one says nothing of now.
+            Some(member) if at < member.at => return,
             Some(member) => {
                 let gap = seconds(member.at, at).clamp(0.0, 3_600.0);
                 member.cadence += (gap - member.cadence) * 0.1;
-                (member.ln, member.half_spread, member.at) = (ln, half_spread, at.max(member.at));
+                (member.ln, member.half_spread, member.at) = (ln, half_spread, at);
             }
             None => {
                 if self.members.len() >= MEMBERS_MAX {

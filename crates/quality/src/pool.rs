@@ -266,10 +266,13 @@ impl StatePool {
             ask: ticker.ask,
         };
         let (spread, price) = (prices.spread(), prices.price());
-        // A quarantined price is told to the others as well: of two exchanges that jump, each is the other's witness.
+        // A quarantined price is told to the others as well: of two exchanges that jump, each is the other's witness. It is as old as
+        // the exchange says, not as its transport: what is sent again and again is no witness of now.
+        let possible = time.filter(|time| timeliness::impossible(*time, context.now).is_none());
+        let at = possible.map_or(context.received, |time| time.min(context.received));
         if let Some(price) = price {
             self.consensus
-                .update(exchange, &ticker.symbol, price, spread, context.received);
+                .update(exchange, &ticker.symbol, price, spread, at);
         }
         if let (Some(bid), Some(ask)) = (ticker.bid, ticker.ask)
             && report.acceptance >= Acceptance::AcceptWithExclusions

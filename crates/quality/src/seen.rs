@@ -125,6 +125,10 @@ pub(crate) enum Met {
 
 impl Answers {
     pub(crate) fn met(&self, fingerprint: u64) -> Met {
+        let (first, second) = self.0.as_slices();
+        if !first.contains(&fingerprint) && !second.contains(&fingerprint) {
+            return Met::Never;
+        }
         match self.0.iter().rposition(|known| *known == fingerprint) {
             None => Met::Never,
             Some(place) if place + 1 == self.0.len() => Met::Last,

@@ -258,6 +258,9 @@ impl Tally {
             return Some(0.0);
         }
         let base = column.own.unwrap_or_else(|| {
+            if self.marks.is_empty() {
+                return 1.0;
+            }
             let lost: f64 = self
                 .marks
                 .range((dimension, 0)..=(dimension, usize::MAX))
@@ -300,9 +303,21 @@ impl Tally {
         } else {
             Vec::new()
         };
+        // What is not less than full needs no rounding.
+        let score = |share: f64| {
+            if share >= 1.0 {
+                Score::FULL
+            } else {
+                Score::new(100.0 * share)
+            }
+        };
         let mut report = Report::new(
-            Score::new(capped),
-            shares.map(|share| share.map(|share| Score::new(100.0 * share))),
+            if capped >= 100.0 {
+                Score::FULL
+            } else {
+                Score::new(capped)
+            },
+            shares.map(|share| share.map(score)),
             acceptance,
             exclusions,
             self.issues,

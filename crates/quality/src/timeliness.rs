@@ -79,6 +79,9 @@ impl Bounds {
 
     /// The share of 1 for an age: 1, then linear to 0.95, to 0.5, and to 0 at five times the error age.
     pub(crate) fn share(self, age: Duration) -> f64 {
+        if age <= self.good {
+            return 1.0;
+        }
         let points = [
             (self.good, 1.0),
             (self.warning, 0.95),

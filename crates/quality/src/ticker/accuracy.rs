@@ -7,7 +7,7 @@ use crate::engine::{Engine, Floor, Outcome, Weighed};
 use crate::finite::nearest;
 use crate::rules::{A_CONSENSUS, A_FROZEN, A_HALTED, A_OUTLIER, A_REGIME, A_WIDE_SPREAD, Rule};
 use crate::tally::{Place, Tally};
-use crate::{Context, Finite64, SymbolState, seen};
+use crate::{Context, Finite64, SymbolState};
 
 /// A wider spread than this says nothing about the price, so the last trade stands in.
 const TIGHT: f64 = 0.05;
@@ -68,16 +68,16 @@ pub(crate) const fn place(unit: usize, field: &str) -> Place<'_> {
     }
 }
 
-/// Judges a ticker by its past and its peers; gives what the engine made of its price.
+/// Judges a ticker, with the fingerprint of its content, by its past and its peers; gives what the engine made of its price.
 pub(crate) fn judge(
     tally: &mut Tally,
-    ticker: &Ticker,
+    (ticker, content): (&Ticker, u64),
     prices: Prices,
     context: &Context<'_>,
     state: &mut SymbolState,
 ) -> Option<Weighed> {
     let warm = state.is_warm();
-    frozen(tally, ticker, context, state, warm);
+    frozen(tally, (ticker, content), context, state, warm);
     spread(tally, prices, state, warm, "ask");
     let ln = prices.ln()?;
     consensus(tally, ln, context, "last");
@@ -151,8 +151,12 @@ pub(crate) fn spread(
     };
     tally.checked(Dimension::Accuracy, usize::from(warm));
     let spreads = &mut state.seen.spreads;
-    let usual = spreads.median().filter(|_| spreads.len() >= SPREADS);
-    let limit = WIDE.max(WIDER * usual.unwrap_or(0.0));
+    let limit = if spread > WIDE {
+        let usual = spreads.median().filter(|_| spreads.len() >= SPREADS);
+        WIDE.max(WIDER * usual.unwrap_or(0.0))
+    } else {
+        WIDE
+    };
     if spread > limit {
         tally.object(
             &A_WIDE_SPREAD,
@@ -220,12 +224,11 @@ pub(crate) fn consensus(tally: &mut Tally, ln: Finite64, context: &Context<'_>, 
 
 fn frozen(
     tally: &mut Tally,
-    ticker: &Ticker,
+    (ticker, content): (&Ticker, u64),
     context: &Context<'_>,
     state: &mut SymbolState,
     warm: bool,
 ) {
-    let content = seen::content(ticker);
     let run = state
         .seen
         .still

@@ -32,7 +32,8 @@ pub(crate) fn single(
     let (expected, found, present) = (record.expected, record.found, record.present);
     let (time, sequence) = (record.time, record.sequence);
     let prices = record.prices();
-    let fingerprint = seen::ticker(ticker, seen::content(ticker));
+    let content = seen::content(ticker);
+    let fingerprint = seen::ticker(ticker, content);
     let replay = state.seen.answers.met(fingerprint);
     let older = time < state.last_time() || sequence < state.last_sequence();
     if replay != Met::Before || !older {
@@ -50,7 +51,7 @@ pub(crate) fn single(
     // What another rule refuses must not enter the history, not even as something that waits.
     let sound_but_for_price = {
         let before = tally.is_sound();
-        let weighed = accuracy::judge(&mut tally, ticker, prices, context, state);
+        let weighed = accuracy::judge(&mut tally, (ticker, content), prices, context, state);
         weighed.filter(|_| before)
     };
     let others = tally.is_sound_but_for(&crate::rules::A_OUTLIER);

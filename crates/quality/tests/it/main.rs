@@ -13,5 +13,6 @@ mod metamorphic;
 mod past;
 mod properties;
 mod real;
+mod recorded;
 mod state;
 mod streams;

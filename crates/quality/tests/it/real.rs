@@ -39,7 +39,7 @@ pub(crate) fn read(name: &str) -> Option<String> {
     Some(text)
 }
 
-fn ms(text: &str) -> Timestamp {
+pub(crate) fn ms(text: &str) -> Timestamp {
     Timestamp::from_ms(text.parse().unwrap()).unwrap()
 }
 
@@ -60,7 +60,7 @@ fn bar(time: Timestamp, prices: [Decimal; 4], volume: Decimal) -> Candle {
 }
 
 /// Rows of `timestamp,open,high,low,close,volume`.
-fn series(text: &str, divide: Decimal) -> Vec<Candle> {
+pub(crate) fn series(text: &str, divide: Decimal) -> Vec<Candle> {
     text.lines()
         .skip(1)
         .map(|line| {
@@ -77,16 +77,16 @@ fn series(text: &str, divide: Decimal) -> Vec<Candle> {
 
 /// What was found in some judgements.
 #[derive(Debug, Default)]
-struct Found {
-    judged: usize,
+pub(crate) struct Found {
+    pub(crate) judged: usize,
     records: usize,
-    rules: BTreeMap<(Severity, &'static str), usize>,
+    pub(crate) rules: BTreeMap<(Severity, &'static str), usize>,
     acceptance: BTreeMap<Acceptance, usize>,
-    lowest: Option<f64>,
+    pub(crate) lowest: Option<f64>,
 }
 
 impl Found {
-    fn note(&mut self, report: &Report, records: usize) {
+    pub(crate) fn note(&mut self, report: &Report, records: usize) {
         self.judged += 1;
         self.records += records;
         *self.acceptance.entry(report.acceptance).or_default() += 1;
@@ -102,14 +102,14 @@ impl Found {
         heavy.map(|(_, count)| count).sum()
     }
 
-    fn at_least(&self, severity: Severity) -> usize {
+    pub(crate) fn at_least(&self, severity: Severity) -> usize {
         let heavy = self.rules.iter().filter(|((s, _), _)| *s >= severity);
         heavy.map(|(_, count)| count).sum()
     }
 }
 
 /// Judges a series in pages, as a poll would get them.
-fn judge_series(rows: &[Candle], interval: &str, dense: bool, page: usize) -> Found {
+pub(crate) fn judge_series(rows: &[Candle], interval: &str, dense: bool, page: usize) -> Found {
     let interval: Interval = interval.parse().unwrap();
     let symbol: Symbol = "X/Y".parse().unwrap();
     let mut state = SymbolState::new();
@@ -232,7 +232,13 @@ fn minutes_that_kraken_fills_without_a_trade_are_no_fault() {
     );
 }
 
-fn trade(id: &str, price: &str, amount: &str, side: Option<Side>, time: Timestamp) -> Trade {
+pub(crate) fn trade(
+    id: &str,
+    price: &str,
+    amount: &str,
+    side: Option<Side>,
+    time: Timestamp,
+) -> Trade {
     Trade {
         id: (!id.is_empty()).then(|| id.into()),
         price: d(price),
@@ -242,7 +248,7 @@ fn trade(id: &str, price: &str, amount: &str, side: Option<Side>, time: Timestam
     }
 }
 
-fn judge_trades(rows: &[Trade], dense: bool, page: usize) -> Found {
+pub(crate) fn judge_trades(rows: &[Trade], dense: bool, page: usize) -> Found {
     let symbol: Symbol = "X/Y".parse().unwrap();
     let mut state = SymbolState::new();
     let mut found = Found::default();
