@@ -120,8 +120,13 @@ impl Budget {
 
     /// Adds the share of one original request. Not to be called for retries.
     pub fn deposit(&self) {
+        self.deposit_at(None);
+    }
+
+    /// The same at the present time, where somebody has just looked at the clock.
+    pub(crate) fn deposit_at(&self, now: Option<Instant>) {
         if let Some(till) = &self.shared.till {
-            let now = Instant::now();
+            let now = now.unwrap_or_else(Instant::now);
             if till.nanos(now) >= till.cell_over.load(Ordering::Acquire) {
                 self.shared.begin_cell(till, now);
             }

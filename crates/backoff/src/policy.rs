@@ -133,7 +133,7 @@ impl<C, L: Listener> Policy<C, L> {
     }
 
     /// Called by tower right before the request goes to the inner service.
-    fn dispatched(&mut self) {
+    fn dispatched(&mut self, now: Option<Instant>) {
         let pending = self
             .session
             .as_mut()
@@ -147,7 +147,7 @@ impl<C, L: Listener> Policy<C, L> {
         } else if retries(self.session.as_deref()) == 0
             && let Some(budget) = &self.shared.budget
         {
-            budget.deposit();
+            budget.deposit_at(now);
         }
     }
 
@@ -228,7 +228,7 @@ where
     }
 
     fn clone_request(&mut self, request: &Req) -> Option<Req> {
-        self.dispatched();
+        self.dispatched(request.now());
         if self.keeps_copy() {
             request.replay()
         } else {

@@ -22,6 +22,11 @@ pub trait Replay: Sized {
     /// The end of the whole call: all attempts and all pauses. No retry begins after it.
     fn deadline(&self) -> Option<Instant>;
 
+    /// The present time, if who made the request has looked at the clock in this very turn: it saves the policy a look of its own.
+    fn now(&self) -> Option<Instant> {
+        None
+    }
+
     /// Tells the request that it will be sent again, before the pause.
     ///
     /// Attempts count from 1. The first is never announced, so the first number seen here is 2.

@@ -178,26 +178,51 @@ impl<F> Within<F> {
     pub fn get_pin_mut(self: Pin<&mut Self>) -> Pin<&mut F> {
         self.project().future
     }
+
+    /// Polls it; when its time is over, `late` answers instead, which may ask the future how far it came. The answer itself is not
+    /// moved into an option, which is worth something where it is large.
+    #[inline]
+    pub fn poll_or_else(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        late: impl FnOnce(Pin<&mut F>) -> F::Output,
+    ) -> Poll<F::Output>
+    where
+        F: Future,
+    {
+        let mut this = self.project();
+        let answer = this.future.as_mut().poll(cx);
+        if answer.is_pending() && poll_armed(this.timer, *this.end, cx).is_ready() {
+            return Poll::Ready(late(this.future));
+        }
+        answer
+    }
+}
+
+/// Polls a timer that is armed when it is first looked at.
+#[inline(never)]
+fn poll_armed(mut timer: Pin<&mut Option<Sleep>>, end: End, cx: &mut Context<'_>) -> Poll<()> {
+    if timer.is_none() {
+        timer.set(Some(match end {
+            End::After(limit) => sleep(limit),
+            End::At(end) => sleep_until(end),
+        }));
+    }
+    match timer.as_pin_mut() {
+        Some(timer) => timer.poll(cx),
+        None => Poll::Pending,
+    }
 }
 
 impl<F: Future> Future for Within<F> {
     type Output = Option<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Some(output));
         }
-        if this.timer.is_none() {
-            this.timer.set(Some(match *this.end {
-                End::After(limit) => sleep(limit),
-                End::At(end) => sleep_until(end),
-            }));
-        }
-        match this.timer.as_pin_mut() {
-            Some(timer) => timer.poll(cx).map(|()| None),
-            None => Poll::Pending,
-        }
+        poll_armed(this.timer, *this.end, cx).map(|()| None)
     }
 }
 
