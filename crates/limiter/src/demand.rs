@@ -27,6 +27,15 @@ pub trait Demand {
     fn bid_ref(&self) -> Option<BidRef<'_>> {
         None
     }
+
+    /// The present time, if who made the request has looked at the clock in this very turn: it saves the limiter a look of its own
+    /// where the call goes at once. The charge counts from then, so nothing may lie between the look and the call that can wait.
+    fn now(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Hears that the request does not go at once: what it knows of the time will be old when it does.
+    fn waits(&mut self) {}
 }
 
 /// What a request asks for, lent: the class as it is now, and the cost where it stands.
@@ -97,6 +106,14 @@ pub trait Appraise<Req> {
     fn bid_ref<'a>(&'a self, _request: &'a Req) -> Option<BidRef<'a>> {
         None
     }
+
+    /// The present time, if who made the request has looked at the clock in this very turn; see [`Demand::now`].
+    fn now(&self, _request: &Req) -> Option<Instant> {
+        None
+    }
+
+    /// Hears that the request does not go at once: what it knows of the time will be old when it does.
+    fn waits(&self, _request: &mut Req) {}
 }
 
 impl<Req, F: Fn(&Req) -> Bid> Appraise<Req> for F {
@@ -134,5 +151,13 @@ impl<Req: Demand> Appraise<Req> for AskRequest {
 
     fn bid_ref<'a>(&'a self, request: &'a Req) -> Option<BidRef<'a>> {
         request.bid_ref()
+    }
+
+    fn now(&self, request: &Req) -> Option<Instant> {
+        request.now()
+    }
+
+    fn waits(&self, request: &mut Req) {
+        request.waits();
     }
 }

@@ -161,6 +161,7 @@ impl<L: Listener> Limiter<L> {
             class,
             deadline: None,
             slot: false,
+            now: None,
         };
         if !self.slot
             && let Some(at) = self.shared.spend(errand)

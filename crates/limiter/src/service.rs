@@ -123,7 +123,7 @@ impl<S, D, F, L: Listener> Admission<S, D, F, L> {
         &mut self,
         request: &Req,
         note: impl FnOnce(&BidRef<'_>, Nanos) -> T,
-    ) -> Result<T, Option<Bid>>
+    ) -> Result<T, Option<Box<Bid>>>
     where
         S: Service<Req>,
         D: Appraise<Req>,
@@ -134,12 +134,14 @@ impl<S, D, F, L: Listener> Admission<S, D, F, L> {
             return Err(None);
         };
         let Limiter { shared, slot } = &self.limiter;
+        let now = self.demand.now(request);
         let spend = |bid: &BidRef<'_>| {
             shared.spend(Errand {
                 cost: bid.cost,
                 class: bid.class,
                 deadline: bid.deadline,
                 slot: *slot,
+                now,
             })
         };
         if let Some(lent) = self.demand.bid_ref(request) {
@@ -149,7 +151,7 @@ impl<S, D, F, L: Listener> Admission<S, D, F, L> {
         let lent = bid.lend();
         match spend(&lent) {
             Some(at) => Ok(note(&lent, at)),
-            None => Err(Some(bid)),
+            None => Err(Some(Box::new(bid))),
         }
     }
 }
@@ -158,13 +160,14 @@ impl<S: Clone, D, F: Clone, L: Listener> Admission<S, D, F, L> {
     /// The call that has to wait, or to see whether it has to.
     #[cold]
     #[inline(never)]
-    fn wait<Req>(&mut self, request: Req, bid: Option<Bid>) -> Box<Delayed<S, Req, L>>
+    fn wait<Req>(&mut self, mut request: Req, bid: Option<Box<Bid>>) -> Box<Delayed<S, Req, L>>
     where
         D: Appraise<Req>,
     {
         // What readiness has reserved must neither stay with us nor wait with the request.
         self.inner = self.inner.clone();
-        let bid = bid.unwrap_or_else(|| self.demand.bid(&request));
+        let bid = bid.map_or_else(|| self.demand.bid(&request), |bid| *bid);
+        self.demand.waits(&mut request);
         let acquire = self
             .limiter
             .acquire_owned(bid.cost, bid.class, bid.deadline);

@@ -43,6 +43,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) deadline: Option<Instant>,
     /// Whether it takes a slot.
     pub(crate) slot: bool,
+    /// The present time, if somebody has just looked.
+    pub(crate) now: Option<Instant>,
 }
 
 /// What the timer task does.
@@ -151,7 +153,12 @@ impl<L: Listener> Shared<L> {
         }
         let class = errand.class as u8;
         self.cell
-            .take(class, *units, self.latest(errand), || self.now())
+            .take(class, *units, self.latest(errand), || self.present(errand))
+    }
+
+    #[inline]
+    fn present(&self, errand: &Errand<'_>) -> Nanos {
+        errand.now.map_or_else(|| self.now(), |now| self.nanos(now))
     }
 
     /// When it is too late.
@@ -164,7 +171,7 @@ impl<L: Listener> Shared<L> {
     #[inline(never)]
     fn spend_locked(&self, errand: Errand<'_>, seen: Option<Nanos>) -> Option<Nanos> {
         let latest = self.latest(&errand);
-        let now = seen.unwrap_or_else(|| self.now());
+        let now = seen.unwrap_or_else(|| self.present(&errand));
         let mut inner = self.lock();
         let Inner { state, opening, .. } = &mut *inner;
         let now = state.at(now);
