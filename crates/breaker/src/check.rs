@@ -3,7 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use pin_project_lite::pin_project;
@@ -46,7 +46,7 @@ impl<S, L: Listener> Layer<S> for CheckLayer<L> {
 ///
 /// While the circuit is open `poll_ready` is ready without asking the inner service: one that
 /// hangs during an outage must not turn a refusal into a wait. The decision falls in `call`, so a
-/// service readied while open and called after closing is let through.
+/// service readied while open and called after closing is let through: at once, if the inner service is ready then.
 #[derive(Debug)]
 pub struct Check<S, L: Listener = ()> {
     inner: S,
@@ -76,6 +76,7 @@ where
     type Error = S::Error;
     type Future = CheckFuture<S, Req, L>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         if self.breaker.peek().is_ok() {
             ready!(self.inner.poll_ready(cx))?;
@@ -84,27 +85,34 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> CheckFuture<S, Req, L> {
         let readied = std::mem::replace(&mut self.readied, false);
-        let state = match self.breaker.check() {
-            Ok(()) if readied => State::Called {
-                future: self.inner.call(request),
-            },
-            Ok(()) => State::Readying {
-                inner: self.inner.clone(),
-                request: Some(request),
-                breaker: self.breaker.clone(),
-            },
-            Err(open) => {
-                if readied {
-                    // Whatever the inner service reserved for this call must not stay with us.
-                    self.inner = self.inner.clone();
-                }
-                State::Refused { open: Some(open) }
+        if self.breaker.peek().is_err()
+            && let Err(open) = self.breaker.check()
+        {
+            if readied {
+                // Whatever the inner service reserved for this call must not stay with us.
+                self.inner = self.inner.clone();
             }
-        };
-        CheckFuture { state }
+            return CheckFuture::new(State::Refused { open: Some(open) });
+        }
+        if !readied && !is_ready(&mut self.inner) {
+            let waiting = Readying::new(&mut self.inner, request, &self.breaker);
+            return CheckFuture::new(State::Readying { waiting });
+        }
+        CheckFuture::new(State::Called {
+            future: self.inner.call(request),
+        })
     }
+}
+
+/// Whether it is ready now; nobody is woken when it is later.
+#[cold]
+#[inline(never)]
+fn is_ready<S: Service<Req>, Req>(inner: &mut S) -> bool {
+    let cx = &mut Context::from_waker(Waker::noop());
+    matches!(inner.poll_ready(cx), Poll::Ready(Ok(())))
 }
 
 pin_project! {
@@ -123,6 +131,17 @@ pin_project! {
     }
 }
 
+impl<S, Req, L> CheckFuture<S, Req, L>
+where
+    S: Service<Req>,
+    L: Listener,
+{
+    #[inline]
+    const fn new(state: State<S, Req, L>) -> Self {
+        Self { state }
+    }
+}
+
 pin_project! {
     #[project = StateProj]
     enum State<S, Req, L>
@@ -131,8 +150,58 @@ pin_project! {
         L: Listener,
     {
         Refused { open: Option<Open> },
-        Readying { inner: S, request: Option<Req>, breaker: Breaker<L> },
+        // Boxed, so that the call that need not wait, which most are, is small.
+        Readying { waiting: Box<Readying<S, Req, L>> },
         Called { #[pin] future: S::Future },
+    }
+}
+
+/// A call that waits for the inner service.
+struct Readying<S, Req, L> {
+    inner: S,
+    request: Option<Req>,
+    breaker: Breaker<L>,
+}
+
+impl<S: Clone, Req, L> Readying<S, Req, L> {
+    #[cold]
+    #[inline(never)]
+    fn new(inner: &mut S, request: Req, breaker: &Breaker<L>) -> Box<Self> {
+        // Asked for readiness, it may have a place in a queue, which must not stay with us.
+        *inner = inner.clone();
+        Box::new(Self {
+            inner: inner.clone(),
+            request: Some(request),
+            breaker: breaker.clone(),
+        })
+    }
+}
+
+impl<S, Req, L> State<S, Req, L>
+where
+    S: Service<Req>,
+    S::Error: From<Open>,
+    L: Listener,
+{
+    /// Waits until the call can be made, and makes it.
+    #[cold]
+    #[inline(never)]
+    fn wait(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let future = match self.as_mut().project() {
+            StateProj::Called { .. } => return Poll::Ready(Ok(())),
+            StateProj::Refused { open } => return refuse(open.take()),
+            StateProj::Readying { waiting } => {
+                ready!(waiting.inner.poll_ready(cx))?;
+                // Readiness may have taken long.
+                waiting.breaker.check()?;
+                match waiting.request.take() {
+                    Some(request) => waiting.inner.call(request),
+                    None => return Poll::Pending,
+                }
+            }
+        };
+        self.set(Self::Called { future });
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -144,29 +213,18 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        loop {
-            let future = match state.as_mut().project() {
-                StateProj::Called { future } => return future.poll(cx),
-                StateProj::Refused { open } => return refuse(open.take()),
-                StateProj::Readying {
-                    inner,
-                    request,
-                    breaker,
-                } => {
-                    ready!(inner.poll_ready(cx))?;
-                    // Readiness may have taken long.
-                    if let Err(open) = breaker.check() {
-                        return Poll::Ready(Err(open.into()));
-                    }
-                    match request.take() {
-                        Some(request) => inner.call(request),
-                        None => return Poll::Pending,
-                    }
-                }
-            };
-            state.set(State::Called { future });
+        if !matches!(*state, State::Called { .. })
+            && let Err(error) = ready!(state.as_mut().wait(cx))
+        {
+            return Poll::Ready(Err(error));
+        }
+        match state.project() {
+            StateProj::Called { future } => future.poll(cx),
+            // Polled after its end, which a future may answer as it likes.
+            _ => Poll::Pending,
         }
     }
 }
