@@ -32,8 +32,14 @@ impl AgainLayer {
 #[derive(Debug)]
 pub(crate) struct Again<S> {
     inner: S,
-    /// What further attempts go through a copy of. Shared, because most calls need none.
-    template: Arc<S>,
+    /// What further attempts go through copies of. Shared, because most calls need none.
+    template: Arc<Template<S>>,
+    policy: Policy<Read>,
+}
+
+#[derive(Debug)]
+struct Template<S> {
+    inner: S,
     policy: Policy<Read>,
 }
 
@@ -42,7 +48,10 @@ impl<S: Clone> Layer<S> for AgainLayer {
 
     fn layer(&self, inner: S) -> Again<S> {
         Again {
-            template: Arc::new(inner.clone()),
+            template: Arc::new(Template {
+                inner: inner.clone(),
+                policy: self.policy.clone(),
+            }),
             inner,
             policy: self.policy.clone(),
         }
@@ -74,15 +83,14 @@ where
 
     #[inline]
     fn call(&mut self, call: Call) -> AgainFuture<S> {
-        let mut policy = self.policy.clone();
-        let next = clone_request(&mut policy, &call);
+        // This policy never retries, and is as new for every call.
+        let next = clone_request(&mut self.policy, &call);
         AgainFuture {
             step: Step::Attempt {
                 attempt: self.inner.call(call),
             },
             next,
-            failure: None,
-            policy,
+            earlier: None,
             template: Arc::clone(&self.template),
         }
     }
@@ -110,9 +118,9 @@ pin_project! {
         #[pin]
         step: Step<S, S::Future>,
         next: Option<Call>,
-        failure: Option<SourceError>,
-        policy: Policy<Read>,
-        template: Arc<S>,
+        // Boxed, because most calls have no such thing.
+        earlier: Option<Box<Earlier>>,
+        template: Arc<Template<S>>,
     }
 }
 
@@ -125,12 +133,89 @@ pin_project! {
     }
 }
 
+/// What came of the attempts before this one.
+struct Earlier {
+    policy: Policy<Read>,
+    failure: Option<SourceError>,
+}
+
+impl Earlier {
+    fn failure(earlier: &mut Option<Box<Self>>) -> Option<SourceError> {
+        earlier.as_mut().and_then(|earlier| earlier.failure.take())
+    }
+}
+
 impl<S> Unfinished for AgainFuture<S>
 where
     S: Service<Call>,
 {
     fn failure(self: Pin<&mut Self>) -> Option<SourceError> {
-        self.project().failure.take()
+        Earlier::failure(self.project().earlier)
+    }
+}
+
+impl<S> AgainFuture<S>
+where
+    S: Service<Call, Response = Answer, Error = SourceError> + Clone,
+{
+    /// An attempt failed: begins the pause before another, or says what the whole call came to.
+    #[cold]
+    #[inline(never)]
+    fn failed(self: Pin<&mut Self>, error: SourceError) -> Result<(), SourceError> {
+        let mut this = self.project();
+        let mut outcome = Err(error);
+        let sleep = this.next.as_mut().and_then(|call| {
+            let earlier = this.earlier.get_or_insert_with(|| {
+                Box::new(Earlier {
+                    policy: this.template.policy.clone(),
+                    failure: None,
+                })
+            });
+            earlier.policy.retry(call, &mut outcome)
+        });
+        let Err(error) = outcome.map(|_: Answer| ()) else {
+            // The policy looks at outcomes and changes none.
+            return Ok(());
+        };
+        let error = error.after(Earlier::failure(this.earlier));
+        let (Some(sleep), Some(earlier)) = (sleep, this.earlier) else {
+            return Err(error);
+        };
+        earlier.failure = Some(error);
+        this.step.set(Step::Pause { sleep });
+        Ok(())
+    }
+
+    /// Waits until another attempt can be made, and makes it.
+    #[cold]
+    #[inline(never)]
+    fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
+        let mut this = self.project();
+        loop {
+            let step = match this.step.as_mut().project() {
+                StepProj::Attempt { .. } => return Poll::Ready(Ok(())),
+                StepProj::Pause { sleep } => {
+                    ready!(sleep.poll(cx));
+                    Step::Ready {
+                        inner: this.template.inner.clone(),
+                    }
+                }
+                StepProj::Ready { inner } => {
+                    if let Err(error) = ready!(inner.poll_ready(cx)) {
+                        return Poll::Ready(Err(error.after(Earlier::failure(this.earlier))));
+                    }
+                    let (Some(call), Some(earlier)) = (this.next.take(), &mut this.earlier) else {
+                        // Polled after its end, which a future may answer as it likes.
+                        return Poll::Pending;
+                    };
+                    *this.next = clone_request(&mut earlier.policy, &call);
+                    Step::Attempt {
+                        attempt: inner.call(call),
+                    }
+                }
+            };
+            this.step.set(step);
+        }
     }
 }
 
@@ -141,48 +226,25 @@ where
     type Output = Result<Answer, SourceError>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let step = match this.step.as_mut().project() {
-                StepProj::Attempt { attempt } => {
-                    let mut outcome = ready!(attempt.poll(cx));
-                    let pause = match this.next {
-                        Some(call) => this.policy.retry(call, &mut outcome),
-                        None => None,
-                    };
-                    match (pause, outcome) {
-                        (Some(sleep), Err(error)) => {
-                            *this.failure = Some(error.after(this.failure.take()));
-                            Step::Pause { sleep }
-                        }
-                        (_, outcome) => {
-                            let last = this.failure.take();
-                            return Poll::Ready(outcome.map_err(|error| error.after(last)));
-                        }
-                    }
-                }
-                StepProj::Pause { sleep } => {
-                    ready!(sleep.poll(cx));
-                    Step::Ready {
-                        inner: S::clone(this.template),
-                    }
-                }
-                StepProj::Ready { inner } => {
-                    if let Err(error) = ready!(inner.poll_ready(cx)) {
-                        return Poll::Ready(Err(error.after(this.failure.take())));
-                    }
-                    let Some(call) = this.next.take() else {
-                        // Polled after its end, which a future may answer as it likes.
-                        return Poll::Pending;
-                    };
-                    *this.next = clone_request(this.policy, &call);
-                    Step::Attempt {
-                        attempt: inner.call(call),
-                    }
-                }
+            if !matches!(self.step, Step::Attempt { .. })
+                && let Err(error) = ready!(self.as_mut().wait(cx))
+            {
+                return Poll::Ready(Err(error));
+            }
+            let StepProj::Attempt { attempt } = self.as_mut().project().step.project() else {
+                return Poll::Pending;
             };
-            this.step.set(step);
+            let outcome = attempt.poll(cx);
+            let Poll::Ready(Err(_)) = &outcome else {
+                return outcome;
+            };
+            if let Poll::Ready(Err(error)) = outcome
+                && let Err(error) = self.as_mut().failed(error)
+            {
+                return Poll::Ready(Err(error));
+            }
         }
     }
 }

@@ -23,14 +23,13 @@ pub struct Answer {
     pub first_byte: Instant,
     /// The number of the attempt that got it, from 1.
     pub attempts: u32,
-    /// What the exchange says it has counted.
-    pub usage: Usages,
-    /// The one verdict on the attempt.
+    /// The one verdict on the attempt, with what the exchange says it has counted.
     pub judgement: Judgement,
 }
 
 impl Answer {
-    /// The answer to one attempt, for a venue of your own. The stack fills in which attempt it was, and the verdict.
+    /// The answer to one attempt, for a venue of your own. The stack fills in which attempt it was, and the verdict but for what the
+    /// exchange says it has counted ([`usage`](Self::usage)).
     #[must_use]
     pub fn new(
         decoded: Decoded<Payload>,
@@ -46,8 +45,14 @@ impl Answer {
             received,
             first_byte,
             attempts: 1,
-            usage: Usages::new(),
             judgement: Judgement::default(),
         }
+    }
+
+    /// The same with what the exchange says it has counted.
+    #[must_use]
+    pub fn usage(mut self, usage: Usages) -> Self {
+        self.judgement.usage = usage;
+        self
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
@@ -60,14 +60,15 @@ where
     #[inline]
     fn call(&mut self, mut call: Call) -> Self::Future {
         // Classify has just looked at the clock.
-        let start = call.dispatched.unwrap_or_else(Instant::now);
+        let start = call.present.take().unwrap_or_else(Instant::now);
         let last = call.deadline.checked_sub(MARGIN).unwrap_or(call.deadline);
         let end = last.min(start + self.limit);
         // The client's own end is a backstop: this timer speaks first and names the time that was given.
         call.deadline = end + BACKSTOP;
         AttemptFuture {
             answer: until(end, self.inner.call(call)),
-            after: end.saturating_duration_since(start),
+            start,
+            end,
         }
     }
 }
@@ -77,7 +78,8 @@ pin_project! {
     pub(crate) struct AttemptFuture<F> {
         #[pin]
         answer: Within<F>,
-        after: Duration,
+        start: Instant,
+        end: Instant,
     }
 }
 
@@ -90,8 +92,10 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let in_time = ready!(this.answer.poll(cx));
-        let late = || Err(Cause::Timeout { after: *this.after }.into());
-        Poll::Ready(in_time.unwrap_or_else(late))
+        let (start, end) = (*this.start, *this.end);
+        this.answer.poll_or_else(cx, |_| {
+            let after = end.saturating_duration_since(start);
+            Err(Cause::Timeout { after }.into())
+        })
     }
 }

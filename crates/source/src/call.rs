@@ -1,10 +1,9 @@
 //! The unit of work: one question to one exchange.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use robust_backoff::Replay;
-use robust_limiter::{ClassCell, Cost, Demand};
+use robust_limiter::ClassCell;
 use robust_market::{Request, RequestId};
 use tokio::time::Instant;
 
@@ -27,12 +26,9 @@ pub struct Call {
     pub id: RequestId,
     /// The number of the attempt that is running, from 1.
     pub attempt: u32,
-    pub(crate) cost: Cost,
-    /// The time that the exchange usually takes: a grant later than this before the end would come too late to be of use.
-    pub(crate) usual: Duration,
-    /// When the whole call began (unless this is a further attempt), and when this attempt was sent: each is one look at the clock for all who want to know.
-    pub(crate) began: Option<Instant>,
-    pub(crate) dispatched: Option<Instant>,
+    /// The present time, as long as the call goes from layer to layer and none of them waits: one look at the clock for all who want to
+    /// know. Gone as soon as one waits.
+    pub(crate) present: Option<Instant>,
 }
 
 impl Call {
@@ -51,10 +47,7 @@ impl Call {
             admit_by: deadline,
             id,
             attempt: 0,
-            cost: Cost::new(),
-            usual: Duration::ZERO,
-            began: None,
-            dispatched: None,
+            present: None,
         }
     }
 
@@ -80,30 +73,12 @@ impl Replay for Call {
         if attempt > 1 {
             // The caller's patience decides whether to begin, never whether to go on.
             self.admit_by = self.deadline;
-            self.began = None;
         }
-    }
-}
-
-/// How much earlier than the caller's patience the wait for the budget ends at least: timers tick by the millisecond, and the
-/// refusal, which says when to come back, must be there before the caller gives up without a reason.
-const SAY_SO: Duration = Duration::from_millis(5);
-
-impl Demand for Call {
-    fn cost(&self) -> Cost {
-        self.cost.clone()
+        // It comes from a pause.
+        self.present = None;
     }
 
-    fn class(&self) -> ClassCell {
-        self.class.clone()
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let end = self.deadline.min(self.admit_by);
-        // Half of the time that is left at most: who has less patience than the exchange usually takes may still try while the
-        // budget is free. A grant that had to be there by this very instant would always be a little too late.
-        let now = self.began.unwrap_or_else(Instant::now);
-        let left = end.saturating_duration_since(now);
-        end.checked_sub(self.usual.max(SAY_SO).min(left / 2))
+    fn now(&self) -> Option<Instant> {
+        self.present
     }
 }

@@ -11,7 +11,7 @@ use tower::{Layer, Service};
 
 use crate::stats::Stats;
 use crate::venue::Failed;
-use crate::{Answer, Call, Judgement, SourceError};
+use crate::{Answer, Call, SourceError};
 
 /// Judges each attempt once, timeouts included, and sends the verdict outward in the answer or in the error.
 #[derive(Debug, Clone)]
@@ -54,8 +54,9 @@ where
     #[inline]
     fn call(&mut self, mut call: Call) -> Self::Future {
         let attempt = call.attempt.max(1);
-        let dispatched = Instant::now();
-        call.dispatched = Some(dispatched);
+        // Admission has just looked at the clock, or who came before it, if the call has not waited since.
+        let dispatched = call.present.unwrap_or_else(Instant::now);
+        call.present = Some(dispatched);
         ClassifyFuture {
             answer: self.inner.call(call),
             attempt,
@@ -85,13 +86,14 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let attempt = *this.attempt;
         let outcome = match ready!(this.answer.poll(cx)) {
             Ok(mut answer) => {
-                answer.attempts = *this.attempt;
-                answer.judgement = Judgement::answered(answer.usage.clone());
+                answer.attempts = attempt;
+                answer.judgement.answered();
                 Ok(answer)
             }
-            Err(failed) => Err(this.stats.judge(failed, *this.attempt)),
+            Err(failed) => Err(this.stats.judge(failed, attempt)),
         };
         this.stats.attempt(&outcome, this.dispatched.elapsed());
         Poll::Ready(outcome)

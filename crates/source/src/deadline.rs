@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
@@ -59,10 +59,11 @@ where
         let began = Instant::now();
         let end = call.deadline.min(began + self.longest);
         call.deadline = end;
-        call.began = Some(began);
+        call.present = Some(began);
         DeadlineFuture {
             answer: until(end, self.inner.call(call)),
-            after: end.saturating_duration_since(began),
+            began,
+            end,
         }
     }
 }
@@ -72,7 +73,8 @@ pin_project! {
     pub(crate) struct DeadlineFuture<F> {
         #[pin]
         answer: Within<F>,
-        after: Duration,
+        began: Instant,
+        end: Instant,
     }
 }
 
@@ -84,11 +86,12 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let Some(outcome) = ready!(this.answer.as_mut().poll(cx)) {
-            return Poll::Ready(outcome);
-        }
-        let late = SourceError::new(Cause::Timeout { after: *this.after }, 0);
-        Poll::Ready(Err(late.after(this.answer.get_pin_mut().failure())))
+        let this = self.project();
+        let (began, end) = (*this.began, *this.end);
+        this.answer.poll_or_else(cx, |call| {
+            let after = end.saturating_duration_since(began);
+            let late = SourceError::new(Cause::Timeout { after }, 0);
+            Err(late.after(call.failure()))
+        })
     }
 }

@@ -51,15 +51,12 @@ pub(crate) const BAN_FLOOR: Duration = Duration::from_secs(120);
 const STAY_MAX: Duration = Duration::from_secs(3 * 24 * 3_600);
 
 impl Judgement {
-    /// The verdict on an answer.
-    pub(crate) fn answered(usage: Usages) -> Self {
-        Self {
-            health: Health::Well,
-            retry: false,
-            sent: true,
-            stay_away: None,
-            usage,
-        }
+    /// Makes it the verdict on an answer, which is all but what the exchange says it has counted.
+    pub(crate) fn answered(&mut self) {
+        self.health = Health::Well;
+        self.retry = false;
+        self.sent = true;
+        self.stay_away = None;
     }
 
     /// The verdict on a failed attempt.

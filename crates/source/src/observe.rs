@@ -3,22 +3,18 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use robust_connectors::Connector;
 use tower::{Layer, Service};
 
 use crate::stats::Stats;
 use crate::{Answer, Call, SourceError};
 
-/// Counts whole calls, however many attempts they take, and prices them.
+/// Counts whole calls, however many attempts they take.
 #[derive(Debug, Clone)]
 pub(crate) struct ObserveLayer {
     pub(crate) stats: Arc<Stats>,
-    pub(crate) connector: Arc<dyn Connector>,
-    /// Index of the user's own window, which each request costs one unit of.
-    pub(crate) user_window: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,14 +48,8 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut call: Call) -> Self::Future {
-        let ObserveLayer {
-            stats,
-            connector,
-            user_window,
-        } = &self.layer;
-        call.cost = crate::cost::of(&**connector, &call.request, *user_window);
-        call.usual = stats.usual();
+    fn call(&mut self, call: Call) -> Self::Future {
+        let stats = &self.layer.stats;
         stats.begin();
         let running = Running {
             stats: Arc::clone(stats),
@@ -90,10 +80,12 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let outcome = ready!(this.answer.poll(cx));
-        this.running.ended = true;
-        this.running.stats.end(&outcome);
-        Poll::Ready(outcome)
+        let answer = this.answer.poll(cx);
+        if let Poll::Ready(outcome) = &answer {
+            this.running.ended = true;
+            this.running.stats.end(outcome);
+        }
+        answer
     }
 }
 

@@ -16,6 +16,7 @@ use crate::classify::ClassifyLayer;
 use crate::config::UNKNOWN_LIMIT;
 use crate::deadline::DeadlineLayer;
 use crate::observe::ObserveLayer;
+use crate::price::{Bidder, Price};
 use crate::reading::Read;
 use crate::signing;
 use crate::stack::{self, Parts};
@@ -58,7 +59,7 @@ struct Shared {
     admission: Limiter,
     stats: Arc<Stats>,
     budget: Budget,
-    user_window: Option<usize>,
+    price: Price,
     config: SourceConfig,
 }
 
@@ -197,7 +198,7 @@ impl<V> Source<V> {
     /// How long a request of this class would wait for the budget if it were made now; a guess while all slots are taken.
     #[must_use]
     pub fn estimate(&self, request: &Request, class: Class) -> Duration {
-        let cost = crate::cost::of(&*self.shared.connector, request, self.shared.user_window);
+        let cost = self.shared.price.of(request);
         self.shared.admission.estimate(&cost, class)
     }
 }
@@ -284,6 +285,7 @@ impl SourceBuilder {
             credentials: self.credentials.clone(),
             tap: self.tap.clone(),
             limiter: shares.limiter.without_slot(),
+            price: shares.price.clone(),
             stats: Arc::clone(&shares.stats),
         };
         let venue = Venue::new(venue, transport);
@@ -338,9 +340,14 @@ impl SourceBuilder {
     fn shares(&self) -> Result<Shares, BuildError> {
         self.config.check()?;
         let (limiter, user_window) = limits(&*self.connector, &self.config);
+        let connector = Arc::clone(&self.connector);
+        let price = Price {
+            connector,
+            user_window,
+        };
         Ok(Shares {
             limiter,
-            user_window,
+            price,
             stats: Arc::new(Stats::new(Arc::clone(&self.clock))),
         })
     }
@@ -351,7 +358,7 @@ impl SourceBuilder {
         let breaker = config.breaker(name.as_str());
         let Shares {
             limiter,
-            user_window,
+            price,
             stats,
         } = shares;
         let budget = Budget::new(RETRY_RATIO, RETRY_FLOOR);
@@ -363,14 +370,16 @@ impl SourceBuilder {
         let parts = Parts {
             observe: ObserveLayer {
                 stats: Arc::clone(&stats),
-                connector: Arc::clone(&self.connector),
-                user_window,
             },
             deadline: DeadlineLayer {
                 longest: config.max_timeout,
             },
             retry,
             breaker: breaker.clone(),
+            bidder: Bidder {
+                price: price.clone(),
+                stats: Arc::clone(&stats),
+            },
             limiter: limiter.clone(),
             classify: ClassifyLayer {
                 stats: Arc::clone(&stats),
@@ -388,7 +397,7 @@ impl SourceBuilder {
             admission: limiter,
             stats,
             budget,
-            user_window,
+            price,
             config,
         };
         Source {
@@ -401,7 +410,7 @@ impl SourceBuilder {
 /// What a venue has to know of the stack around it.
 struct Shares {
     limiter: Limiter,
-    user_window: Option<usize>,
+    price: Price,
     stats: Arc<Stats>,
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use robust_backoff::Policy;
 use robust_breaker::{Admit, Breaker, Check};
-use robust_limiter::{Admission, AskRequest, Limiter};
+use robust_limiter::{Admission, Limiter};
 use tower::{Service, ServiceBuilder};
 
 use crate::again::{Again, AgainLayer};
@@ -16,6 +16,7 @@ use crate::attempt::{Attempt, AttemptLayer};
 use crate::classify::{Classify, ClassifyLayer};
 use crate::deadline::{Deadline, DeadlineLayer};
 use crate::observe::{Observe, ObserveLayer};
+use crate::price::Bidder;
 use crate::reading::Read;
 use crate::venue::{Failed, Venue};
 use crate::{Answer, Call, SourceError};
@@ -27,6 +28,7 @@ pub(crate) struct Parts {
     pub(crate) deadline: DeadlineLayer,
     pub(crate) retry: Policy<Read>,
     pub(crate) breaker: Breaker,
+    pub(crate) bidder: Bidder,
     pub(crate) limiter: Limiter,
     pub(crate) classify: ClassifyLayer,
     pub(crate) attempt: AttemptLayer,
@@ -35,11 +37,11 @@ pub(crate) struct Parts {
 /// Stacks the layers around one venue, outermost first.
 pub(crate) fn build<V: Attempts>(parts: Parts, venue: V) -> Stack<V> {
     let layers = ServiceBuilder::new()
-        .layer(parts.observe) // counts whole calls and prices them
+        .layer(parts.observe) // counts whole calls
         .layer(parts.deadline) // writes the end that all below obey
         .layer(AgainLayer::new(parts.retry)) // every attempt goes through all of the below again
         .layer(parts.breaker.check_layer()) // what is down costs no queue and no budget
-        .layer(parts.limiter.layer().feedback(Read)) // all windows and a slot at once, by urgency; nothing queues after the commit
+        .layer(parts.limiter.layer().bid_with(parts.bidder).feedback(Read)) // all windows and a slot at once, by urgency; nothing queues after the commit
         .layer(parts.breaker.admit_layer(Read)) // the state may have changed in the queue; records the verdict
         .layer(parts.classify) // one verdict per attempt, timeouts included
         .layer(parts.attempt) // ends 1 ms before the whole call
@@ -49,7 +51,7 @@ pub(crate) fn build<V: Attempts>(parts: Parts, venue: V) -> Stack<V> {
 
 /// The same order as a type.
 type Layers<V> = Observe<Deadline<Again<Check<Admitted<Admit<Classify<Attempt<V>>, Read>>>>>>;
-type Admitted<S> = Admission<S, AskRequest, Read>;
+type Admitted<S> = Admission<S, Bidder, Read>;
 
 /// What the stack can be put around: any service that makes one attempt. Implemented by all of them.
 ///

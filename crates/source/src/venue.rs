@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tower::Service;
 
 use crate::addresses::{Address, Addresses};
+use crate::price::Price;
 use crate::signing::{self, Moments, Sent};
 use crate::stats::Stats;
 use crate::{Answer, Call, Cause, Seen, SymbolCell, Tap, Transport};
@@ -50,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) tap: Option<Tap>,
     /// Who is asked before the client sends a request a second time.
     pub(crate) limiter: Limiter,
+    pub(crate) price: Price,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -163,7 +165,7 @@ impl Shared {
     /// The exchange counts a request that the client sends a second time as another one, so it is paid for like one, or not sent.
     fn may_resend(&self, call: &Call) -> MayResend {
         let (limiter, stats) = (self.limiter.clone(), Arc::clone(&self.stats));
-        let (cost, class) = (call.cost.clone(), call.class.get());
+        let (cost, class) = (self.price.of(&call.request), call.class.get());
         MayResend(Arc::new(move || match limiter.try_acquire(&cost, class) {
             Ok(permit) => {
                 permit.commit();
@@ -235,7 +237,7 @@ impl Shared {
                 let origin = self.origin(fetched, &address);
                 let at = (received, fetched.first_byte);
                 let answer = Answer::new(decoded, origin, address.authority, at.0, at.1);
-                Ok(Answer { usage, ..answer })
+                Ok(answer.usage(usage))
             }
             Err(verdict) => Err(Failed {
                 cause: Cause::Refused(hinted(verdict, &fetched.headers, received)),
