@@ -36,6 +36,23 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
             "breaker_failures = {}, breaker_open = {:?}",
             source.breaker_failures, source.breaker_open
         ));
+        print(&format!(
+            "breaker_open_factor = {}, breaker_open_max = {:?}, half_open_permits = {}, half_open_ratio = {}",
+            source.breaker_open_factor,
+            source.breaker_open_max,
+            source.half_open_permits,
+            source.half_open_ratio
+        ));
+        if let Some(slow) = &source.slow_calls {
+            print(&format!(
+                "slow_calls: {:?}, a share of {} of {} attempts",
+                slow.after, slow.share, slow.of
+            ));
+        }
+        print(&format!(
+            "concurrency = {}, outside = {} %",
+            source.concurrency, source.outside
+        ));
         match source.requests_per_minute {
             Some(rate) => print(&format!(
                 "requests_per_minute = {rate}, and the exchange's own limits"

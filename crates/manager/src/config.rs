@@ -4,6 +4,7 @@ mod credentials;
 mod exchange;
 mod job;
 mod quality;
+mod resilience;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub use credentials::CredentialSettings;
 pub use exchange::ExchangeSettings;
 pub use job::{JobKind, JobSettings};
 pub use quality::QualitySettings;
+pub use resilience::{HeadroomSettings, RecoverySettings, SlowCallSettings};
 
 /// Whether the sources are real exchanges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

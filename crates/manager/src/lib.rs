@@ -67,8 +67,9 @@ mod withhold;
 pub use budget::{Budget, BudgetError};
 pub use builder::{DataManagerBuilder, StartError};
 pub use config::{
-    CacheSettings, Config, ConfigError, CredentialSettings, Environment, ExchangeSettings, JobKind,
-    JobSettings, Preset, QualitySettings,
+    CacheSettings, Config, ConfigError, CredentialSettings, Environment, ExchangeSettings,
+    HeadroomSettings, JobKind, JobSettings, Preset, QualitySettings, RecoverySettings,
+    SlowCallSettings,
 };
 pub use counters::Reads;
 pub use error::{Category, DataError, Stage};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use robust_backoff::{Exponential, Jitter};
 use robust_breaker::{Breaker, Window};
-use robust_limiter::Recovery;
+use robust_limiter::{Headroom, Recovery};
 
 /// Why a source cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,10 @@ pub struct SourceConfig {
     /// How the rate comes back after the exchange said that it was too much: half of it at first, and a single request before all others.
     /// `None` takes the whole rate up at once.
     pub recovery: Option<Recovery>,
+    /// How much of each window each class may fill; by default everyone all of it, in order of importance.
+    pub headroom: Option<Headroom>,
+    /// The percentage of each window that is left to callers outside of this process; 0, up to 90.
+    pub outside: u8,
     /// Requests a minute that the user allows, beside the exchange's own limits; the smaller of both holds. A source without a
     /// table of its own has 60.
     pub requests_per_minute: Option<u32>,
@@ -104,6 +108,8 @@ impl Default for SourceConfig {
             half_open_ratio: 1.0,
             slow_calls: None,
             recovery: Some(Recovery::default()),
+            headroom: None,
+            outside: 0,
             requests_per_minute: None,
             concurrency: 20,
         }
@@ -187,6 +193,9 @@ impl SourceConfig {
         if !(1..=10_000).contains(&self.half_open_permits) {
             let value = self.half_open_permits.to_string();
             return invalid("half_open_permits", value, "use 1 to 10000");
+        }
+        if self.outside > 90 {
+            return invalid("outside", self.outside.to_string(), "use 0 to 90");
         }
         match &self.slow_calls {
             Some(slow)

@@ -422,7 +422,11 @@ fn limits(connector: &dyn Connector, config: &SourceConfig) -> (Limiter, Option<
     let user_window = user.map(|_| table.len());
     let mut builder = Limiter::builder(connector.exchange().as_str())
         .doubt(FORECAST_DOUBT)
+        .outside(config.outside)
         .max_in_flight(config.concurrency);
+    if let Some(headroom) = config.headroom {
+        builder = builder.headroom(headroom);
+    }
     if let Some(recovery) = config.recovery {
         builder = builder.recovery(recovery);
     }

@@ -8,6 +8,7 @@ use robust_market::quote;
 use robust_source::SourceConfig;
 use serde::{Deserialize, Serialize};
 
+use super::resilience::{self, HeadroomSettings, RecoverySettings, SlowCallSettings};
 use super::{ConfigError, CredentialSettings, Preset, out_of_range};
 
 /// Settings of one exchange. What is left away is the preset's.
@@ -46,6 +47,26 @@ pub struct ExchangeSettings {
     /// How long the breaker stays open at least.
     #[serde(with = "humantime_serde")]
     pub breaker_open: Option<Duration>,
+    /// By how much longer the breaker stays open each time that probing fails, 1 to 1000; 1, no longer.
+    pub breaker_open_factor: Option<f64>,
+    /// The longest that it grows to; 1 h. The exchange's own word holds beyond it.
+    #[serde(with = "humantime_serde")]
+    pub breaker_open_max: Option<Duration>,
+    /// Calls that are let through to find out whether the exchange is back; 1.
+    pub half_open_permits: Option<u32>,
+    /// The share of these that must succeed to close the breaker, above 0 and up to 1; 1, all of them.
+    pub half_open_ratio: Option<f64>,
+    /// When slow attempts open the breaker too. Default: never.
+    pub slow_calls: Option<SlowCallSettings>,
+    /// How the rate comes back after the exchange said that it was too much.
+    pub recovery: Option<RecoverySettings>,
+    /// How much of each limit each class may fill. Default: everyone all of it, in order of importance.
+    pub headroom: Option<HeadroomSettings>,
+    /// The percentage of each limit that is left to others who share it, such as another program behind the same address; 0 to 90.
+    /// Default 0.
+    pub outside: Option<u8>,
+    /// Requests that are under way at once, 1 to 20; 20.
+    pub concurrency: Option<usize>,
     /// Requests a minute, beside the exchange's own limits.
     pub requests_per_minute: Option<u32>,
     /// Quote currencies that stand in for others: `{ USD = "USDT" }` answers `BTC/USD` with `BTC/USDT`, and says so.
@@ -71,6 +92,7 @@ impl ExchangeSettings {
         config.retries = self.retries.unwrap_or(config.retries);
         config.breaker_failures = self.breaker_failures.unwrap_or(config.breaker_failures);
         config.requests_per_minute = self.requests_per_minute.or(config.requests_per_minute);
+        resilience::overlay(self, &mut config);
         config
     }
 
@@ -138,6 +160,7 @@ impl ExchangeSettings {
                 "use 1 to 1000000",
             ));
         }
+        resilience::check(name, self)?;
         for (from, to) in &self.quote_alias {
             if robust_market::Symbol::new("BTC", from).is_err()
                 || robust_market::Symbol::new("BTC", to).is_err()
