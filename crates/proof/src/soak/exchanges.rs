@@ -66,7 +66,8 @@ impl Exchanges {
         all.map(|(connector, address, _)| (Arc::clone(connector), address.clone()))
     }
 
-    /// Another fault, or none, every one to four seconds at each exchange, until `end`; how often it changed.
+    /// Another fault, or none, at each exchange until `end`: now for one to four seconds, now for some milliseconds only, so that one
+    /// attempt fails and the next does not. How often it changed.
     pub(super) fn weather(
         &self,
         seed: u64,
@@ -75,11 +76,12 @@ impl Exchanges {
         let sims: Vec<Sim> = self.all.iter().map(|(.., sim)| sim.clone()).collect();
         let mut rng = Rng::with_seed(seed ^ 0x57ea_73e5);
         async move {
-            let mut next: Vec<(Instant, Sim)> =
-                sims.into_iter().map(|sim| (Instant::now(), sim)).collect();
+            let now = Instant::now();
+            let mut next: Vec<(Instant, u8, Sim)> =
+                sims.into_iter().map(|sim| (now, 0, sim)).collect();
             let mut changes = 0;
             loop {
-                let Some((at, sim)) = next.iter_mut().min_by_key(|(at, _)| *at) else {
+                let Some((at, gusts, sim)) = next.iter_mut().min_by_key(|(at, ..)| *at) else {
                     return changes;
                 };
                 if *at >= end {
@@ -88,7 +90,13 @@ impl Exchanges {
                 sleep_until(*at).await;
                 sim.set_fault(fault(&mut rng));
                 changes += 1;
-                *at += Duration::from_millis(rng.u64(1_000..4_000));
+                *at += Duration::from_millis(if *gusts > 0 {
+                    *gusts -= 1;
+                    rng.u64(3..60)
+                } else {
+                    *gusts = rng.u8(0..100);
+                    rng.u64(1_000..4_000)
+                });
             }
         }
     }
@@ -111,10 +119,10 @@ impl Drop for Exchanges {
     }
 }
 
-/// Two times in five all is well.
+/// Three times in five all is well.
 fn fault(rng: &mut Rng) -> Option<Fault> {
     let seconds = |rng: &mut Rng| Duration::from_secs(rng.u64(1..4));
-    Some(match rng.u8(0..20) {
+    Some(match rng.u8(0..30) {
         0 => Fault::Refuse,
         1 => Fault::Reset,
         2 => Fault::Hang,

@@ -67,9 +67,10 @@ fn config() -> SourceConfig {
     config.retries = 2;
     config.backoff_base = Duration::from_millis(20);
     config.backoff_max = Duration::from_millis(200);
-    config.breaker_open = Duration::from_millis(300);
+    config.breaker_failures = 20;
+    config.breaker_open = Duration::from_millis(200);
     config.breaker_open_factor = 1.5;
-    config.breaker_open_max = Duration::from_secs(2);
+    config.breaker_open_max = Duration::from_secs(1);
     config.half_open_permits = 3;
     config.half_open_ratio = 0.6;
     config
