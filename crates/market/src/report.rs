@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
 /// The six dimensions of data quality.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dimension {
     /// Is everything there that should be?
@@ -52,7 +52,7 @@ impl Dimension {
 }
 
 /// How much one issue weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// A fact worth knowing.
@@ -66,9 +66,15 @@ pub enum Severity {
 }
 
 /// A score from 0 (worthless) to 100 (nothing to object to). Always finite.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(from = "f64")]
 pub struct Score(f64);
+
+impl From<f64> for Score {
+    fn from(value: f64) -> Self {
+        Self::new(value)
+    }
+}
 
 impl Score {
     /// Nothing to object to.
@@ -98,7 +104,7 @@ impl fmt::Display for Score {
 }
 
 /// What may be done with an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Acceptance {
     /// It cannot be interpreted, or is dangerous.
@@ -130,11 +136,15 @@ impl fmt::Display for Acceptance {
     }
 }
 
+/// A name that lives as long as the program. By this alias serde does not take it for borrowed from what is read.
+type Name = &'static str;
+
 /// One objection to one record or to the whole answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Issue {
     /// The rule that objects, such as `K.crossed`.
-    pub rule: &'static str,
+    #[serde(deserialize_with = "names::read")]
+    pub rule: Name,
     /// The dimension it counts in.
     pub dimension: Dimension,
     /// How much it weighs.
@@ -149,7 +159,19 @@ pub struct Issue {
 
 /// The verdict on one answer: three answers that never mix. The score is a trend number, the issues are the facts, the
 /// acceptance is what to do.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+///
+/// A written report is read back, but for its [`aging`](Self::aging).
+///
+/// ```
+/// use robust_market::{Acceptance, Report, Score};
+///
+/// let report = Report::new(Score::FULL, [None; 6], Acceptance::Accept, Vec::new(), Vec::new());
+/// let text = serde_json::to_string(&report)?;
+/// assert_eq!(serde_json::from_str::<Report>(&text)?, report);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 #[non_exhaustive]
 pub struct Report {
     /// The weighted score over all dimensions that applied, capped by the acceptance.
@@ -167,6 +189,65 @@ pub struct Report {
     /// How the timeliness goes on falling after the judgement; `None` where age says nothing. Not part of the exchange format.
     #[serde(skip)]
     pub aging: Option<Aging>,
+}
+
+/// A report as it was written by anybody.
+#[derive(Deserialize)]
+struct Written {
+    overall: Score,
+    dimensions: [Option<Score>; 6],
+    acceptance: Acceptance,
+    exclusions: Vec<usize>,
+    issues: Vec<Issue>,
+    issues_dropped: usize,
+}
+
+impl From<Written> for Report {
+    fn from(written: Written) -> Self {
+        let mut exclusions = written.exclusions;
+        exclusions.sort_unstable();
+        exclusions.dedup();
+        let mut report = Self::new(
+            written.overall,
+            written.dimensions,
+            written.acceptance,
+            exclusions,
+            written.issues,
+        );
+        report.issues_dropped = report.issues_dropped.saturating_add(written.issues_dropped);
+        report
+    }
+}
+
+/// Names of rules, which live as long as the program.
+mod names {
+    use std::collections::BTreeSet;
+    use std::sync::{Mutex, PoisonError};
+
+    use serde::{Deserialize, Deserializer, de};
+
+    /// Names that are kept: many times as many as there are rules.
+    const NAMES_MAX: usize = 1_024;
+    /// Bytes of a name.
+    const LENGTH_MAX: usize = 64;
+
+    /// The names that were read, each once.
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+
+    /// Reads a name; one that was not met before is kept for good, so there is a bound.
+    pub(super) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<&'static str, D::Error> {
+        let name = String::deserialize(from)?;
+        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = names.get(name.as_str()) {
+            return Ok(known);
+        }
+        if name.len() > LENGTH_MAX || names.len() >= NAMES_MAX {
+            return Err(de::Error::custom("no name of a rule"));
+        }
+        let name: &'static str = Box::leak(name.into_boxed_str());
+        names.insert(name);
+        Ok(name)
+    }
 }
 
 /// What the age of a value means: enough to judge its timeliness again when it is read later.

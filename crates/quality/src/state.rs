@@ -315,6 +315,7 @@ impl SymbolState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{TickerField, TickerFields};
 
     #[test]
     fn memory_is_constant_after_many_books() {
@@ -327,6 +328,36 @@ mod tests {
         }
         assert_eq!(state.seen.depths.len(), BOOKS);
         assert_eq!(state.memory(), before);
+    }
+
+    #[test]
+    fn every_memory_is_of_one_size_after_a_million_updates() {
+        let mut state = SymbolState::new();
+        let mut size = 0;
+        for n in 0..1_000_000_u64 {
+            let at = Timestamp::from_ns(i64::try_from(n).unwrap() * 1_000_000_000);
+            let value = Finite64::new(f64::from(u32::try_from(n % 977).unwrap()).sin()).unwrap();
+            let seen = &mut state.seen;
+            seen.answers.learn(n);
+            seen.clock.observe(at, at);
+            seen.still.note(n / 3, at, Some(n));
+            seen.presence
+                .learn(TickerFields::NONE.with(TickerField::ALL[usize::try_from(n % 14).unwrap()]));
+            for window in [&mut seen.holes, &mut seen.waits, &mut seen.prints] {
+                window.push(value);
+            }
+            if n % 1_000 == 0 {
+                let page: Vec<_> = (n..n + 1_000).map(|id| (id, n)).collect();
+                seen.ids.learn(&page);
+            }
+            let depth = usize::try_from(n % 90).unwrap();
+            state.learn_depth(depth, depth + 1);
+            state.learn_bar(at, n);
+            if n == 20_000 {
+                size = state.memory();
+            }
+        }
+        assert_eq!(state.memory(), size);
     }
 
     #[test]

@@ -79,6 +79,29 @@ proptest! {
     }
 
     #[test]
+    fn the_order_of_objections_changes_nothing_but_their_order(
+        many in any::<bool>(),
+        applicable in any::<[bool; 6]>(),
+        (objections, other) in prop::collection::vec(objection(), 0..40)
+            .prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle())),
+    ) {
+        let (one, two) = (judged(many, applicable, &objections), judged(many, applicable, &other));
+        for (a, b) in one.dimensions.iter().zip(two.dimensions) {
+            // Charges to the whole are added in another order: their sum may differ in its last bit.
+            let close = |a: Score, b: Score| (a.get() - b.get()).abs() <= 2e-6;
+            prop_assert!(a.is_some() == b.is_some() && a.zip(b).is_none_or(|(a, b)| close(a, b)));
+        }
+        prop_assert!((one.overall.get() - two.overall.get()).abs() <= 2e-6);
+        prop_assert_eq!((one.acceptance, one.exclusions), (two.acceptance, two.exclusions));
+        let facts = |issues: &[Issue]| {
+            let mut all: Vec<_> = issues.iter().map(|i| (i.severity, i.rule, i.index)).collect();
+            all.sort_unstable();
+            all
+        };
+        prop_assert_eq!(facts(&one.issues), facts(&two.issues));
+    }
+
+    #[test]
     fn the_score_is_finite_and_never_above_what_the_acceptance_allows(
         many in any::<bool>(),
         applicable in any::<[bool; 6]>(),

@@ -210,6 +210,99 @@ fn the_unit_of_the_price_changes_no_verdict_about_any_fault() {
 }
 
 #[test]
+fn a_report_that_was_written_is_read_back_as_it_was() {
+    let mut reports: Vec<Report> = clean::all().iter().map(Case::judge).collect();
+    reports.extend(faults::catalogue().iter().map(|fault| {
+        let mut case = (fault.base)();
+        (fault.break_it)(&mut case);
+        case.judge()
+    }));
+    for mut report in reports {
+        let text = serde_json::to_string(&report).unwrap();
+        let read: Report = serde_json::from_str(&text).unwrap();
+        // How it would go on ageing is no part of what is written.
+        report.aging = None;
+        assert_eq!(read, report);
+    }
+    // What was written by somebody else is put in order, and bounded.
+    let text = r#"{"overall": 140, "dimensions": [null, 10, null, null, null, null],
+        "acceptance": "quarantine", "exclusions": [7, 3, 7], "issues": [
+        {"rule": "X.y", "dimension": "validity", "severity": "info", "index": null, "field": null, "message": ""},
+        {"rule": "X.z", "dimension": "validity", "severity": "error", "index": 3, "field": "close", "message": "?"}
+        ], "issues_dropped": 2}"#;
+    let read: Report = serde_json::from_str(text).unwrap();
+    assert_eq!(
+        (read.overall, read.exclusions.as_slice()),
+        (Score::FULL, &[3, 7][..])
+    );
+    let rules: Vec<_> = read.issues.iter().map(|issue| issue.rule).collect();
+    assert_eq!((rules, read.issues_dropped), (vec!["X.z", "X.y"], 2));
+    let long = text.replace("X.y", &"x".repeat(65));
+    assert!(serde_json::from_str::<Report>(&long).is_err());
+}
+
+/// What each record is objected to for by itself: not by its neighbours, its past, or the answer as a whole.
+fn by_itself(report: &Report, first: usize) -> Vec<(usize, &'static str)> {
+    let rules = [
+        "V.price",
+        "V.size",
+        "K.high",
+        "K.low",
+        "K.zero_vol",
+        "K.count",
+        "K.vwap",
+        "K.quote_volume",
+    ];
+    let issues = report
+        .issues
+        .iter()
+        .filter(|issue| rules.contains(&issue.rule));
+    let mut found: Vec<_> = issues
+        .filter_map(|issue| Some((issue.index? + first, issue.rule)))
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+proptest! {
+    #[test]
+    fn a_thousand_bars_are_ten_hundreds(
+        broken in prop::collection::vec((0usize..200, 0u8..7), 0..30),
+        size in 1usize..120,
+    ) {
+        let mut case = clean::candles();
+        let Payload::Candles(series) = &mut case.decoded.value else {
+            unreachable!()
+        };
+        series.rows.truncate(200);
+        for (at, how) in broken {
+            let row = &mut series.rows[at];
+            match how {
+                0 => row.high = d("1"),
+                1 => row.low = d("99999"),
+                2 => row.close = d("-1"),
+                3 => row.volume = d("-1"),
+                4 => row.count = Some(0),
+                5 => row.vwap = Some(d("99999")),
+                _ => (row.volume, row.quote_volume, row.count) = (d("0"), Some(d("0")), Some(0)),
+            }
+        }
+        let rows = series.rows.clone();
+        let whole = by_itself(&case.judge(), 0);
+        let mut pieces = Vec::new();
+        for (nth, chunk) in rows.chunks(size).enumerate() {
+            let mut piece = case.clone();
+            let Payload::Candles(series) = &mut piece.decoded.value else {
+                unreachable!()
+            };
+            series.rows = chunk.to_vec();
+            pieces.extend(by_itself(&piece.judge(), nth * size));
+        }
+        prop_assert_eq!(whole, pieces);
+    }
+}
+
+#[test]
 fn judging_the_same_page_again_finds_no_fault() {
     for case in [clean::book(), clean::candles(), clean::trades()] {
         let mut state = SymbolState::new();
