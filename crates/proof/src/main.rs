@@ -63,7 +63,7 @@ enum Program {
     },
     /// Whatever a server sends, through decoders, headers and the HTTP client: no panic, nothing lost.
     Fuzz {
-        /// `kraken_decode`, `binance_decode`, `kucoin_decode`, `htx_decode`, `retry_after`, `headers` or `http_answer`; all of them without it.
+        /// `kraken_decode`, `binance_decode`, `kucoin_decode`, `htx_decode`, `retry_after`, `headers`, `http_answer` or `quality_judge`; all of them without it.
         target: Option<String>,
         /// Time for each target, in seconds.
         #[arg(long, default_value_t = 60)]

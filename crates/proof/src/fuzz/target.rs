@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::answer::{answers, examine_answer, pieces};
 use super::examine::{Finding, examine};
 use super::hints::{HEADERS, RETRY_AFTERS, examine_headers, examine_retry_after};
+use super::judging::{self, examine_judged};
 use super::mutate::Mutator;
 use crate::conformance::own_cases;
 use crate::payloads::{Kind, Venue};
@@ -27,11 +28,13 @@ pub enum Target {
     Headers,
     /// A whole answer, byte by byte, through the HTTP client: head, framing, compression.
     Answer,
+    /// The rules of quality, over what exchanges and the exchange format may hold.
+    Judge,
 }
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Decode(Venue::Kraken),
         Self::Decode(Venue::Binance),
         Self::Decode(Venue::KuCoin),
@@ -39,6 +42,7 @@ impl Target {
         Self::RetryAfter,
         Self::Headers,
         Self::Answer,
+        Self::Judge,
     ];
 
     /// The target of this name; an exchange's own name means its decoders.
@@ -61,6 +65,7 @@ impl Target {
             Self::RetryAfter => examine_retry_after(input),
             Self::Headers => examine_headers(input),
             Self::Answer => examine_answer(input),
+            Self::Judge => examine_judged(input),
         }
     }
 
@@ -72,13 +77,14 @@ impl Target {
             Self::RetryAfter => lines(RETRY_AFTERS),
             Self::Headers => lines(HEADERS),
             Self::Answer => answers(),
+            Self::Judge => judging::seeds(),
         }
     }
 
     /// What means something by itself, and how it is put together; nothing where only whole inputs do.
     pub(super) fn pieces(self) -> Pieces {
         let (pieces, between): (_, &[u8]) = match self {
-            Self::Decode(_) => (Vec::new(), b""),
+            Self::Decode(_) | Self::Judge => (Vec::new(), b""),
             Self::RetryAfter | Self::Headers => (self.seeds(), b"\n"),
             Self::Answer => (pieces(), b""),
         };
@@ -112,6 +118,7 @@ impl fmt::Display for Target {
             Self::RetryAfter => f.write_str("retry_after"),
             Self::Headers => f.write_str("headers"),
             Self::Answer => f.write_str("http_answer"),
+            Self::Judge => f.write_str("quality_judge"),
         }
     }
 }
