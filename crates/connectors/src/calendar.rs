@@ -13,18 +13,22 @@ const MONTH: u64 = 30 * 24 * 3_600;
 /// The end of a bar that starts at `start`, on a calendar that runs ahead of UTC by `east`.
 ///
 /// Months differ in length: one of February that starts at 16:00 UTC in Singapore's calendar ends 28 or 29 days later.
+#[inline]
 pub(crate) fn end_of_bar(start: Timestamp, interval: Interval, east: Duration) -> Timestamp {
+    let month = if interval.is_calendar_month() {
+        end_of_month(start, interval, east)
+    } else {
+        None
+    };
+    month.unwrap_or_else(|| start.saturating_add(interval.duration()))
+}
+
+#[inline(never)]
+fn end_of_month(start: Timestamp, interval: Interval, east: Duration) -> Option<Timestamp> {
     let months = u32::try_from(interval.duration().as_secs() / MONTH).unwrap_or(u32::MAX);
-    interval
-        .is_calendar_month()
-        .then(|| {
-            let local = start.saturating_add(east).as_secs();
-            let end =
-                DateTime::from_timestamp(local, 0)?.checked_add_months(Months::new(months))?;
-            Timestamp::from_secs(end.timestamp()).map(|end| end.saturating_sub(east))
-        })
-        .flatten()
-        .unwrap_or_else(|| start.saturating_add(interval.duration()))
+    let local = start.saturating_add(east).as_secs();
+    let end = DateTime::from_timestamp(local, 0)?.checked_add_months(Months::new(months))?;
+    Timestamp::from_secs(end.timestamp()).map(|end| end.saturating_sub(east))
 }
 
 #[cfg(test)]

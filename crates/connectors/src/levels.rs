@@ -2,14 +2,12 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use robust_market::{Level, OrderBook, Symbol};
-use rust_decimal::Decimal;
+use robust_market::{Level, OrderBook, Payload, Symbol};
 use serde::Deserialize;
 use serde::de::SeqAccess;
 
 use crate::wire::{
-    Cell, Fields, FillRow, Filled, FilledRows, Notes, Object, Raw, Row, RowValues, Rows, Values,
-    clean,
+    Cells, Fields, FillObject, FillRow, InList, InRow, Notes, Object, Raw, RowValues, Rows, Values,
 };
 
 /// An order book on the wire: `{"bids": [[price, size, …]], "asks": […], "lastUpdateId": …}`.
@@ -24,21 +22,14 @@ pub(crate) struct BookWire<'a, S> {
     sequence: Raw<'a>,
 }
 
-/// A level; further cells are skipped.
-#[derive(Debug, Deserialize)]
-#[serde(bound = "C: Cell<'de>")]
-pub(crate) struct LevelWire<C> {
-    #[serde(default)]
-    price: C,
-    #[serde(default)]
-    size: C,
-}
+/// A level, `[price, size, …]`.
+type LevelWire<'a> = Cells<'a, 2>;
 
 /// One side of a book whose levels all have the shape of a level.
-pub(crate) type Levels<'a> = Vec<Row<LevelWire<Raw<'a>>>>;
+pub(crate) type Levels<'a> = Vec<LevelWire<'a>>;
 
-/// One side of a book in which nothing is broken.
-pub(crate) type DirectLevels<L> = FilledRows<L>;
+/// The levels of a side in which nothing is broken.
+pub(crate) type DirectSide<L> = InList<InRow<L>>;
 
 /// A level whose price and size are strings.
 #[derive(Debug)]
@@ -48,15 +39,8 @@ pub(crate) struct Strings;
 #[derive(Debug)]
 pub(crate) struct Numbers;
 
-const BLANK: Level = Level {
-    price: Decimal::ZERO,
-    size: Decimal::ZERO,
-};
-
 impl FillRow for Strings {
     type Record = Level;
-
-    const BLANK: Level = BLANK;
 
     fn cells<'de, A: SeqAccess<'de>>(
         level: &mut Level,
@@ -70,8 +54,6 @@ impl FillRow for Strings {
 impl FillRow for Numbers {
     type Record = Level;
 
-    const BLANK: Level = BLANK;
-
     fn cells<'de, A: SeqAccess<'de>>(
         level: &mut Level,
         row: &mut RowValues<A>,
@@ -82,42 +64,50 @@ impl FillRow for Numbers {
 }
 
 /// A book in which nothing is broken; prices and sizes are strings.
-pub(crate) type DirectBook<'a> = Object<BookWire<'a, DirectLevels<Strings>>>;
+#[derive(Debug)]
+pub(crate) struct DirectBook;
+
+impl FillObject for DirectBook {
+    type Record = OrderBook;
+
+    const NEEDED: u32 = 1 | 2;
+
+    fn member<'de, V: Values<'de>>(
+        book: &mut OrderBook,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        match key {
+            "bids" => value
+                .fill::<DirectSide<Strings>>(&mut book.bids)
+                .map(|()| 1),
+            "asks" => value
+                .fill::<DirectSide<Strings>>(&mut book.asks)
+                .map(|()| 2),
+            "lastUpdateId" => {
+                book.sequence = Some(value.next()?);
+                Ok(4)
+            }
+            _ => value.skip().map(|()| 0),
+        }
+    }
+}
+
+/// The book that `fill` makes of an answer in which nothing is broken.
+pub(crate) fn direct_book(
+    symbol: &Symbol,
+    fill: impl FnOnce(&mut OrderBook) -> Option<()>,
+) -> Option<Payload> {
+    let mut book = OrderBook::new(symbol.clone());
+    fill(&mut book)?;
+    Some(Payload::OrderBook(book))
+}
 
 /// A book whose levels all have the shape of a level.
 pub(crate) type SoundBook<'a> = Object<BookWire<'a, Levels<'a>>>;
 
 /// One side of a book, or what stands in its place.
-type Side<'a> = Result<Rows<'a, Row<LevelWire<Raw<'a>>>>, Raw<'a>>;
-
-impl<'a, C: Cell<'a>> LevelWire<C> {
-    fn read(&self, names: &Names, fields: &mut Fields<'_>) -> Option<Level> {
-        let price = fields.need(names.price, self.price, Raw::decimal);
-        let size = fields.need(names.size, self.size, Raw::decimal);
-        price.zip(size).map(|(price, size)| Level { price, size })
-    }
-}
-
-impl BookWire<'_, DirectLevels<Strings>> {
-    /// The book.
-    pub(crate) fn direct(self, symbol: &Symbol) -> Option<OrderBook> {
-        direct_book(symbol, self.bids, self.asks, self.sequence)
-    }
-}
-
-/// The book of two sides in which nothing is broken; `None` where one is not there.
-pub(crate) fn direct_book<'a, L: FillRow<Record = Level>>(
-    symbol: &Symbol,
-    bids: Option<DirectLevels<L>>,
-    asks: Option<DirectLevels<L>>,
-    sequence: impl Into<Raw<'a>>,
-) -> Option<OrderBook> {
-    let mut book = OrderBook::new(symbol.clone());
-    let (Filled(bids), Filled(asks)) = bids.zip(asks)?;
-    (book.bids, book.asks) = (bids, asks);
-    book.sequence = clean(|fields| Some(fields.may("sequence", sequence, Raw::count)))?;
-    Some(book)
-}
+type Side<'a> = Result<Rows<'a, LevelWire<'a>>, Raw<'a>>;
 
 /// Leaves the first `depth` levels of each side.
 pub(crate) fn cut_to(book: &mut OrderBook, depth: Option<u32>) {
@@ -228,7 +218,11 @@ fn levels(side: Side<'_>, notes: &mut Notes, offset: usize, names: &Names) -> Ve
     rows.for_each(|index, row| {
         let mut fields = Fields::new(notes, Some(offset + index));
         let level = match row {
-            Ok(Row(wire)) => wire.read(names, &mut fields),
+            Ok(Cells([price, size])) => {
+                let price = fields.need(names.price, price, Raw::decimal);
+                let size = fields.need(names.size, size, Raw::decimal);
+                price.zip(size).map(|(price, size)| Level { price, size })
+            }
             Err(raw) => {
                 fields.not_a_record(names.side, raw);
                 None

@@ -44,6 +44,7 @@ mod text;
 mod ticker;
 mod time;
 mod trade;
+mod trade_id;
 pub mod unified;
 
 pub use book::{Level, OrderBook};
@@ -60,3 +61,4 @@ pub use symbol::Symbol;
 pub use ticker::Ticker;
 pub use time::{Clock, SystemClock, Timestamp};
 pub use trade::{Side, Trade, Trades};
+pub use trade_id::TradeId;

@@ -5,7 +5,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::text::{self, Text};
-use crate::{Symbol, Timestamp};
+use crate::{Symbol, Timestamp, TradeId};
 
 /// The side of the order that took liquidity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -20,8 +20,8 @@ pub enum Side {
 /// One executed trade.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trade {
-    /// The exchange's name of the trade, kept as text: some are longer than any integer.
-    pub id: Option<Box<str>>,
+    /// The exchange's name of the trade, where it has one.
+    pub id: Option<TradeId>,
     /// Price, in the quote currency.
     pub price: Decimal,
     /// Amount, in the base currency.

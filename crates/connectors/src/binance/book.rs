@@ -4,12 +4,11 @@
 
 use robust_market::{Decoded, OrderBook, Payload, Symbol};
 
-use crate::levels::{BookText, DirectBook};
-use crate::wire::{Notes, Object};
+use crate::levels::{BookText, DirectBook, direct_book};
+use crate::wire::{InObject, Notes, fill};
 
-pub(super) fn direct(symbol: &Symbol, body: &str) -> Option<Decoded<Payload>> {
-    let Object(wire) = serde_json::from_str::<DirectBook<'_>>(body).ok()?;
-    Some(Decoded::clean(Payload::OrderBook(wire.direct(symbol)?)))
+pub(super) fn direct(symbol: &Symbol, body: &str) -> Option<Payload> {
+    direct_book(symbol, |book| fill::<InObject<DirectBook>>(body, book))
 }
 
 pub(super) fn book(symbol: &Symbol, body: &str) -> Result<Decoded<Payload>, String> {

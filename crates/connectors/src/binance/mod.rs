@@ -162,7 +162,7 @@ impl Connector for Binance {
     }
 }
 
-fn direct(request: &Request, context: &Context<'_>, reply: &Reply<'_>) -> Option<Decoded<Payload>> {
+fn direct(request: &Request, context: &Context<'_>, reply: &Reply<'_>) -> Option<Payload> {
     let body = std::str::from_utf8(reply.body).ok()?;
     match request {
         Request::Ticker { symbol } => ticker::direct(symbol, context, body),

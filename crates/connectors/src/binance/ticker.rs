@@ -5,62 +5,108 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+use std::marker::PhantomData;
+
 use robust_market::{Decoded, DefectKind, Kind, Payload, Symbol, Ticker};
 use serde::Deserialize;
 
 use crate::Context;
 use crate::tickers::{Asked, Part};
-use crate::wire::{Cell, Fields, Notes, Object, Raw, Rows, Text, clean};
+use crate::wire::{Fields, FillObject, InObject, Notes, Object, Raw, Rows, Values, fill, only_if};
 
 /// A ticker of any of the three endpoints; the time is a number, the rest are strings.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound = "C: Cell<'de>, 'de: 'a")]
-struct TickerWire<'a, C> {
-    #[serde(default)]
-    symbol: C,
-    #[serde(default)]
-    last_price: C,
+#[serde(rename_all = "camelCase")]
+struct TickerWire<'a> {
+    #[serde(borrow, default)]
+    symbol: Raw<'a>,
+    #[serde(borrow, default)]
+    last_price: Raw<'a>,
     /// The last price, as `/ticker/price` calls it.
-    #[serde(default)]
-    price: C,
-    #[serde(default)]
-    bid_price: C,
-    #[serde(default)]
-    bid_qty: C,
-    #[serde(default)]
-    ask_price: C,
-    #[serde(default)]
-    ask_qty: C,
-    #[serde(default)]
-    high_price: C,
-    #[serde(default)]
-    low_price: C,
-    #[serde(default)]
-    open_price: C,
-    #[serde(default)]
-    volume: C,
-    #[serde(default)]
-    quote_volume: C,
-    #[serde(default)]
-    weighted_avg_price: C,
-    #[serde(default)]
-    price_change: C,
-    #[serde(default)]
+    #[serde(borrow, default)]
+    price: Raw<'a>,
+    #[serde(borrow, default)]
+    bid_price: Raw<'a>,
+    #[serde(borrow, default)]
+    bid_qty: Raw<'a>,
+    #[serde(borrow, default)]
+    ask_price: Raw<'a>,
+    #[serde(borrow, default)]
+    ask_qty: Raw<'a>,
+    #[serde(borrow, default)]
+    high_price: Raw<'a>,
+    #[serde(borrow, default)]
+    low_price: Raw<'a>,
+    #[serde(borrow, default)]
+    open_price: Raw<'a>,
+    #[serde(borrow, default)]
+    volume: Raw<'a>,
+    #[serde(borrow, default)]
+    quote_volume: Raw<'a>,
+    #[serde(borrow, default)]
+    weighted_avg_price: Raw<'a>,
+    #[serde(borrow, default)]
+    price_change: Raw<'a>,
+    #[serde(borrow, default)]
     close_time: Raw<'a>,
 }
 
-pub(super) fn direct(
-    symbol: &Symbol,
-    context: &Context<'_>,
-    body: &str,
-) -> Option<Decoded<Payload>> {
-    let Object(wire) = serde_json::from_str::<Object<TickerWire<'_, Text<'_>>>>(body).ok()?;
-    let ticker = clean(|fields| {
-        let id = fields.need("symbol", wire.symbol, Raw::text)?;
-        let is_asked = is_asked(&id, symbol, context).is_ok();
-        is_asked.then(|| ticker(symbol.clone(), &wire, Part::Whole, fields))
-    });
-    Some(Decoded::clean(Payload::Ticker(ticker?)))
+/// A ticker of the rolling day, and the pair that it has to be about.
+struct About<'c> {
+    ticker: Ticker,
+    context: &'c Context<'c>,
+}
+
+/// A ticker of the rolling day in which nothing is broken.
+#[derive(Debug)]
+struct DirectTicker<'c>(PhantomData<&'c ()>);
+
+impl<'c> FillObject for DirectTicker<'c> {
+    type Record = About<'c>;
+
+    const NEEDED: u32 = 0x3fff;
+
+    fn member<'de, V: Values<'de>>(
+        about: &mut About<'c>,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        let ticker = &mut about.ticker;
+        let (bit, place) = match key {
+            "symbol" => {
+                let id = value.text()?;
+                only_if(is_asked(id, &ticker.symbol, about.context).is_ok())?;
+                return Ok(0x01);
+            }
+            "closeTime" => {
+                ticker.time = Some(value.millis()?);
+                return Ok(0x02);
+            }
+            "lastPrice" => (0x04, &mut ticker.last),
+            "bidPrice" => (0x08, &mut ticker.bid),
+            "bidQty" => (0x10, &mut ticker.bid_size),
+            "askPrice" => (0x20, &mut ticker.ask),
+            "askQty" => (0x40, &mut ticker.ask_size),
+            "highPrice" => (0x80, &mut ticker.high),
+            "lowPrice" => (0x100, &mut ticker.low),
+            "openPrice" => (0x200, &mut ticker.open),
+            "volume" => (0x400, &mut ticker.base_volume),
+            "quoteVolume" => (0x800, &mut ticker.quote_volume),
+            "weightedAvgPrice" => (0x1000, &mut ticker.vwap),
+            "priceChange" => (0x2000, &mut ticker.change),
+            _ => return value.skip().map(|()| 0),
+        };
+        value.decimal_of(place).map(|()| bit)
+    }
+}
+
+pub(super) fn direct(symbol: &Symbol, context: &Context<'_>, body: &str) -> Option<Payload> {
+    let mut about = About {
+        ticker: Ticker::new(symbol.clone()),
+        context,
+    };
+    fill::<InObject<DirectTicker<'_>>>(body, &mut about)?;
+    Some(Payload::Ticker(about.ticker))
 }
 
 /// Refuses an answer that names a pair which is listed as another one.
@@ -81,11 +127,11 @@ pub(super) fn one(
 ) -> Result<Decoded<Payload>, String> {
     // A list of one is the same answer.
     let wire = if body.trim_start().starts_with('[') {
-        serde_json::from_str(body).map(|[only]: [Object<TickerWire<'_, Raw<'_>>>; 1]| only)
+        serde_json::from_str(body).map(|[only]: [Object<TickerWire<'_>>; 1]| only)
     } else {
         serde_json::from_str(body)
     };
-    let wire: Object<TickerWire<'_, Raw<'_>>> = wire.map_err(|_| "no ticker".to_owned())?;
+    let wire: Object<TickerWire<'_>> = wire.map_err(|_| "no ticker".to_owned())?;
     if wire.symbol.is_missing() && wire.last_price.is_missing() && wire.bid_price.is_missing() {
         return Err("no ticker".to_owned());
     }
@@ -107,8 +153,7 @@ pub(super) fn many(
 ) -> Result<Decoded<Payload>, String> {
     // One pair asked for by its own parameter is answered without a list.
     let rows = if body.trim_start().starts_with('{') {
-        serde_json::from_str(body)
-            .map(|wire: Object<TickerWire<'_, Raw<'_>>>| Rows::Sound(vec![wire]))
+        serde_json::from_str(body).map(|wire: Object<TickerWire<'_>>| Rows::Sound(vec![wire]))
     } else {
         Rows::of(body)
     };
@@ -144,11 +189,7 @@ pub(super) fn many(
     Ok(notes.map(|()| Payload::Tickers(tickers)))
 }
 
-fn symbol(
-    wire: &TickerWire<'_, Raw<'_>>,
-    context: &Context<'_>,
-    fields: &mut Fields<'_>,
-) -> Option<Symbol> {
+fn symbol(wire: &TickerWire<'_>, context: &Context<'_>, fields: &mut Fields<'_>) -> Option<Symbol> {
     let id = fields.need("symbol", wire.symbol, Raw::text)?;
     let listing = context.symbols.by_id(&id);
     if listing.is_none() {
@@ -157,12 +198,7 @@ fn symbol(
     listing.map(|listing| listing.symbol.clone())
 }
 
-fn ticker<'a, C: Cell<'a>>(
-    symbol: Symbol,
-    wire: &TickerWire<'a, C>,
-    part: Part,
-    fields: &mut Fields<'_>,
-) -> Ticker {
+fn ticker(symbol: Symbol, wire: &TickerWire<'_>, part: Part, fields: &mut Fields<'_>) -> Ticker {
     let mut ticker = Ticker::new(symbol);
     if part.has_quotes() {
         ticker.bid = fields.need("bid", wire.bid_price, Raw::decimal);

@@ -7,33 +7,31 @@ use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Trade, Trades};
 use serde::Deserialize;
 
 use crate::wire::{
-    BLANK_TRADE, Cell, Fields, FillObject, FilledObjects, Notes, Object, Raw, Reading, Rows,
-    Values, Window, Wire,
+    Execution, FillObject, InList, InObject, Notes, Object, Raw, Rows, Values, Window, fill, room,
 };
 
 /// A trade of either shape; prices and sizes are strings.
 #[derive(Debug, Deserialize)]
-#[serde(bound = "C: Cell<'de>, 'de: 'a")]
-struct TradeWire<'a, C> {
-    #[serde(default)]
+struct TradeWire<'a> {
+    #[serde(borrow, default)]
     a: Raw<'a>,
-    #[serde(default)]
-    p: C,
-    #[serde(default)]
-    q: C,
-    #[serde(default, rename = "T")]
+    #[serde(borrow, default)]
+    p: Raw<'a>,
+    #[serde(borrow, default)]
+    q: Raw<'a>,
+    #[serde(borrow, default, rename = "T")]
     t: Raw<'a>,
-    #[serde(default)]
+    #[serde(borrow, default)]
     m: Raw<'a>,
-    #[serde(default)]
+    #[serde(borrow, default)]
     id: Raw<'a>,
-    #[serde(default)]
-    price: C,
-    #[serde(default)]
-    qty: C,
-    #[serde(default)]
+    #[serde(borrow, default)]
+    price: Raw<'a>,
+    #[serde(borrow, default)]
+    qty: Raw<'a>,
+    #[serde(borrow, default)]
     time: Raw<'a>,
-    #[serde(default, rename = "isBuyerMaker")]
+    #[serde(borrow, default, rename = "isBuyerMaker")]
     is_buyer_maker: Raw<'a>,
 }
 
@@ -44,8 +42,6 @@ struct DirectTrade;
 impl FillObject for DirectTrade {
     type Record = Trade;
 
-    const BLANK: Trade = BLANK_TRADE;
-
     const NEEDED: u32 = 0x1f;
 
     fn member<'de, V: Values<'de>>(
@@ -55,7 +51,7 @@ impl FillObject for DirectTrade {
     ) -> Result<u32, V::Error> {
         let bit = match key {
             "a" | "id" => {
-                trade.id = Some(value.read(Raw::identifier)?);
+                trade.id = Some(value.trade_id()?);
                 1
             }
             "p" | "price" => {
@@ -83,11 +79,12 @@ impl FillObject for DirectTrade {
     }
 }
 
-pub(super) fn direct(symbol: &Symbol, window: Window, body: &str) -> Option<Decoded<Payload>> {
-    let rows = serde_json::from_str::<FilledObjects<DirectTrade>>(body);
+pub(super) fn direct(symbol: &Symbol, window: Window, body: &str) -> Option<Payload> {
     let mut trades = Trades::new(symbol.clone());
-    trades.rows = window.cut(rows.ok()?.0);
-    Some(Decoded::clean(Payload::Trades(trades)))
+    trades.rows = room(body.as_bytes(), 80);
+    fill::<InList<InObject<DirectTrade>>>(body, &mut trades.rows)?;
+    trades.rows = window.cut(trades.rows);
+    Some(Payload::Trades(trades))
 }
 
 pub(super) fn trades(
@@ -95,48 +92,30 @@ pub(super) fn trades(
     window: Window,
     body: &str,
 ) -> Result<Decoded<Payload>, String> {
-    let rows: Rows<'_, Object<TradeWire<'_, Raw<'_>>>> =
+    let rows: Rows<'_, Object<TradeWire<'_>>> =
         Rows::of(body).map_err(|_| "no list of trades".to_owned())?;
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
     trades.rows = window.read(
         rows,
         &mut notes,
-        |_, row: Object<TradeWire<'_, _>>, fields| row.record(fields),
+        |_, Object(row): Object<TradeWire<'_>>, fields| {
+            let execution = Execution {
+                price: either(row.p, row.price),
+                amount: either(row.q, row.qty),
+                time: either(row.t, row.time),
+                id: Some(either(row.a, row.id)),
+                side: either(row.m, row.is_buyer_maker),
+            };
+            execution.record(Raw::millis, taker, fields)
+        },
     );
     Ok(notes.map(|()| Payload::Trades(trades)))
 }
 
-impl<'a, C: Cell<'a>> Wire for TradeWire<'a, C> {
-    type Record = Trade;
-
-    fn record(&self, fields: &mut Fields<'_>) -> Reading<Trade> {
-        let price = fields.need("price", either(self.p, self.price), Raw::decimal);
-        let amount = fields.need("amount", either(self.q, self.qty), Raw::decimal);
-        let time = fields.need("time", either(self.t, self.time), Raw::millis);
-        let id = fields.need("id", either(self.a, self.id), Raw::identifier);
-        let side = fields.need("side", either(self.m, self.is_buyer_maker), taker);
-        let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
-            return Err(time);
-        };
-        Ok(Trade {
-            id,
-            price,
-            amount,
-            side,
-            time: at,
-        })
-    }
-}
-
 /// The field under its short name, or else under its long one.
-fn either<'a>(short: impl Into<Raw<'a>>, long: impl Into<Raw<'a>>) -> Raw<'a> {
-    let short = short.into();
-    if short.is_missing() {
-        long.into()
-    } else {
-        short
-    }
+const fn either<'a>(short: Raw<'a>, long: Raw<'a>) -> Raw<'a> {
+    if short.is_missing() { long } else { short }
 }
 
 /// The side of the taker: where the buyer was the maker, somebody sold to him.

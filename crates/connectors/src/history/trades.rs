@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use robust_market::{Coverage, Missing, MissingReason, Request, Symbol, Timestamp, Trade, Trades};
+use robust_market::{
+    Coverage, Missing, MissingReason, Request, Symbol, Timestamp, Trade, TradeId, Trades,
+};
 
 use super::Paging;
 
@@ -16,7 +18,7 @@ pub struct TradePages {
     from: Timestamp,
     limit: u64,
     next: Option<Timestamp>,
-    seen: HashSet<Box<str>>,
+    seen: HashSet<TradeId>,
     rows: Vec<Trade>,
     pub(super) pages: u32,
     stuck: bool,

@@ -8,9 +8,9 @@
 use robust_market::{Decoded, OrderBook, Payload, Symbol, Timestamp};
 use serde::Deserialize;
 
-use super::envelope::{self, open_about};
-use crate::levels::{BookText, DirectLevels, Levels, Numbers, cut_to, direct_book};
-use crate::wire::{Fields, Notes, Object, Raw, clean};
+use super::envelope::{fill_payload, open_about};
+use crate::levels::{BookText, DirectSide, Levels, Numbers, cut_to, direct_book};
+use crate::wire::{Fields, FillObject, InObject, Notes, Object, Raw, Values};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
@@ -26,21 +26,52 @@ struct BookWire<'a, S> {
     ts: Raw<'a>,
 }
 
+/// A book in which nothing is broken.
+#[derive(Debug)]
+struct DirectBook;
+
+impl FillObject for DirectBook {
+    type Record = OrderBook;
+
+    const NEEDED: u32 = 1 | 2;
+
+    fn member<'de, V: Values<'de>>(
+        book: &mut OrderBook,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        match key {
+            "bids" => value
+                .fill::<DirectSide<Numbers>>(&mut book.bids)
+                .map(|()| 1),
+            "asks" => value
+                .fill::<DirectSide<Numbers>>(&mut book.asks)
+                .map(|()| 2),
+            "version" => {
+                book.sequence = Some(value.next()?);
+                Ok(4)
+            }
+            "ts" => {
+                book.time = Some(value.millis()?);
+                Ok(8)
+            }
+            _ => value.skip().map(|()| 0),
+        }
+    }
+}
+
 pub(super) fn direct(
     symbol: &Symbol,
     depth: Option<u32>,
     context: &Context<'_>,
     reply: &Reply<'_>,
-) -> Option<Decoded<Payload>> {
-    let opened =
-        envelope::direct::<Object<BookWire<'_, DirectLevels<Numbers>>>>(reply, symbol, context)?;
-    let Object(wire) = opened.payload;
-    let mut book = direct_book(symbol, wire.bids, wire.asks, wire.version)?;
-    book.time = clean(|fields| time(wire.ts, opened.ts, fields));
-    cut_to(&mut book, depth);
-    book.time
-        .is_some()
-        .then(|| Decoded::clean(Payload::OrderBook(book)))
+) -> Option<Payload> {
+    direct_book(symbol, |book| {
+        let answered = fill_payload::<InObject<DirectBook>>(reply, symbol, context, book)?;
+        book.time = Some(book.time.or(answered)?);
+        cut_to(book, depth);
+        Some(())
+    })
 }
 
 /// The time of the quotes, or else of the answer.

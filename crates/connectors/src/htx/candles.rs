@@ -7,14 +7,12 @@
 use std::time::Duration;
 
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
-use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::envelope::{self, open_about, rows};
+use super::envelope::{fill_payload, open_about, rows};
 use crate::calendar::end_of_bar;
 use crate::wire::{
-    BLANK_CANDLE, Fields, FillObject, Filled, FilledObjects, Notes, Object, Order, Raw, Reading,
-    Values, Window, Wire,
+    Bar, FillObject, InList, InObject, Notes, Object, Order, Raw, Values, Window, room,
 };
 use crate::{Context, Reply, Verdict};
 
@@ -54,8 +52,6 @@ struct DirectCandle;
 impl FillObject for DirectCandle {
     type Record = Candle;
 
-    const BLANK: Candle = BLANK_CANDLE;
-
     const NEEDED: u32 = 0xff;
 
     fn member<'de, V: Values<'de>>(
@@ -89,7 +85,7 @@ impl FillObject for DirectCandle {
                 32
             }
             "vol" => {
-                value.number(candle.quote_volume.insert(Decimal::ZERO))?;
+                value.number_of(&mut candle.quote_volume)?;
                 64
             }
             "count" => {
@@ -111,15 +107,15 @@ pub(super) fn direct(
     window: Window,
     context: &Context<'_>,
     reply: &Reply<'_>,
-) -> Option<Decoded<Payload>> {
-    let opened = envelope::direct::<FilledObjects<DirectCandle>>(reply, symbol, context)?;
-    let Filled(mut rows) = opened.payload;
+) -> Option<Payload> {
+    let mut rows = room(reply.body, 100);
+    fill_payload::<InList<InObject<DirectCandle>>>(reply, symbol, context, &mut rows)?;
     for candle in &mut rows {
         candle.closed = is_closed(candle, interval, context.now);
     }
     let mut candles = Candles::new(symbol.clone(), interval);
     candles.rows = window.cut(DOCUMENTED.oldest_first(rows, |candle| Some(candle.time)));
-    Some(Decoded::clean(Payload::Candles(candles)))
+    Some(Payload::Candles(candles))
 }
 
 pub(super) fn candles(
@@ -137,44 +133,22 @@ pub(super) fn candles(
     candles.rows = window.read(
         rows,
         &mut notes,
-        |_, row: Object<CandleWire<'_>>, fields| {
-            let mut candle = row.record(fields)?;
+        |_, Object(row): Object<CandleWire<'_>>, fields| {
+            let bar = Bar {
+                time: row.id,
+                open: row.open,
+                high: row.high,
+                low: row.low,
+                close: row.close,
+                volume: row.amount,
+                quote_volume: Some(row.vol),
+                vwap: None,
+                count: Some(row.count),
+            };
+            let mut candle = bar.record(Raw::seconds, fields)?;
             candle.closed = is_closed(&candle, interval, context.now);
             Ok(candle)
         },
     );
     Ok(notes.map(|()| Payload::Candles(candles)))
-}
-
-impl Wire for CandleWire<'_> {
-    type Record = Candle;
-
-    /// The bar, as if it were open.
-    fn record(&self, fields: &mut Fields<'_>) -> Reading<Candle> {
-        let time = fields.need("time", self.id, Raw::seconds);
-        let open = fields.need("open", self.open, Raw::decimal);
-        let high = fields.need("high", self.high, Raw::decimal);
-        let low = fields.need("low", self.low, Raw::decimal);
-        let close = fields.need("close", self.close, Raw::decimal);
-        let volume = fields.need("volume", self.amount, Raw::decimal);
-        let quote_volume = fields.need("quote_volume", self.vol, Raw::decimal);
-        let count = fields.need("count", self.count, Raw::count);
-        let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
-            (time, open, high, low, close, volume)
-        else {
-            return Err(time);
-        };
-        Ok(Candle {
-            time: start,
-            open,
-            high,
-            low,
-            close,
-            volume,
-            quote_volume,
-            vwap: None,
-            count,
-            closed: false,
-        })
-    }
 }

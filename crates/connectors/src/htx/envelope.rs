@@ -2,41 +2,40 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use robust_market::Symbol;
+use std::marker::PhantomData;
+
+use robust_market::{Symbol, Timestamp};
 use serde::Deserialize;
 
 use super::errors;
-use crate::wire::{Cell, Object, Raw, Rows, Text};
+use crate::wire::{Fill, FillObject, InObject, Object, Raw, Rows, Values, fill, only_if};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
-#[serde(
-    rename_all = "kebab-case",
-    bound = "C: Cell<'de>, R: Deserialize<'de>, 'de: 'a"
-)]
-struct Envelope<'a, C, R> {
-    #[serde(default)]
-    status: C,
-    #[serde(default)]
-    ch: C,
-    #[serde(default)]
+#[serde(rename_all = "kebab-case", bound = "R: Deserialize<'de>")]
+struct Envelope<'a, R> {
+    #[serde(borrow, default)]
+    status: Raw<'a>,
+    #[serde(borrow, default)]
+    ch: Raw<'a>,
+    #[serde(borrow, default)]
     ts: Raw<'a>,
     #[serde(default = "Option::default")]
     tick: Option<R>,
     #[serde(default = "Option::default")]
     data: Option<R>,
-    #[serde(default)]
+    #[serde(borrow, default)]
     err_code: Raw<'a>,
-    #[serde(default)]
+    #[serde(borrow, default)]
     err_msg: Raw<'a>,
     /// As the interfaces for contracts write it.
-    #[serde(default, rename = "err_code")]
+    #[serde(borrow, default, rename = "err_code")]
     contract_code: Raw<'a>,
-    #[serde(default, rename = "err_msg")]
+    #[serde(borrow, default, rename = "err_msg")]
     contract_msg: Raw<'a>,
-    #[serde(default)]
+    #[serde(borrow, default)]
     code: Raw<'a>,
-    #[serde(default)]
+    #[serde(borrow, default)]
     message: Raw<'a>,
 }
 
@@ -71,11 +70,11 @@ pub(super) fn open<'a, R: Deserialize<'a>>(
         return Err(no_envelope(reply, "not UTF-8"));
     };
     if reply.status.is_success()
-        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<'a, Raw<'a>, R>>>(text)
+        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<'a, R>>>(text)
     {
         return judged(reply, envelope).map(|opened| opened.map(Ok));
     }
-    match serde_json::from_str::<Object<Envelope<'a, Raw<'a>, Raw<'a>>>>(text) {
+    match serde_json::from_str::<Object<Envelope<'a, Raw<'a>>>>(text) {
         Ok(Object(envelope)) => judged(reply, envelope).map(|opened| opened.map(Err)),
         Err(_) => Err(no_envelope(reply, "not htx's envelope")),
     }
@@ -88,7 +87,8 @@ pub(super) fn open_about<'a, R: Deserialize<'a>>(
     context: &Context<'_>,
 ) -> Result<Opened<'a, Shaped<'a, R>>, Verdict> {
     let opened = open(reply)?;
-    match other(opened.ch, symbol, context) {
+    let channel = opened.ch.text().unwrap_or_default();
+    match other(&channel, symbol, context) {
         Some(other) => {
             let why = format!("the answer is about {other} instead of {symbol}");
             Err(answer::malformed(reply, &why))
@@ -97,33 +97,76 @@ pub(super) fn open_about<'a, R: Deserialize<'a>>(
     }
 }
 
-/// Opens the envelope of a success about one pair on the direct way.
-pub(super) fn direct<'a, R: Deserialize<'a>>(
-    reply: &Reply<'a>,
-    symbol: &Symbol,
-    context: &Context<'_>,
-) -> Option<Opened<'a, R>> {
+/// A place, the pair that the answer has to be about, and when the server answered.
+struct Asked<'c, P> {
+    place: &'c mut P,
+    symbol: &'c Symbol,
+    context: &'c Context<'c>,
+    ts: Option<Timestamp>,
+}
+
+/// The envelope of a success of the first version, about the pair that was asked for.
+struct DirectEnvelope<'c, F>(PhantomData<&'c F>);
+
+impl<'c, F: Fill> FillObject for DirectEnvelope<'c, F> {
+    type Record = Asked<'c, F::Place>;
+
+    const NEEDED: u32 = 1 | 2;
+
+    fn member<'de, V: Values<'de>>(
+        asked: &mut Self::Record,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        match key {
+            "status" => {
+                only_if(value.text()? == "ok")?;
+                Ok(1)
+            }
+            "tick" | "data" => value.fill::<F>(asked.place).map(|()| 2),
+            "ts" => {
+                asked.ts = Some(value.millis()?);
+                Ok(4)
+            }
+            "ch" => {
+                only_if(other(value.text()?, asked.symbol, asked.context).is_none())?;
+                Ok(8)
+            }
+            _ => value.skip().map(|()| 0),
+        }
+    }
+}
+
+/// Fills `place` from the payload of a success about one pair on the direct way; says when the server answered, where the answer does.
+pub(super) fn fill_payload<'c, F: Fill>(
+    reply: &Reply<'_>,
+    symbol: &'c Symbol,
+    context: &'c Context<'c>,
+    place: &'c mut F::Place,
+) -> Option<Option<Timestamp>> {
     if !reply.status.is_success() {
         return None;
     }
     let text = std::str::from_utf8(reply.body).ok()?;
-    let envelope = serde_json::from_str::<Object<Envelope<'a, Text<'a>, R>>>(text);
-    let Object(envelope) = envelope.ok()?;
-    let (status, ch) = (Raw::from(envelope.status), Raw::from(envelope.ch));
-    let is_answer = status.text().is_ok_and(|status| status == "ok");
-    if !is_answer || other(ch, symbol, context).is_some() {
-        return None;
-    }
-    Some(Opened {
-        payload: envelope.tick.or(envelope.data)?,
-        ts: envelope.ts,
-        ch,
-    })
+    let mut asked = Asked {
+        place,
+        symbol,
+        context,
+        ts: None,
+    };
+    fill::<InObject<DirectEnvelope<'_, F>>>(text, &mut asked)?;
+    Some(asked.ts)
 }
 
 /// The pair that a channel is about, where it is listed as another one than was asked for.
-fn other<'c>(channel: Raw<'_>, symbol: &Symbol, context: &Context<'c>) -> Option<&'c Symbol> {
-    let channel = channel.text().unwrap_or_default();
+fn other<'c>(channel: &str, symbol: &Symbol, context: &Context<'c>) -> Option<&'c Symbol> {
+    // Nearly always the name that was asked with.
+    let asked = context.symbols.get(symbol);
+    let rest =
+        asked.and_then(|listing| channel.strip_prefix("market.")?.strip_prefix(&*listing.id));
+    if rest.is_some_and(|rest| rest.starts_with('.')) {
+        return None;
+    }
     let listing = context.symbols.by_id(channel.split('.').nth(1)?)?;
     (listing.symbol != *symbol).then_some(&listing.symbol)
 }
@@ -162,10 +205,7 @@ fn no_envelope(reply: &Reply<'_>, why: &str) -> Verdict {
     }
 }
 
-fn judged<'a, R>(
-    reply: &Reply<'_>,
-    envelope: Envelope<'a, Raw<'a>, R>,
-) -> Result<Opened<'a, R>, Verdict> {
+fn judged<'a, R>(reply: &Reply<'_>, envelope: Envelope<'a, R>) -> Result<Opened<'a, R>, Verdict> {
     let is_ok = match (envelope.status.text().as_deref(), envelope.code.integer()) {
         (Ok("ok"), _) | (Err(_), Ok(200)) => true,
         (Ok("error"), _) | (Err(_), Ok(_)) => false,

@@ -5,35 +5,35 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use robust_market::{Decoded, DefectKind, Kind, Payload, Symbol, Ticker};
+use robust_market::{Decoded, DefectKind, Kind, Level, Payload, Symbol, Ticker};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::envelope::{self, open, open_about, rows, wrong_payload};
+use super::envelope::{fill_payload, open, open_about, rows, wrong_payload};
+use crate::levels::Numbers;
 use crate::tickers::{Asked, Part};
-use crate::wire::{Cells, Fields, List, Notes, Object, Raw, clean};
+use crate::wire::{Blank, Cells, Fields, FillObject, InObject, InRow, Notes, Object, Raw, Values};
 use crate::{Context, Reply, Verdict, answer};
 
 /// The ticker of one pair, of which the quotes are lists.
 #[derive(Debug, Deserialize)]
-#[serde(bound = "L: Deserialize<'de> + Default, 'de: 'a")]
-struct MergedWire<'a, L> {
-    #[serde(default)]
+struct MergedWire<'a> {
+    #[serde(borrow, default)]
     open: Raw<'a>,
-    #[serde(default)]
+    #[serde(borrow, default)]
     close: Raw<'a>,
-    #[serde(default)]
+    #[serde(borrow, default)]
     high: Raw<'a>,
-    #[serde(default)]
+    #[serde(borrow, default)]
     low: Raw<'a>,
-    #[serde(default)]
+    #[serde(borrow, default)]
     amount: Raw<'a>,
-    #[serde(default)]
+    #[serde(borrow, default)]
     vol: Raw<'a>,
-    #[serde(default)]
-    bid: L,
-    #[serde(default)]
-    ask: L,
+    #[serde(borrow, default)]
+    bid: Raw<'a>,
+    #[serde(borrow, default)]
+    ask: Raw<'a>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,7 +62,7 @@ pub(super) fn one(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let opened = open_about::<Object<MergedWire<'_, Raw<'_>>>>(reply, symbol, context)?;
+    let opened = open_about::<Object<MergedWire<'_>>>(reply, symbol, context)?;
     let wire = opened.payload.map_err(|_| wrong_payload(reply))?;
     let fields_there = [wire.close, wire.bid, wire.ask];
     if fields_there.iter().all(|raw| raw.is_missing()) {
@@ -74,23 +74,52 @@ pub(super) fn one(
     Ok(notes.map(|()| Payload::Ticker(ticker)))
 }
 
-pub(super) fn direct(
-    symbol: &Symbol,
-    context: &Context<'_>,
-    reply: &Reply<'_>,
-) -> Option<Decoded<Payload>> {
-    type Quote<'a> = Cells<Raw<'a>, 2>;
-    let opened = envelope::direct::<Object<MergedWire<'_, Quote<'_>>>>(reply, symbol, context)?;
-    let ticker = clean(|fields| Some(merged(symbol, &opened.payload, opened.ts, fields)));
-    Some(Decoded::clean(Payload::Ticker(ticker?)))
+/// The ticker of one pair in which nothing is broken.
+#[derive(Debug)]
+struct DirectTicker;
+
+impl FillObject for DirectTicker {
+    type Record = Ticker;
+
+    const NEEDED: u32 = 0xff;
+
+    fn member<'de, V: Values<'de>>(
+        ticker: &mut Ticker,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        let mut quote = Level::BLANK;
+        let (bit, place) = match key {
+            "bid" => {
+                value.fill::<InRow<Numbers>>(&mut quote)?;
+                (ticker.bid, ticker.bid_size) = (Some(quote.price), Some(quote.size));
+                return Ok(0x01);
+            }
+            "ask" => {
+                value.fill::<InRow<Numbers>>(&mut quote)?;
+                (ticker.ask, ticker.ask_size) = (Some(quote.price), Some(quote.size));
+                return Ok(0x02);
+            }
+            "close" => (0x04, &mut ticker.last),
+            "high" => (0x08, &mut ticker.high),
+            "low" => (0x10, &mut ticker.low),
+            "open" => (0x20, &mut ticker.open),
+            "amount" => (0x40, &mut ticker.base_volume),
+            "vol" => (0x80, &mut ticker.quote_volume),
+            _ => return value.skip().map(|()| 0),
+        };
+        value.number_of(place).map(|()| bit)
+    }
 }
 
-fn merged<'a, L: List<'a> + Copy>(
-    symbol: &Symbol,
-    wire: &MergedWire<'a, L>,
-    ts: Raw<'a>,
-    fields: &mut Fields<'_>,
-) -> Ticker {
+pub(super) fn direct(symbol: &Symbol, context: &Context<'_>, reply: &Reply<'_>) -> Option<Payload> {
+    let mut ticker = Ticker::new(symbol.clone());
+    let answered = fill_payload::<InObject<DirectTicker>>(reply, symbol, context, &mut ticker)?;
+    ticker.time = Some(answered?);
+    Some(Payload::Ticker(ticker))
+}
+
+fn merged(symbol: &Symbol, wire: &MergedWire<'_>, ts: Raw<'_>, fields: &mut Fields<'_>) -> Ticker {
     let mut ticker = Ticker::new(symbol.clone());
     (ticker.bid, ticker.bid_size) = quote(wire.bid, "bid", "bid_size", fields);
     (ticker.ask, ticker.ask_size) = quote(wire.ask, "ask", "ask_size", fields);
@@ -105,13 +134,13 @@ fn merged<'a, L: List<'a> + Copy>(
 }
 
 /// `[price, size]`.
-fn quote<'a>(
-    list: impl List<'a>,
+fn quote(
+    list: Raw<'_>,
     price_field: &'static str,
     size_field: &'static str,
     fields: &mut Fields<'_>,
 ) -> (Option<Decimal>, Option<Decimal>) {
-    let Some([price, size]) = list.cells(price_field, fields) else {
+    let Some(Cells([price, size])) = fields.need(price_field, list, Cells::read) else {
         return (None, None);
     };
     (

@@ -6,11 +6,14 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Trade, Trades};
+use robust_market::{Decoded, Payload, Symbol, Trade, Trades};
 use serde::Deserialize;
 
-use super::envelope::{self, Shaped, open_about, wrong_payload};
-use crate::wire::{Direct, Fields, Notes, Object, Order, Raw, Reading, Rows, Window, Wire};
+use super::envelope::{Shaped, fill_payload, open_about, wrong_payload};
+use crate::wire::{
+    Execution, FillObject, InEach, InList, InObject, Notes, Object, Order, Raw, Rows, Values,
+    Window, room, side, side_of, some,
+};
 use crate::{Context, Reply, Verdict};
 
 #[derive(Debug, Deserialize)]
@@ -47,25 +50,131 @@ impl<'a> TradeFields<'a> {
     }
 }
 
-impl Wire for TradeFields<'_> {
+/// All trades of all entries one after the other, and how many each entry has.
+#[derive(Debug)]
+struct Entries<T> {
+    trades: Vec<T>,
+    lens: Vec<usize>,
+}
+
+impl<T> Entries<T> {
+    const fn new() -> Self {
+        Self {
+            trades: Vec::new(),
+            lens: Vec::new(),
+        }
+    }
+
+    /// The trades from the oldest to the newest: those of an entry by their numbers, the entries by their first trade's time.
+    fn in_order<K: PartialOrd>(
+        mut self,
+        number: impl Fn(&T) -> Option<u128>,
+        time: impl Fn(&T) -> Option<K>,
+    ) -> Vec<T> {
+        let is_newest_first = |entry: &[T]| {
+            let numbers = entry.iter().map(&number);
+            entry.len() > 1 && Order::of(numbers, Order::OldestFirst) == Order::NewestFirst
+        };
+        for_each(&mut self.trades, self.lens.iter(), |entry| {
+            if is_newest_first(entry) {
+                entry.reverse();
+            }
+        });
+        let times = self.lens.iter().scan(0, |begin, len| {
+            let first = self.trades.get(*begin).filter(|_| *len > 0);
+            *begin += len;
+            Some(first.and_then(&time))
+        });
+        if Order::of(times, Order::NewestFirst) == Order::NewestFirst {
+            // The entries change places and stay as they are inside.
+            self.trades.reverse();
+            for_each(&mut self.trades, self.lens.iter().rev(), <[T]>::reverse);
+        }
+        self.trades
+    }
+}
+
+impl<T> FromIterator<Vec<T>> for Entries<T> {
+    fn from_iter<I: IntoIterator<Item = Vec<T>>>(entries: I) -> Self {
+        let mut all = Self::new();
+        for entry in entries {
+            all.lens.push(entry.len());
+            all.trades.extend(entry);
+        }
+        all
+    }
+}
+
+/// Hands out the trades of each entry, of which the first has as many as the first of `lens`.
+fn for_each<'l, T>(
+    mut trades: &mut [T],
+    lens: impl Iterator<Item = &'l usize>,
+    mut each: impl FnMut(&mut [T]),
+) {
+    for len in lens {
+        let (entry, rest) = trades.split_at_mut((*len).min(trades.len()));
+        each(entry);
+        trades = rest;
+    }
+}
+
+/// An entry in which nothing is broken.
+#[derive(Debug)]
+struct DirectEntry;
+
+/// A trade in which nothing is broken and which has a `trade-id`.
+#[derive(Debug)]
+struct DirectTrade;
+
+impl FillObject for DirectEntry {
+    type Record = Entries<Trade>;
+
+    const NEEDED: u32 = 1;
+
+    fn member<'de, V: Values<'de>>(
+        entries: &mut Entries<Trade>,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        match key {
+            "data" => {
+                let before = entries.trades.len();
+                value.fill::<InList<InObject<DirectTrade>>>(&mut entries.trades)?;
+                entries.lens.push(entries.trades.len() - before);
+                Ok(1)
+            }
+            _ => value.skip().map(|()| 0),
+        }
+    }
+}
+
+impl FillObject for DirectTrade {
     type Record = Trade;
 
-    fn record(&self, fields: &mut Fields<'_>) -> Reading<Trade> {
-        let price = fields.need("price", self.price, Raw::decimal);
-        let amount = fields.need("amount", self.amount, Raw::decimal);
-        let time = fields.need("time", self.ts, Raw::millis);
-        let id = fields.need("id", self.name(), Raw::identifier);
-        let side = fields.need("side", self.direction, side);
-        let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
-            return Err(time);
-        };
-        Ok(Trade {
-            id,
-            price,
-            amount,
-            side,
-            time: at,
-        })
+    const NEEDED: u32 = 0x1f;
+
+    fn member<'de, V: Values<'de>>(
+        trade: &mut Trade,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        match key {
+            "trade-id" => {
+                trade.id = Some(value.trade_id()?);
+                Ok(1)
+            }
+            "price" => value.number(&mut trade.price).map(|()| 2),
+            "amount" => value.number(&mut trade.amount).map(|()| 4),
+            "ts" => {
+                trade.time = value.millis()?;
+                Ok(8)
+            }
+            "direction" => {
+                trade.side = Some(some(side_of(value.text()?))?);
+                Ok(16)
+            }
+            _ => value.skip().map(|()| 0),
+        }
     }
 }
 
@@ -74,22 +183,18 @@ pub(super) fn direct(
     window: Window,
     context: &Context<'_>,
     reply: &Reply<'_>,
-) -> Option<Decoded<Payload>> {
-    type Entries<'a> = Vec<Object<Entry<Direct<TradeWire<'a>>>>>;
-    let entries = envelope::direct::<Entries<'_>>(reply, symbol, context)?.payload;
-    let entries = entries.into_iter().map(
-        |Object(Entry {
-             data: Direct(trades),
-         })| trades,
-    );
-    let rows = in_order(
-        entries.collect(),
+) -> Option<Payload> {
+    let mut entries = Entries::new();
+    entries.trades = room(reply.body, 120);
+    entries.lens = room(reply.body, 120);
+    fill_payload::<InEach<InObject<DirectEntry>>>(reply, symbol, context, &mut entries)?;
+    let rows = entries.in_order(
         |trade| trade.id.as_deref()?.parse().ok(),
         |trade| Some(trade.time),
     );
     let mut trades = Trades::new(symbol.clone());
     trades.rows = window.cut(rows);
-    Some(Decoded::clean(Payload::Trades(trades)))
+    Some(Payload::Trades(trades))
 }
 
 pub(super) fn trades(
@@ -102,8 +207,15 @@ pub(super) fn trades(
     let rows = oldest_first(opened.payload).ok_or_else(|| wrong_payload(reply))?;
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
-    trades.rows = window.read(rows, &mut notes, |_, row: TradeWire<'_>, fields| {
-        row.record(fields)
+    trades.rows = window.read(rows, &mut notes, |_, Object(row): TradeWire<'_>, fields| {
+        let execution = Execution {
+            price: row.price,
+            amount: row.amount,
+            time: row.ts,
+            id: Some(row.name()),
+            side: row.direction,
+        };
+        execution.record(Raw::millis, side, fields)
     });
     Ok(notes.map(|()| Payload::Trades(trades)))
 }
@@ -113,9 +225,9 @@ fn oldest_first<'a>(payload: Shaped<'a, Vec<EntryWire<'a>>>) -> Option<Rows<'a, 
     let raw = match payload {
         Ok(entries) => {
             let entries = entries.into_iter().map(|Object(entry)| entry.data);
+            let entries: Entries<_> = entries.collect();
             let time = |trade: &TradeWire<'a>| trade.ts.integer().ok();
-            let trades = in_order(entries.collect(), number, time);
-            return Some(Rows::Sound(trades));
+            return Some(Rows::Sound(entries.in_order(number, time)));
         }
         Err(raw) => raw,
     };
@@ -124,40 +236,16 @@ fn oldest_first<'a>(payload: Shaped<'a, Vec<EntryWire<'a>>>) -> Option<Rows<'a, 
         let trades = entry.read::<Object<Entry<Vec<Raw<'a>>>>>();
         trades.map_or_else(|raw| vec![raw], |Object(entry)| entry.data)
     });
+    let entries: Entries<_> = entries.collect();
     let read = |raw: &Raw<'a>| raw.read::<TradeWire<'a>>().ok();
-    let trades = in_order(
-        entries.collect(),
+    let trades = entries.in_order(
         |raw| number(&read(raw)?),
         |raw| read(raw)?.ts.integer().ok(),
     );
     Some(Rows::Mixed(trades))
 }
 
-/// The trades of all entries from the oldest to the newest: those of an entry by their numbers, the entries by their first trade's time.
-fn in_order<T, K: PartialOrd>(
-    mut entries: Vec<Vec<T>>,
-    number: impl Fn(&T) -> Option<u128>,
-    time: impl Fn(&T) -> Option<K>,
-) -> Vec<T> {
-    for trades in &mut entries {
-        let numbers = trades.iter().map(&number);
-        if trades.len() > 1 && Order::of(numbers, Order::OldestFirst) == Order::NewestFirst {
-            trades.reverse();
-        }
-    }
-    let entries = Order::NewestFirst.oldest_first(entries, |trades| time(trades.first()?));
-    entries.into_iter().flatten().collect()
-}
-
 /// The number of a trade. 28 digits fit into 128 bits.
 fn number(trade: &TradeWire<'_>) -> Option<u128> {
-    trade.name().identifier().ok()?.parse().ok()
-}
-
-fn side(raw: Raw<'_>) -> Result<Side, DefectKind> {
-    match &*raw.text()? {
-        "buy" => Ok(Side::Buy),
-        "sell" => Ok(Side::Sell),
-        _ => Err(DefectKind::Unparsable),
-    }
+    trade.name().trade_id().ok()?.parse().ok()
 }

@@ -6,19 +6,23 @@
 
 use robust_market::{Decoded, OrderBook, Payload, Symbol};
 
-use super::envelope::{direct_pair, open_pair};
-use crate::levels::{BookText, DirectBook, SoundBook};
-use crate::wire::{Notes, Object};
+use super::envelope::{FillPair, fill_pair, open_pair};
+use crate::levels::{BookText, DirectBook, SoundBook, direct_book};
+use crate::wire::{InObject, Notes, Values};
 use crate::{Context, Reply, Verdict, answer};
 
-pub(super) fn direct(
-    symbol: &Symbol,
-    context: &Context<'_>,
-    reply: &Reply<'_>,
-) -> Option<Decoded<Payload>> {
-    let Object(wire) = direct_pair::<DirectBook<'_>>(reply, symbol, context)?.value;
-    let book = wire.direct(symbol)?;
-    Some(Decoded::clean(Payload::OrderBook(book)))
+impl FillPair for DirectBook {
+    type Place = OrderBook;
+
+    fn record<'de, V: Values<'de>>(book: &mut OrderBook, value: &mut V) -> Result<(), V::Error> {
+        value.fill::<InObject<Self>>(book)
+    }
+}
+
+pub(super) fn direct(symbol: &Symbol, context: &Context<'_>, reply: &Reply<'_>) -> Option<Payload> {
+    direct_book(symbol, |book| {
+        fill_pair::<DirectBook>(reply, symbol, context, book)
+    })
 }
 
 pub(super) fn book(

@@ -11,20 +11,17 @@ use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::errors;
-use crate::wire::{Entries, Key, Object, Raw};
+use crate::wire::{Entries, FillObject, InObject, Key, Object, Raw, Values, fill, only_if};
 use crate::{Context, Reply, Verdict, answer};
 
 #[derive(Debug, Deserialize)]
-#[serde(bound = "E: Deserialize<'de> + Default, R: Deserialize<'de>")]
-struct Envelope<E, R> {
-    #[serde(default)]
-    error: E,
+#[serde(bound = "R: Deserialize<'de>")]
+struct Envelope<'a, R> {
+    #[serde(borrow, default)]
+    error: Raw<'a>,
     #[serde(default = "Option::default")]
     result: Option<R>,
 }
-
-/// An empty list of errors, where there is one.
-type NoErrors = Option<[IgnoredAny; 0]>;
 
 /// A result in the shape that is expected, or its text where it has another.
 pub(super) type Shaped<'a, R> = Result<R, Raw<'a>>;
@@ -38,30 +35,97 @@ pub(super) fn open<'a, R: Deserialize<'a>>(reply: &Reply<'a>) -> Result<Shaped<'
         return Err(no_envelope(reply, "not UTF-8"));
     };
     if reply.status.is_success()
-        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<Raw<'a>, R>>>(text)
+        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<'a, R>>>(text)
     {
         return judged(reply, envelope).map(Ok);
     }
-    match serde_json::from_str::<Object<Envelope<Raw<'a>, Raw<'a>>>>(text) {
+    match serde_json::from_str::<Object<Envelope<'a, Raw<'a>>>>(text) {
         Ok(Object(envelope)) => judged(reply, envelope).map(Err),
         Err(_) => Err(no_envelope(reply, "not kraken's envelope")),
     }
 }
 
-/// Opens an envelope about one pair on the direct way: no errors, no warnings, and the pair that was asked for.
-pub(super) fn direct_pair<'a, T: Deserialize<'a>>(
-    reply: &Reply<'a>,
-    symbol: &Symbol,
-    context: &Context<'_>,
-) -> Option<Pair<'a, T>> {
+/// What of an answer about one pair is filled on the direct way: the record under the pair's key, and the cursor beside it.
+pub(super) trait FillPair {
+    type Place;
+
+    /// Fills the place from the record.
+    fn record<'de, V: Values<'de>>(place: &mut Self::Place, value: &mut V) -> Result<(), V::Error>;
+
+    /// Reads `last`.
+    fn last<'de, V: Values<'de>>(_place: &mut Self::Place, value: &mut V) -> Result<(), V::Error> {
+        value.skip()
+    }
+}
+
+/// A place, and the pair that the answer has to be about.
+struct Asked<'c, P> {
+    place: &'c mut P,
+    symbol: &'c Symbol,
+    context: &'c Context<'c>,
+}
+
+/// An envelope without errors and warnings.
+struct DirectEnvelope<'c, F>(PhantomData<&'c F>);
+
+/// A result about the pair that was asked for, and no other.
+struct DirectResult<'c, F>(PhantomData<&'c F>);
+
+impl<'c, F: FillPair> FillObject for DirectEnvelope<'c, F> {
+    type Record = Asked<'c, F::Place>;
+
+    const NEEDED: u32 = 1 | 2;
+
+    fn member<'de, V: Values<'de>>(
+        asked: &mut Self::Record,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        match key {
+            "error" => value.next::<[IgnoredAny; 0]>().map(|_| 1),
+            "result" => value
+                .fill::<InObject<DirectResult<'c, F>>>(asked)
+                .map(|()| 2),
+            _ => value.skip().map(|()| 0),
+        }
+    }
+}
+
+impl<'c, F: FillPair> FillObject for DirectResult<'c, F> {
+    type Record = Asked<'c, F::Place>;
+
+    const NEEDED: u32 = 1;
+
+    fn member<'de, V: Values<'de>>(
+        asked: &mut Self::Record,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        if key == "last" {
+            return F::last(asked.place, value).map(|()| 2);
+        }
+        only_if(!is_other(key, asked.symbol, asked.context))?;
+        F::record(asked.place, value).map(|()| 1)
+    }
+}
+
+/// Fills `place` from an answer about one pair on the direct way: no errors, no warnings, and the pair that was asked for.
+pub(super) fn fill_pair<'c, F: FillPair>(
+    reply: &Reply<'_>,
+    symbol: &'c Symbol,
+    context: &'c Context<'c>,
+    place: &'c mut F::Place,
+) -> Option<()> {
     if !reply.status.is_success() {
         return None;
     }
     let text = std::str::from_utf8(reply.body).ok()?;
-    let envelope = serde_json::from_str::<Object<Envelope<NoErrors, Pair<'a, T>>>>(text);
-    let Object(envelope) = envelope.ok()?;
-    let pair = envelope.error.and(envelope.result)?;
-    (!is_other(&pair.key, symbol, context)).then_some(pair)
+    let mut asked = Asked {
+        place,
+        symbol,
+        context,
+    };
+    fill::<InObject<DirectEnvelope<'_, F>>>(text, &mut asked)
 }
 
 /// Whether a key is listed as another pair, so that the answer is one to another question.
@@ -107,7 +171,7 @@ fn no_envelope(reply: &Reply<'_>, why: &str) -> Verdict {
     }
 }
 
-fn judged<R>(reply: &Reply<'_>, envelope: Envelope<Raw<'_>, R>) -> Result<R, Verdict> {
+fn judged<R>(reply: &Reply<'_>, envelope: Envelope<'_, R>) -> Result<R, Verdict> {
     let errors: Vec<Cow<'_, str>> = match envelope.error.json() {
         // One error on its own has been seen without its list.
         Some(json) if json.starts_with('"') => envelope.error.text().into_iter().collect(),

@@ -112,8 +112,8 @@ fn step(raw: Raw<'_>) -> Result<Decimal, DefectKind> {
 
 /// The fee of the lowest tier, `[[volume, percent], …]`, as a fraction.
 fn first_fee(raw: Raw<'_>) -> Result<Decimal, DefectKind> {
-    let Cells([first]) = Cells::<_, 1>::read(raw)?;
-    let Cells([_, percent]) = Cells::<_, 2>::read(first)?;
+    let Cells([first]) = Cells::<1>::read(raw)?;
+    let Cells([_, percent]) = Cells::<2>::read(first)?;
     let percent = percent.decimal()?;
     percent
         .checked_mul(Decimal::new(1, 2))

@@ -133,7 +133,7 @@ impl Connector for Kraken {
     }
 }
 
-fn direct(request: &Request, context: &Context<'_>, reply: &Reply<'_>) -> Option<Decoded<Payload>> {
+fn direct(request: &Request, context: &Context<'_>, reply: &Reply<'_>) -> Option<Payload> {
     match request {
         Request::Ticker { symbol } => ticker::direct(symbol, context, reply),
         Request::OrderBook { symbol, .. } => book::direct(symbol, context, reply),

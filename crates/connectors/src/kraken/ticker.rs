@@ -5,53 +5,149 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use robust_market::{Decoded, DefectKind, Kind, Payload, Symbol, Ticker};
+use robust_market::{Decoded, DefectKind, Kind, Level, Payload, Symbol, Ticker};
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use serde::de::SeqAccess;
 
-use super::envelope::{direct_pair, open_pair, open_records};
+use super::envelope::{FillPair, fill_pair, open_pair, open_records};
 use crate::tickers::{Asked, Part};
-use crate::wire::{Cells, Fields, List, Notes, Object, Raw, Text, clean};
+use crate::wire::{
+    Blank, Cells, Fields, FillObject, FillRow, InObject, InRow, Notes, Object, Raw, RowValues,
+    Values,
+};
 use crate::{Context, Reply, Verdict, answer};
 
 /// A ticker, of whose fields each is a list.
 #[derive(Debug, Deserialize)]
-#[serde(bound = "L: Deserialize<'de> + Default")]
-struct TickerWire<L> {
-    #[serde(default, rename = "a")]
-    ask: L,
-    #[serde(default, rename = "b")]
-    bid: L,
-    #[serde(default, rename = "c")]
-    last: L,
-    #[serde(default, rename = "v")]
-    volume: L,
-    #[serde(default, rename = "p")]
-    vwap: L,
-    #[serde(default, rename = "l")]
-    low: L,
-    #[serde(default, rename = "h")]
-    high: L,
+struct TickerWire<'a> {
+    #[serde(borrow, default, rename = "a")]
+    ask: Raw<'a>,
+    #[serde(borrow, default, rename = "b")]
+    bid: Raw<'a>,
+    #[serde(borrow, default, rename = "c")]
+    last: Raw<'a>,
+    #[serde(borrow, default, rename = "v")]
+    volume: Raw<'a>,
+    #[serde(borrow, default, rename = "p")]
+    vwap: Raw<'a>,
+    #[serde(borrow, default, rename = "l")]
+    low: Raw<'a>,
+    #[serde(borrow, default, rename = "h")]
+    high: Raw<'a>,
 }
 
-/// A list of three strings, or of two.
-type Texts<'a> = Cells<Text<'a>, 3>;
-
-impl TickerWire<Raw<'_>> {
+impl TickerWire<'_> {
     fn is_empty(&self) -> bool {
         let fields = [self.ask, self.bid, self.last, self.volume];
         fields.iter().all(|raw| raw.is_missing())
     }
 }
 
-pub(super) fn direct(
-    symbol: &Symbol,
-    context: &Context<'_>,
-    reply: &Reply<'_>,
-) -> Option<Decoded<Payload>> {
-    let pair = direct_pair::<Object<TickerWire<Texts<'_>>>>(reply, symbol, context)?;
-    let ticker = clean(|fields| Some(ticker(symbol.clone(), &pair.value, Part::Whole, fields)));
-    Some(Decoded::clean(Payload::Ticker(ticker?)))
+/// A ticker in which nothing is broken.
+#[derive(Debug)]
+struct DirectTicker;
+
+/// `[price, whole lot size, size]`.
+#[derive(Debug)]
+struct DirectQuote;
+
+/// The first cell, and no more.
+#[derive(Debug)]
+struct First;
+
+/// The second cell of `[today, last 24 hours]`.
+#[derive(Debug)]
+struct Of24Hours;
+
+impl FillRow for DirectQuote {
+    type Record = Level;
+
+    fn cells<'de, A: SeqAccess<'de>>(
+        quote: &mut Level,
+        row: &mut RowValues<A>,
+    ) -> Result<(), A::Error> {
+        row.decimal(&mut quote.price)?;
+        row.skip()?;
+        row.decimal(&mut quote.size)
+    }
+}
+
+impl FillRow for First {
+    type Record = Option<Decimal>;
+
+    fn cells<'de, A: SeqAccess<'de>>(
+        value: &mut Option<Decimal>,
+        row: &mut RowValues<A>,
+    ) -> Result<(), A::Error> {
+        row.decimal_of(value)
+    }
+}
+
+impl FillRow for Of24Hours {
+    type Record = Option<Decimal>;
+
+    fn cells<'de, A: SeqAccess<'de>>(
+        value: &mut Option<Decimal>,
+        row: &mut RowValues<A>,
+    ) -> Result<(), A::Error> {
+        row.skip()?;
+        row.decimal_of(value)
+    }
+}
+
+impl FillObject for DirectTicker {
+    type Record = Ticker;
+
+    const NEEDED: u32 = 0x7f;
+
+    fn member<'de, V: Values<'de>>(
+        ticker: &mut Ticker,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        let mut quote = Level::BLANK;
+        match key {
+            "a" => {
+                value.fill::<InRow<DirectQuote>>(&mut quote)?;
+                (ticker.ask, ticker.ask_size) = (Some(quote.price), Some(quote.size));
+                Ok(0x01)
+            }
+            "b" => {
+                value.fill::<InRow<DirectQuote>>(&mut quote)?;
+                (ticker.bid, ticker.bid_size) = (Some(quote.price), Some(quote.size));
+                Ok(0x02)
+            }
+            "c" => value.fill::<InRow<First>>(&mut ticker.last).map(|()| 0x04),
+            "v" => value
+                .fill::<InRow<Of24Hours>>(&mut ticker.base_volume)
+                .map(|()| 0x08),
+            "p" => value
+                .fill::<InRow<Of24Hours>>(&mut ticker.vwap)
+                .map(|()| 0x10),
+            "l" => value
+                .fill::<InRow<Of24Hours>>(&mut ticker.low)
+                .map(|()| 0x20),
+            "h" => value
+                .fill::<InRow<Of24Hours>>(&mut ticker.high)
+                .map(|()| 0x40),
+            _ => value.skip().map(|()| 0),
+        }
+    }
+}
+
+impl FillPair for DirectTicker {
+    type Place = Ticker;
+
+    fn record<'de, V: Values<'de>>(ticker: &mut Ticker, value: &mut V) -> Result<(), V::Error> {
+        value.fill::<InObject<Self>>(ticker)
+    }
+}
+
+pub(super) fn direct(symbol: &Symbol, context: &Context<'_>, reply: &Reply<'_>) -> Option<Payload> {
+    let mut ticker = Ticker::new(symbol.clone());
+    fill_pair::<DirectTicker>(reply, symbol, context, &mut ticker)?;
+    Some(Payload::Ticker(ticker))
 }
 
 pub(super) fn one(
@@ -59,7 +155,7 @@ pub(super) fn one(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let pair = open_pair::<Object<TickerWire<Raw<'_>>>>(reply, symbol, context)?;
+    let pair = open_pair::<Object<TickerWire<'_>>>(reply, symbol, context)?;
     let wire = pair.value.ok().filter(|wire| !wire.is_empty());
     let wire = wire.ok_or_else(|| answer::malformed(reply, "no ticker"))?;
     let mut notes = Notes::clean(());
@@ -74,7 +170,7 @@ pub(super) fn many(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let records = open_records::<Object<TickerWire<Raw<'_>>>>(reply)?;
+    let records = open_records::<Object<TickerWire<'_>>>(reply)?;
     let asked = Asked::new(asked);
     let mut notes = Notes::clean(());
     let mut tickers = Vec::with_capacity(records.len());
@@ -106,20 +202,15 @@ pub(super) fn many(
     Ok(notes.map(|()| Payload::Tickers(tickers)))
 }
 
-fn ticker<'a, L: List<'a> + Copy>(
-    symbol: Symbol,
-    wire: &TickerWire<L>,
-    part: Part,
-    fields: &mut Fields<'_>,
-) -> Ticker {
+fn ticker(symbol: Symbol, wire: &TickerWire<'_>, part: Part, fields: &mut Fields<'_>) -> Ticker {
     let mut ticker = Ticker::new(symbol);
     if part.has_quotes() {
         (ticker.ask, ticker.ask_size) = quote(wire.ask, "ask", "ask_size", fields);
         (ticker.bid, ticker.bid_size) = quote(wire.bid, "bid", "bid_size", fields);
     }
     if part.has_last() {
-        let last = wire.last.cells("last", fields);
-        ticker.last = last.and_then(|[price]| fields.need("last", price, Raw::decimal));
+        let last = fields.need("last", wire.last, Cells::read);
+        ticker.last = last.and_then(|Cells([price])| fields.need("last", price, Raw::decimal));
     }
     if part == Part::Whole {
         ticker.base_volume = of_24_hours(wire.volume, "base_volume", fields);
@@ -131,13 +222,13 @@ fn ticker<'a, L: List<'a> + Copy>(
 }
 
 /// `[price, whole lot size, size]`; replies of 2014 have no third cell.
-fn quote<'a>(
-    list: impl List<'a>,
+fn quote(
+    list: Raw<'_>,
     price_field: &'static str,
     size_field: &'static str,
     fields: &mut Fields<'_>,
 ) -> (Option<Decimal>, Option<Decimal>) {
-    let Some([price, _, size]) = list.cells(price_field, fields) else {
+    let Some(Cells([price, _, size])) = fields.need(price_field, list, Cells::read) else {
         return (None, None);
     };
     (
@@ -147,11 +238,7 @@ fn quote<'a>(
 }
 
 /// The second cell of `[today, last 24 hours]`.
-fn of_24_hours<'a>(
-    list: impl List<'a>,
-    field: &'static str,
-    fields: &mut Fields<'_>,
-) -> Option<Decimal> {
-    let [_, value] = list.cells(field, fields)?;
+fn of_24_hours(list: Raw<'_>, field: &'static str, fields: &mut Fields<'_>) -> Option<Decimal> {
+    let Cells([_, value]) = fields.need(field, list, Cells::read)?;
     fields.need(field, value, Raw::decimal)
 }

@@ -5,35 +5,17 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Trade, Trades};
-use serde::Deserialize;
-use serde::de::{IgnoredAny, SeqAccess};
+use serde::de::SeqAccess;
 
-use super::envelope::{direct_pair, open_pair};
+use super::envelope::{FillPair, fill_pair, open_pair};
 use crate::wire::{
-    BLANK_TRADE, Cell, Fields, FillRow, Filled, FilledRows, Notes, Raw, Reading, Row, RowValues,
-    Rows, Values, Window, Wire, clean, some,
+    Cells, Execution, Fields, FillRow, InList, InRow, Notes, Raw, RowValues, Rows, Values, Window,
+    room, some,
 };
 use crate::{Context, Reply, Verdict, answer};
 
 /// A row; time and id are numbers, the rest are strings.
-#[derive(Debug, Deserialize)]
-#[serde(bound = "C: Cell<'de>, 'de: 'a")]
-struct TradeWire<'a, C> {
-    #[serde(default)]
-    price: C,
-    #[serde(default)]
-    amount: C,
-    #[serde(default)]
-    time: Raw<'a>,
-    #[serde(default)]
-    side: C,
-    #[serde(default)]
-    _order_type: IgnoredAny,
-    #[serde(default)]
-    _misc: IgnoredAny,
-    #[serde(default)]
-    id: Raw<'a>,
-}
+type TradeWire<'a> = Cells<'a, 7>;
 
 /// A row in which nothing is broken.
 #[derive(Debug)]
@@ -42,21 +24,35 @@ struct DirectTrade;
 impl FillRow for DirectTrade {
     type Record = Trade;
 
-    const BLANK: Trade = BLANK_TRADE;
-
     fn cells<'de, A: SeqAccess<'de>>(
         trade: &mut Trade,
         row: &mut RowValues<A>,
     ) -> Result<(), A::Error> {
         row.decimal(&mut trade.price)?;
         row.decimal(&mut trade.amount)?;
-        trade.time = row.read(Raw::seconds)?;
+        trade.time = row.exact_seconds()?;
         trade.side = Some(some(side_of(row.text()?))?);
         row.skip()?;
         row.skip()?;
-        if let Some(id) = row.raw_if_there()? {
-            trade.id = Some(some(id.identifier().ok())?);
-        }
+        trade.id = row.trade_id_if_there()?;
+        Ok(())
+    }
+}
+
+/// A page in which nothing is broken.
+#[derive(Debug)]
+struct DirectTrades;
+
+impl FillPair for DirectTrades {
+    type Place = Trades;
+
+    fn record<'de, V: Values<'de>>(trades: &mut Trades, value: &mut V) -> Result<(), V::Error> {
+        value.fill::<InList<InRow<DirectTrade>>>(&mut trades.rows)
+    }
+
+    fn last<'de, V: Values<'de>>(trades: &mut Trades, value: &mut V) -> Result<(), V::Error> {
+        let cursor = value.next::<Raw<'de>>()?.identifier();
+        trades.cursor = Some(some(cursor.ok())?);
         Ok(())
     }
 }
@@ -66,13 +62,12 @@ pub(super) fn direct(
     window: Window,
     context: &Context<'_>,
     reply: &Reply<'_>,
-) -> Option<Decoded<Payload>> {
-    let pair = direct_pair::<FilledRows<DirectTrade>>(reply, symbol, context)?;
-    let Filled(rows) = pair.value;
+) -> Option<Payload> {
     let mut trades = Trades::new(symbol.clone());
-    trades.cursor = clean(|fields| Some(fields.may("cursor", pair.last, Raw::identifier)))?;
-    trades.rows = window.cut(rows);
-    Some(Decoded::clean(Payload::Trades(trades)))
+    trades.rows = room(reply.body, 60);
+    fill_pair::<DirectTrades>(reply, symbol, context, &mut trades)?;
+    trades.rows = window.cut(trades.rows);
+    Some(Payload::Trades(trades))
 }
 
 pub(super) fn trades(
@@ -81,7 +76,7 @@ pub(super) fn trades(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let pair = open_pair::<Vec<Row<TradeWire<'_, Raw<'_>>>>>(reply, symbol, context)?;
+    let pair = open_pair::<Vec<TradeWire<'_>>>(reply, symbol, context)?;
     let rows = match pair.value {
         Ok(rows) => Some(Rows::Sound(rows)),
         Err(raw) => raw.json().and_then(|json| Rows::of(json).ok()),
@@ -90,32 +85,18 @@ pub(super) fn trades(
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
     trades.cursor = Fields::new(&mut notes, None).may("cursor", pair.last, Raw::identifier);
-    trades.rows = window.read(rows, &mut notes, |_, row: Row<TradeWire<'_, _>>, fields| {
-        row.record(fields)
-    });
-    Ok(notes.map(|()| Payload::Trades(trades)))
-}
-
-impl<'a, C: Cell<'a>> Wire for TradeWire<'a, C> {
-    type Record = Trade;
-
-    fn record(&self, fields: &mut Fields<'_>) -> Reading<Trade> {
-        let price = fields.need("price", self.price, Raw::decimal);
-        let amount = fields.need("amount", self.amount, Raw::decimal);
-        let time = fields.need("time", self.time, Raw::seconds);
-        let side = fields.need("side", self.side, side);
-        let id = fields.may("id", self.id, Raw::identifier);
-        let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
-            return Err(time);
-        };
-        Ok(Trade {
-            id,
+    trades.rows = window.read(rows, &mut notes, |_, row: TradeWire<'_>, fields| {
+        let Cells([price, amount, time, taker, _order_type, _misc, id]) = row;
+        let execution = Execution {
             price,
             amount,
-            side,
-            time: at,
-        })
-    }
+            time,
+            id: (!id.is_missing()).then_some(id),
+            side: taker,
+        };
+        execution.record(Raw::seconds, side, fields)
+    });
+    Ok(notes.map(|()| Payload::Trades(trades)))
 }
 
 fn side(raw: Raw<'_>) -> Result<Side, DefectKind> {

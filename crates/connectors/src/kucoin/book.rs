@@ -5,39 +5,65 @@
 use robust_market::{Decoded, OrderBook, Payload, Symbol};
 use serde::Deserialize;
 
-use super::envelope::{self, open};
-use crate::levels::{BookText, DirectLevels, Levels, Strings, cut_to, direct_book};
-use crate::wire::{Cell, Fields, Notes, Object, Raw, Text, clean};
+use super::envelope::{fill_data, open};
+use crate::levels::{BookText, DirectSide, Levels, Strings, cut_to, direct_book};
+use crate::wire::{Fields, FillObject, InObject, Notes, Object, Raw, Values, some};
 use crate::{Reply, Verdict, answer};
 
 /// A book; the time is a number, the rest are strings.
 #[derive(Debug, Deserialize)]
-#[serde(bound = "C: Cell<'de>, S: Deserialize<'de>, 'de: 'a")]
-struct BookWire<'a, C, S> {
+#[serde(bound = "S: Deserialize<'de>")]
+struct BookWire<'a, S> {
     #[serde(default = "Option::default")]
     bids: Option<S>,
     #[serde(default = "Option::default")]
     asks: Option<S>,
-    #[serde(default)]
-    sequence: C,
-    #[serde(default)]
+    #[serde(borrow, default)]
+    sequence: Raw<'a>,
+    #[serde(borrow, default)]
     time: Raw<'a>,
 }
 
-type DirectBook<'a> = Object<BookWire<'a, Text<'a>, DirectLevels<Strings>>>;
+/// A book in which nothing is broken.
+#[derive(Debug)]
+struct DirectBook;
 
-pub(super) fn direct(
-    symbol: &Symbol,
-    depth: Option<u32>,
-    reply: &Reply<'_>,
-) -> Option<Decoded<Payload>> {
-    let Object(wire) = envelope::direct::<DirectBook<'_>>(reply)?;
-    let mut book = direct_book(symbol, wire.bids, wire.asks, wire.sequence)?;
-    book.time = clean(|fields| fields.need("time", wire.time, Raw::millis));
-    cut_to(&mut book, depth);
-    book.time
-        .is_some()
-        .then(|| Decoded::clean(Payload::OrderBook(book)))
+impl FillObject for DirectBook {
+    type Record = OrderBook;
+
+    const NEEDED: u32 = 1 | 2 | 4;
+
+    fn member<'de, V: Values<'de>>(
+        book: &mut OrderBook,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        match key {
+            "bids" => value
+                .fill::<DirectSide<Strings>>(&mut book.bids)
+                .map(|()| 1),
+            "asks" => value
+                .fill::<DirectSide<Strings>>(&mut book.asks)
+                .map(|()| 2),
+            "time" => {
+                book.time = Some(value.millis()?);
+                Ok(4)
+            }
+            "sequence" => {
+                book.sequence = Some(some(value.text()?.parse().ok())?);
+                Ok(8)
+            }
+            _ => value.skip().map(|()| 0),
+        }
+    }
+}
+
+pub(super) fn direct(symbol: &Symbol, depth: Option<u32>, reply: &Reply<'_>) -> Option<Payload> {
+    direct_book(symbol, |book| {
+        fill_data::<InObject<DirectBook>>(reply, book)?;
+        cut_to(book, depth);
+        Some(())
+    })
 }
 
 pub(super) fn book(
@@ -45,13 +71,12 @@ pub(super) fn book(
     depth: Option<u32>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let (text, time) = match open::<Object<BookWire<'_, Raw<'_>, Levels<'_>>>>(reply, Some(symbol))?
-    {
+    let (text, time) = match open::<Object<BookWire<'_, Levels<'_>>>>(reply, Some(symbol))? {
         Ok(Object(wire)) => (
             BookText::of_sound(wire.bids, wire.asks, wire.sequence),
             wire.time,
         ),
-        Err(raw) => match raw.read::<Object<BookWire<'_, Raw<'_>, Raw<'_>>>>() {
+        Err(raw) => match raw.read::<Object<BookWire<'_, Raw<'_>>>>() {
             Ok(Object(wire)) => (
                 BookText::of_raw(wire.bids, wire.asks, wire.sequence),
                 wire.time,

@@ -7,37 +7,17 @@
 use std::time::Duration;
 
 use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
-use rust_decimal::Decimal;
-use serde::Deserialize;
 use serde::de::SeqAccess;
 
-use super::envelope::{self, open_rows};
+use super::envelope::{fill_data, open_rows};
 use crate::calendar::end_of_bar;
 use crate::wire::{
-    BLANK_CANDLE, Cell, Fields, FillRow, Filled, FilledRows, Notes, Order, Raw, Reading, Row,
-    RowValues, Values, Window, Wire, some,
+    Bar, Cells, FillRow, InList, InRow, Notes, Order, Raw, RowValues, Values, Window, room,
 };
 use crate::{Reply, Verdict};
 
 /// A row, all of strings.
-#[derive(Debug, Deserialize)]
-#[serde(bound = "C: Cell<'de>")]
-struct CandleWire<C> {
-    #[serde(default)]
-    time: C,
-    #[serde(default)]
-    open: C,
-    #[serde(default)]
-    close: C,
-    #[serde(default)]
-    high: C,
-    #[serde(default)]
-    low: C,
-    #[serde(default)]
-    volume: C,
-    #[serde(default)]
-    turnover: C,
-}
+type CandleWire<'a> = Cells<'a, 7>;
 
 const DOCUMENTED: Order = Order::NewestFirst;
 
@@ -52,19 +32,17 @@ struct DirectCandle;
 impl FillRow for DirectCandle {
     type Record = Candle;
 
-    const BLANK: Candle = BLANK_CANDLE;
-
     fn cells<'de, A: SeqAccess<'de>>(
         candle: &mut Candle,
         row: &mut RowValues<A>,
     ) -> Result<(), A::Error> {
-        candle.time = some(Raw::Text(row.text()?).seconds().ok())?;
+        candle.time = row.seconds_in_text()?;
         row.decimal(&mut candle.open)?;
         row.decimal(&mut candle.close)?;
         row.decimal(&mut candle.high)?;
         row.decimal(&mut candle.low)?;
         row.decimal(&mut candle.volume)?;
-        row.decimal(candle.quote_volume.insert(Decimal::ZERO))
+        row.decimal_of(&mut candle.quote_volume)
     }
 }
 
@@ -74,14 +52,15 @@ pub(super) fn direct(
     window: Window,
     now: Timestamp,
     reply: &Reply<'_>,
-) -> Option<Decoded<Payload>> {
-    let Filled(mut rows) = envelope::direct::<FilledRows<DirectCandle>>(reply)?;
+) -> Option<Payload> {
+    let mut rows = room(reply.body, 80);
+    fill_data::<InList<InRow<DirectCandle>>>(reply, &mut rows)?;
     for candle in &mut rows {
         candle.closed = is_closed(candle, interval, now);
     }
     let mut candles = Candles::new(symbol.clone(), interval);
     candles.rows = window.cut(DOCUMENTED.oldest_first(rows, |candle| Some(candle.time)));
-    Some(Decoded::clean(Payload::Candles(candles)))
+    Some(Payload::Candles(candles))
 }
 
 pub(super) fn candles(
@@ -91,46 +70,26 @@ pub(super) fn candles(
     now: Timestamp,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let rows = open_rows::<Row<CandleWire<Raw<'_>>>>(reply, Some(symbol))?;
-    let rows = rows.oldest_first(DOCUMENTED, |Row(row)| row.time.seconds().ok());
+    let rows = open_rows::<CandleWire<'_>>(reply, Some(symbol))?;
+    let rows = rows.oldest_first(DOCUMENTED, |Cells([time, ..])| time.seconds().ok());
     let mut notes = Notes::clean(());
     let mut candles = Candles::new(symbol.clone(), interval);
-    candles.rows = window.read(rows, &mut notes, |_, row: Row<CandleWire<_>>, fields| {
-        let mut candle = row.record(fields)?;
-        candle.closed = is_closed(&candle, interval, now);
-        Ok(candle)
-    });
-    Ok(notes.map(|()| Payload::Candles(candles)))
-}
-
-impl<'a, C: Cell<'a>> Wire for CandleWire<C> {
-    type Record = Candle;
-
-    /// The bar, as if it were open.
-    fn record(&self, fields: &mut Fields<'_>) -> Reading<Candle> {
-        let time = fields.need("time", self.time, Raw::seconds);
-        let open = fields.need("open", self.open, Raw::decimal);
-        let close = fields.need("close", self.close, Raw::decimal);
-        let high = fields.need("high", self.high, Raw::decimal);
-        let low = fields.need("low", self.low, Raw::decimal);
-        let volume = fields.need("volume", self.volume, Raw::decimal);
-        let quote_volume = fields.need("quote_volume", self.turnover, Raw::decimal);
-        let (Some(start), Some(open), Some(high), Some(low), Some(close), Some(volume)) =
-            (time, open, high, low, close, volume)
-        else {
-            return Err(time);
-        };
-        Ok(Candle {
-            time: start,
+    candles.rows = window.read(rows, &mut notes, |_, row: CandleWire<'_>, fields| {
+        let Cells([time, open, close, high, low, volume, turnover]) = row;
+        let bar = Bar {
+            time,
             open,
             high,
             low,
             close,
             volume,
-            quote_volume,
+            quote_volume: Some(turnover),
             vwap: None,
             count: None,
-            closed: false,
-        })
-    }
+        };
+        let mut candle = bar.record(Raw::seconds, fields)?;
+        candle.closed = is_closed(&candle, interval, now);
+        Ok(candle)
+    });
+    Ok(notes.map(|()| Payload::Candles(candles)))
 }

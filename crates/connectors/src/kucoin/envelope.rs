@@ -2,23 +2,25 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+use std::marker::PhantomData;
+
 use robust_market::Symbol;
 use serde::Deserialize;
 
 use super::errors;
-use crate::wire::{Cell, Object, Raw, Rows, Text};
+use crate::wire::{Fill, FillObject, InObject, Object, Raw, Rows, Values, fill, only_if};
 use crate::{Class, Reply, Verdict, answer};
 
 /// The code of a success.
 const SUCCESS: &str = "200000";
 
 #[derive(Debug, Deserialize)]
-#[serde(bound = "C: Cell<'de>, R: Deserialize<'de>")]
-struct Envelope<C, R> {
-    #[serde(default)]
-    code: C,
-    #[serde(default)]
-    msg: C,
+#[serde(bound = "R: Deserialize<'de>")]
+struct Envelope<'a, R> {
+    #[serde(borrow, default)]
+    code: Raw<'a>,
+    #[serde(borrow, default)]
+    msg: Raw<'a>,
     #[serde(default = "Option::default")]
     data: Option<R>,
 }
@@ -37,28 +39,47 @@ pub(super) fn open<'a, R: Deserialize<'a>>(
         return Err(no_envelope(reply, "not UTF-8"));
     };
     if reply.status.is_success()
-        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<Raw<'a>, R>>>(text)
+        && let Ok(Object(envelope)) = serde_json::from_str::<Object<Envelope<'a, R>>>(text)
     {
         return judged(reply, envelope, about).map(Ok);
     }
-    match serde_json::from_str::<Object<Envelope<Raw<'a>, Raw<'a>>>>(text) {
+    match serde_json::from_str::<Object<Envelope<'a, Raw<'a>>>>(text) {
         Ok(Object(envelope)) => judged(reply, envelope, about).map(Err),
         Err(_) => Err(no_envelope(reply, "not kucoin's envelope")),
     }
 }
 
-/// Opens the envelope of a success on the direct way.
-pub(super) fn direct<'a, R: Deserialize<'a>>(reply: &Reply<'a>) -> Option<R> {
+/// The envelope of a success.
+struct DirectEnvelope<F>(PhantomData<F>);
+
+impl<F: Fill> FillObject for DirectEnvelope<F> {
+    type Record = F::Place;
+
+    const NEEDED: u32 = 1 | 2;
+
+    fn member<'de, V: Values<'de>>(
+        place: &mut F::Place,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        match key {
+            "code" => {
+                only_if(value.text()? == SUCCESS)?;
+                Ok(1)
+            }
+            "data" => value.fill::<F>(place).map(|()| 2),
+            _ => value.skip().map(|()| 0),
+        }
+    }
+}
+
+/// Fills `place` from the data of a success on the direct way.
+pub(super) fn fill_data<F: Fill>(reply: &Reply<'_>, place: &mut F::Place) -> Option<()> {
     if !reply.status.is_success() {
         return None;
     }
     let text = std::str::from_utf8(reply.body).ok()?;
-    let envelope = serde_json::from_str::<Object<Envelope<Text<'a>, R>>>(text);
-    let Object(envelope) = envelope.ok()?;
-    let is_success = Raw::from(envelope.code)
-        .text()
-        .is_ok_and(|code| code == SUCCESS);
-    envelope.data.filter(|_| is_success)
+    fill::<InObject<DirectEnvelope<F>>>(text, place)
 }
 
 /// Opens an envelope whose data has one shape and no other.
@@ -94,7 +115,7 @@ fn no_envelope(reply: &Reply<'_>, why: &str) -> Verdict {
 
 fn judged<R>(
     reply: &Reply<'_>,
-    envelope: Envelope<Raw<'_>, R>,
+    envelope: Envelope<'_, R>,
     about: Option<&Symbol>,
 ) -> Result<R, Verdict> {
     let Ok(code) = envelope.code.identifier() else {

@@ -162,7 +162,7 @@ impl Connector for KuCoin {
     }
 }
 
-fn direct(request: &Request, context: &Context<'_>, reply: &Reply<'_>) -> Option<Decoded<Payload>> {
+fn direct(request: &Request, context: &Context<'_>, reply: &Reply<'_>) -> Option<Payload> {
     match request {
         Request::Ticker { symbol } => ticker::direct(symbol, context, reply),
         Request::OrderBook { symbol, depth } => book::direct(symbol, *depth, reply),

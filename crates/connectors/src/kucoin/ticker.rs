@@ -5,42 +5,44 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+use std::marker::PhantomData;
+
 use robust_market::{Decoded, DefectKind, Kind, Payload, Symbol, Ticker};
 use serde::Deserialize;
 
-use super::envelope::{self, open, wrong_data};
+use super::envelope::{fill_data, open, wrong_data};
 use crate::tickers::{Asked, Part};
-use crate::wire::{Cell, Fields, Notes, Object, Raw, Rows, Text, clean};
+use crate::wire::{Fields, FillObject, InObject, Notes, Object, Raw, Rows, Values, only_if};
 use crate::{Context, Reply, Verdict, answer};
 
 /// A ticker; the time is a number, the rest are strings.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound = "C: Cell<'de>, 'de: 'a")]
-struct TickerWire<'a, C> {
-    #[serde(default)]
-    symbol: C,
-    #[serde(default)]
-    buy: C,
-    #[serde(default)]
-    sell: C,
-    #[serde(default)]
-    best_bid_size: C,
-    #[serde(default)]
-    best_ask_size: C,
-    #[serde(default)]
-    last: C,
-    #[serde(default)]
-    high: C,
-    #[serde(default)]
-    low: C,
-    #[serde(default)]
-    vol: C,
-    #[serde(default)]
-    vol_value: C,
-    #[serde(default)]
-    change_price: C,
+#[serde(rename_all = "camelCase")]
+struct TickerWire<'a> {
+    #[serde(borrow, default)]
+    symbol: Raw<'a>,
+    #[serde(borrow, default)]
+    buy: Raw<'a>,
+    #[serde(borrow, default)]
+    sell: Raw<'a>,
+    #[serde(borrow, default)]
+    best_bid_size: Raw<'a>,
+    #[serde(borrow, default)]
+    best_ask_size: Raw<'a>,
+    #[serde(borrow, default)]
+    last: Raw<'a>,
+    #[serde(borrow, default)]
+    high: Raw<'a>,
+    #[serde(borrow, default)]
+    low: Raw<'a>,
+    #[serde(borrow, default)]
+    vol: Raw<'a>,
+    #[serde(borrow, default)]
+    vol_value: Raw<'a>,
+    #[serde(borrow, default)]
+    change_price: Raw<'a>,
     /// Only in `stats`; a list has one time for all.
-    #[serde(default)]
+    #[serde(borrow, default)]
     time: Raw<'a>,
 }
 
@@ -70,19 +72,61 @@ struct Level1Wire<'a> {
     time: Raw<'a>,
 }
 
-pub(super) fn direct(
-    symbol: &Symbol,
-    context: &Context<'_>,
-    reply: &Reply<'_>,
-) -> Option<Decoded<Payload>> {
-    let Object(wire) = envelope::direct::<Object<TickerWire<'_, Text<'_>>>>(reply)?;
-    let ticker = clean(|fields| {
-        let id = fields.need("symbol", wire.symbol, Raw::text)?;
-        let mut ticker = ticker(symbol.clone(), &wire, Part::Whole, fields);
-        ticker.time = fields.need("time", wire.time, Raw::millis);
-        other(&id, symbol, context).is_none().then_some(ticker)
-    });
-    Some(Decoded::clean(Payload::Ticker(ticker?)))
+/// A ticker of the rolling day, and the pair that it has to be about.
+struct About<'c> {
+    ticker: Ticker,
+    context: &'c Context<'c>,
+}
+
+/// A ticker of the rolling day in which nothing is broken.
+#[derive(Debug)]
+struct DirectTicker<'c>(PhantomData<&'c ()>);
+
+impl<'c> FillObject for DirectTicker<'c> {
+    type Record = About<'c>;
+
+    /// Only lists have the sizes of the quotes.
+    const NEEDED: u32 = 0x3ff;
+
+    fn member<'de, V: Values<'de>>(
+        about: &mut About<'c>,
+        key: &str,
+        value: &mut V,
+    ) -> Result<u32, V::Error> {
+        let ticker = &mut about.ticker;
+        let (bit, place) = match key {
+            "symbol" => {
+                let id = value.text()?;
+                only_if(other(id, &ticker.symbol, about.context).is_none())?;
+                return Ok(0x01);
+            }
+            "time" => {
+                ticker.time = Some(value.millis()?);
+                return Ok(0x02);
+            }
+            "buy" => (0x04, &mut ticker.bid),
+            "sell" => (0x08, &mut ticker.ask),
+            "last" => (0x10, &mut ticker.last),
+            "high" => (0x20, &mut ticker.high),
+            "low" => (0x40, &mut ticker.low),
+            "vol" => (0x80, &mut ticker.base_volume),
+            "volValue" => (0x100, &mut ticker.quote_volume),
+            "changePrice" => (0x200, &mut ticker.change),
+            "bestBidSize" => (0x400, &mut ticker.bid_size),
+            "bestAskSize" => (0x800, &mut ticker.ask_size),
+            _ => return value.skip().map(|()| 0),
+        };
+        value.decimal_of(place).map(|()| bit)
+    }
+}
+
+pub(super) fn direct(symbol: &Symbol, context: &Context<'_>, reply: &Reply<'_>) -> Option<Payload> {
+    let mut about = About {
+        ticker: Ticker::new(symbol.clone()),
+        context,
+    };
+    fill_data::<InObject<DirectTicker<'_>>>(reply, &mut about)?;
+    Some(Payload::Ticker(about.ticker))
 }
 
 /// The pair that a name is listed as, where it is another one than was asked for.
@@ -97,7 +141,7 @@ pub(super) fn one(
     context: &Context<'_>,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let wire = open::<Object<TickerWire<'_, Raw<'_>>>>(reply, Some(symbol))?;
+    let wire = open::<Object<TickerWire<'_>>>(reply, Some(symbol))?;
     let wire = wire.map_err(|_| wrong_data(reply))?;
     let fields_there = [wire.symbol, wire.last, wire.buy];
     if fields_there.iter().all(|raw| raw.is_missing()) {
@@ -126,7 +170,7 @@ pub(super) fn many(
         _ => None,
     };
     let (list_time, rows) =
-        match open::<Object<ListWire<'_, Vec<Object<TickerWire<'_, Raw<'_>>>>>>>(reply, only)? {
+        match open::<Object<ListWire<'_, Vec<Object<TickerWire<'_>>>>>>(reply, only)? {
             Ok(Object(list)) => (list.time, Rows::Sound(list.ticker)),
             Err(raw) => match raw.read::<Object<ListWire<'_, Vec<Raw<'_>>>>>() {
                 Ok(Object(list)) => (list.time, Rows::Mixed(list.ticker)),
@@ -181,11 +225,7 @@ fn level1(symbol: Option<&Symbol>, raw: Raw<'_>) -> Option<Decoded<Payload>> {
     Some(notes.map(|()| Payload::Tickers(vec![ticker])))
 }
 
-fn listed(
-    wire: &TickerWire<'_, Raw<'_>>,
-    context: &Context<'_>,
-    fields: &mut Fields<'_>,
-) -> Option<Symbol> {
+fn listed(wire: &TickerWire<'_>, context: &Context<'_>, fields: &mut Fields<'_>) -> Option<Symbol> {
     let id = fields.need("symbol", wire.symbol, Raw::text)?;
     let listing = context.symbols.by_id(&id);
     if listing.is_none() {
@@ -194,12 +234,7 @@ fn listed(
     listing.map(|listing| listing.symbol.clone())
 }
 
-fn ticker<'a, C: Cell<'a>>(
-    symbol: Symbol,
-    wire: &TickerWire<'a, C>,
-    part: Part,
-    fields: &mut Fields<'_>,
-) -> Ticker {
+fn ticker(symbol: Symbol, wire: &TickerWire<'_>, part: Part, fields: &mut Fields<'_>) -> Ticker {
     let mut ticker = Ticker::new(symbol);
     if part.has_quotes() {
         ticker.bid = fields.need("bid", wire.buy, Raw::decimal);

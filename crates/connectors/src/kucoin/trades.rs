@@ -4,29 +4,28 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use robust_market::{Decoded, DefectKind, Payload, Side, Symbol, Timestamp, Trade, Trades};
+use robust_market::{Decoded, DefectKind, Payload, Symbol, Timestamp, Trade, Trades};
 use serde::Deserialize;
 
-use super::envelope::{self, open_rows};
+use super::envelope::{fill_data, open_rows};
 use crate::wire::{
-    BLANK_TRADE, Cell, Fields, FillObject, Filled, FilledObjects, Notes, Object, Order, Raw,
-    Reading, Values, Window, Wire, some,
+    Execution, FillObject, InList, InObject, Notes, Object, Order, Raw, Values, Window, only_if,
+    room, side, side_of, some,
 };
 use crate::{Reply, Verdict};
 
 /// A trade; the time is a number, the rest are strings.
 #[derive(Debug, Deserialize)]
-#[serde(bound = "C: Cell<'de>, 'de: 'a")]
-struct TradeWire<'a, C> {
-    #[serde(default)]
-    sequence: C,
-    #[serde(default)]
-    price: C,
-    #[serde(default)]
-    size: C,
-    #[serde(default)]
-    side: C,
-    #[serde(default)]
+struct TradeWire<'a> {
+    #[serde(borrow, default)]
+    sequence: Raw<'a>,
+    #[serde(borrow, default)]
+    price: Raw<'a>,
+    #[serde(borrow, default)]
+    size: Raw<'a>,
+    #[serde(borrow, default)]
+    side: Raw<'a>,
+    #[serde(borrow, default)]
     time: Raw<'a>,
 }
 
@@ -40,8 +39,6 @@ struct DirectTrade;
 impl FillObject for DirectTrade {
     type Record = Trade;
 
-    const BLANK: Trade = BLANK_TRADE;
-
     const NEEDED: u32 = 0x1f;
 
     fn member<'de, V: Values<'de>>(
@@ -51,7 +48,9 @@ impl FillObject for DirectTrade {
     ) -> Result<u32, V::Error> {
         let bit = match key {
             "sequence" => {
-                trade.id = Some(some(Raw::Text(value.text()?).identifier().ok())?);
+                let id = value.text()?;
+                only_if(!id.is_empty())?;
+                trade.id = Some(id.into());
                 1
             }
             "price" => {
@@ -79,15 +78,13 @@ impl FillObject for DirectTrade {
     }
 }
 
-pub(super) fn direct(
-    symbol: &Symbol,
-    window: Window,
-    reply: &Reply<'_>,
-) -> Option<Decoded<Payload>> {
-    let Filled(rows) = envelope::direct::<FilledObjects<DirectTrade>>(reply)?;
+pub(super) fn direct(symbol: &Symbol, window: Window, reply: &Reply<'_>) -> Option<Payload> {
     let mut trades = Trades::new(symbol.clone());
-    trades.rows = window.cut(DOCUMENTED.oldest_first(rows, |trade| Some(trade.time)));
-    Some(Decoded::clean(Payload::Trades(trades)))
+    trades.rows = room(reply.body, 80);
+    fill_data::<InList<InObject<DirectTrade>>>(reply, &mut trades.rows)?;
+    let rows = DOCUMENTED.oldest_first(trades.rows, |trade| Some(trade.time));
+    trades.rows = window.cut(rows);
+    Some(Payload::Trades(trades))
 }
 
 pub(super) fn trades(
@@ -95,52 +92,27 @@ pub(super) fn trades(
     window: Window,
     reply: &Reply<'_>,
 ) -> Result<Decoded<Payload>, Verdict> {
-    let rows = open_rows::<Object<TradeWire<'_, Raw<'_>>>>(reply, Some(symbol))?;
+    let rows = open_rows::<Object<TradeWire<'_>>>(reply, Some(symbol))?;
     let rows = rows.oldest_first(DOCUMENTED, |row| row.time.integer().ok());
     let mut notes = Notes::clean(());
     let mut trades = Trades::new(symbol.clone());
     trades.rows = window.read(
         rows,
         &mut notes,
-        |_, row: Object<TradeWire<'_, _>>, fields| row.record(fields),
+        |_, Object(row): Object<TradeWire<'_>>, fields| {
+            let execution = Execution {
+                price: row.price,
+                amount: row.size,
+                time: row.time,
+                id: Some(row.sequence),
+                side: row.side,
+            };
+            execution.record(nanoseconds, side, fields)
+        },
     );
     Ok(notes.map(|()| Payload::Trades(trades)))
 }
 
-impl<'a, C: Cell<'a>> Wire for TradeWire<'a, C> {
-    type Record = Trade;
-
-    fn record(&self, fields: &mut Fields<'_>) -> Reading<Trade> {
-        let price = fields.need("price", self.price, Raw::decimal);
-        let amount = fields.need("amount", self.size, Raw::decimal);
-        let time = fields.need("time", self.time, nanoseconds);
-        let id = fields.need("id", self.sequence, Raw::identifier);
-        let side = fields.need("side", self.side, side);
-        let (Some(price), Some(amount), Some(at)) = (price, amount, time) else {
-            return Err(time);
-        };
-        Ok(Trade {
-            id,
-            price,
-            amount,
-            side,
-            time: at,
-        })
-    }
-}
-
 fn nanoseconds(raw: Raw<'_>) -> Result<Timestamp, DefectKind> {
     raw.integer().map(Timestamp::from_ns)
-}
-
-fn side(raw: Raw<'_>) -> Result<Side, DefectKind> {
-    side_of(&raw.text()?).ok_or(DefectKind::Unparsable)
-}
-
-fn side_of(text: &str) -> Option<Side> {
-    match text {
-        "buy" => Some(Side::Buy),
-        "sell" => Some(Side::Sell),
-        _ => None,
-    }
 }

@@ -45,10 +45,9 @@ impl<'n> Fields<'n> {
     pub(crate) fn need<'a, T>(
         &mut self,
         field: &'static str,
-        cell: impl Into<Raw<'a>>,
+        raw: Raw<'a>,
         read: impl FnOnce(Raw<'a>) -> Result<T, DefectKind>,
     ) -> Option<T> {
-        let raw = cell.into();
         match read(raw) {
             Ok(value) => Some(value),
             Err(kind) => {
@@ -63,10 +62,9 @@ impl<'n> Fields<'n> {
     pub(crate) fn may<'a, T>(
         &mut self,
         field: &'static str,
-        cell: impl Into<Raw<'a>>,
+        raw: Raw<'a>,
         read: impl FnOnce(Raw<'a>) -> Result<T, DefectKind>,
     ) -> Option<T> {
-        let raw = cell.into();
         if raw.is_missing() {
             None
         } else {

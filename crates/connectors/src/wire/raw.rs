@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use robust_market::decimal::{self, DecimalError};
-use robust_market::{DefectKind, Timestamp};
+use robust_market::{DefectKind, Timestamp, TradeId};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -16,8 +16,6 @@ pub(crate) enum Raw<'a> {
     Missing,
     /// Any value, as it stands in the answer.
     Json(&'a str),
-    /// The characters of a string, which has been read as such.
-    Text(&'a str),
 }
 
 /// What a value is, as far as a scalar field cares.
@@ -41,11 +39,11 @@ impl<'a> Raw<'a> {
     /// A field that is not there.
     pub(crate) const MISSING: Self = Self::Missing;
 
-    /// The value's JSON text, where it has not been read yet.
+    /// The value's JSON text, where there is one.
     pub(crate) const fn json(self) -> Option<&'a str> {
         match self {
             Self::Json(json) => Some(json),
-            Self::Missing | Self::Text(_) => None,
+            Self::Missing => None,
         }
     }
 
@@ -65,7 +63,6 @@ impl<'a> Raw<'a> {
         match self {
             Self::Missing => None,
             Self::Json(json) => Some(inner(json).unwrap_or(json)),
-            Self::Text(text) => Some(text),
         }
     }
 
@@ -73,7 +70,6 @@ impl<'a> Raw<'a> {
     pub(crate) fn scalar(self) -> Result<Shape<'a>, DefectKind> {
         let json = match self {
             Self::Missing => return Err(DefectKind::Missing),
-            Self::Text(text) => return Ok(Shape::Text(Cow::Borrowed(text))),
             Self::Json(json) => json,
         };
         if let Some(text) = inner(json) {
@@ -140,17 +136,27 @@ impl<'a> Raw<'a> {
         })
     }
 
-    /// The value as an identifier: any text, or the digits of a number, however many.
-    pub(crate) fn identifier(self) -> Result<Box<str>, DefectKind> {
+    /// The value as a name: any text, or the digits of a number, however many.
+    fn name(self) -> Result<Cow<'a, str>, DefectKind> {
         match self.scalar()? {
             Shape::Text(text) if text.is_empty() => Err(DefectKind::Unparsable),
-            Shape::Text(text) => Ok(text.into()),
+            Shape::Text(text) => Ok(text),
             Shape::Number(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
-                Ok(digits.into())
+                Ok(Cow::Borrowed(digits))
             }
             Shape::Number(_) => Err(DefectKind::Unparsable),
             Shape::Bool(_) => Err(DefectKind::WrongType),
         }
+    }
+
+    /// The value as an identifier.
+    pub(crate) fn identifier(self) -> Result<Box<str>, DefectKind> {
+        self.name().map(Into::into)
+    }
+
+    /// The value as the name of a trade.
+    pub(crate) fn trade_id(self) -> Result<TradeId, DefectKind> {
+        self.name().map(TradeId::from)
     }
 
     /// The value as a count.
@@ -206,8 +212,8 @@ fn seconds(text: &str) -> Result<Timestamp, DefectKind> {
         && let Ok(value) = decimal::parse(text)
         && let Some(missing) = NANOS.checked_sub(value.scale())
     {
-        let nanos = value.mantissa().checked_mul(10_i128.pow(missing));
-        let nanos = nanos.and_then(|nanos| i64::try_from(nanos).ok());
+        let nanos = i64::try_from(value.mantissa()).ok();
+        let nanos = nanos.and_then(|nanos| nanos.checked_mul(10_i64.pow(missing)));
         return nanos.map(Timestamp::from_ns).ok_or(DefectKind::OutOfRange);
     }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));

@@ -8,27 +8,27 @@ use robust_market::DefectKind;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Cell, Fields, Order, Raw};
+use super::{Order, Raw};
 
 /// The first `N` cells of a JSON array. Cells that are not there are missing; further ones are skipped, for exchanges add some.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cells<C, const N: usize>(pub(crate) [C; N]);
+pub(crate) struct Cells<'a, const N: usize>(pub(crate) [Raw<'a>; N]);
 
-impl<'de, C: Cell<'de>, const N: usize> Deserialize<'de> for Cells<C, N> {
+impl<'de: 'a, 'a, const N: usize> Deserialize<'de> for Cells<'a, N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct CellsVisitor<C, const N: usize>(PhantomData<C>);
+        struct CellsVisitor<'a, const N: usize>(PhantomData<&'a ()>);
 
-        impl<'de, C: Cell<'de>, const N: usize> Visitor<'de> for CellsVisitor<C, N> {
-            type Value = Cells<C, N>;
+        impl<'de: 'a, 'a, const N: usize> Visitor<'de> for CellsVisitor<'a, N> {
+            type Value = Cells<'a, N>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a row of cells")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut cells = [C::default(); N];
+                let mut cells = [Raw::MISSING; N];
                 for cell in &mut cells {
-                    match seq.next_element::<C>()? {
+                    match seq.next_element()? {
                         Some(found) => *cell = found,
                         None => return Ok(Cells(cells)),
                     }
@@ -42,13 +42,7 @@ impl<'de, C: Cell<'de>, const N: usize> Deserialize<'de> for Cells<C, N> {
     }
 }
 
-impl<C: Copy + Default, const N: usize> Default for Cells<C, N> {
-    fn default() -> Self {
-        Self([C::default(); N])
-    }
-}
-
-impl<'a, const N: usize> Cells<Raw<'a>, N> {
+impl<'a, const N: usize> Cells<'a, N> {
     /// Reads the array that a field holds.
     pub(crate) fn read(raw: Raw<'a>) -> Result<Self, DefectKind> {
         match raw.json() {
@@ -56,38 +50,6 @@ impl<'a, const N: usize> Cells<Raw<'a>, N> {
             Some("null") => Err(DefectKind::Null),
             Some(json) => serde_json::from_str(json).map_err(|_| DefectKind::WrongType),
         }
-    }
-}
-
-/// A field that holds an array: still to be read, or read into its cells.
-pub(crate) trait List<'a> {
-    /// The first cells.
-    fn cells<const N: usize>(
-        self,
-        field: &'static str,
-        fields: &mut Fields<'_>,
-    ) -> Option<[Raw<'a>; N]>;
-}
-
-impl<'a> List<'a> for Raw<'a> {
-    fn cells<const N: usize>(
-        self,
-        field: &'static str,
-        fields: &mut Fields<'_>,
-    ) -> Option<[Raw<'a>; N]> {
-        let cells = fields.need(field, self, Cells::read);
-        cells.map(|Cells(cells)| cells)
-    }
-}
-
-impl<'a, C: Cell<'a>, const M: usize> List<'a> for Cells<C, M> {
-    fn cells<const N: usize>(
-        self,
-        _field: &'static str,
-        _fields: &mut Fields<'_>,
-    ) -> Option<[Raw<'a>; N]> {
-        let cell = |at: usize| self.0.get(at).copied().unwrap_or_default().into();
-        Some(std::array::from_fn(cell))
     }
 }
 
@@ -201,13 +163,21 @@ mod tests {
 
     #[test]
     fn short_and_long_rows_are_read() {
-        let Cells([a, b, c]) = serde_json::from_str::<Cells<Raw<'_>, 3>>("[1,\"2\"]").unwrap();
+        let Cells([a, b, c]) = serde_json::from_str::<Cells<'_, 3>>("[1,\"2\"]").unwrap();
         assert_eq!(
             (a.json(), b.json(), c.json()),
             (Some("1"), Some("\"2\""), None)
         );
-        let Cells([a]) = serde_json::from_str::<Cells<Raw<'_>, 1>>("[1,[2],{}]").unwrap();
+        let Cells([a]) = serde_json::from_str::<Cells<'_, 1>>("[1,[2],{}]").unwrap();
         assert_eq!(a.json(), Some("1"));
+        let Cells([none]) = serde_json::from_str::<Cells<'_, 1>>("[]").unwrap();
+        assert!(none.is_missing());
+        for other in [r#"{"a":1}"#, "7", "null"] {
+            assert!(
+                serde_json::from_str::<Cells<'_, 1>>(other).is_err(),
+                "{other}"
+            );
+        }
     }
 
     #[test]
@@ -215,7 +185,7 @@ mod tests {
         for broken in ["null", "7", "1e999", "\"\\ud800\"", "{}", "true"] {
             let json = format!("[[1],{broken},[3]]");
             let mut seen = Vec::new();
-            Rows::<Cells<Raw<'_>, 1>>::of(&json)
+            Rows::<Cells<'_, 1>>::of(&json)
                 .unwrap()
                 .for_each(|index, row| seen.push((index, row.is_ok())));
             assert_eq!(seen, [(0, true), (1, false), (2, true)], "{broken}");

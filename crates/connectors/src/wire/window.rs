@@ -148,7 +148,7 @@ mod tests {
         limit: Option<u32>,
     ) -> (Vec<i64>, Vec<usize>, Vec<Option<usize>>) {
         let window = Window::new(since.and_then(Timestamp::from_secs), limit);
-        let rows = Rows::<Cells<Raw<'_>, 2>>::of(json).unwrap();
+        let rows = Rows::<Cells<'_, 2>>::of(json).unwrap();
         let mut notes = Notes::clean(());
         let records = window.read(rows, &mut notes, |_, Cells([time, number]), fields| {
             let time = fields.need("time", time, Raw::seconds);

@@ -160,7 +160,9 @@ fn trap_10_minutes_without_trades_are_absent_and_stay_so() {
 #[test]
 fn trades_are_oldest_first_whichever_way_their_lists_run() {
     let names = |rows: Vec<Trade>| -> Vec<String> {
-        rows.into_iter().map(|row| row.id.unwrap().into()).collect()
+        rows.into_iter()
+            .map(|row| row.id.unwrap().to_string())
+            .collect()
     };
     let trade = |id: u32, ts: u64| {
         format!(r#"{{"id":1,"ts":{ts},"trade-id":{id},"amount":1,"price":1,"direction":"sell"}}"#)
