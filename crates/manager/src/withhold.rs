@@ -14,7 +14,8 @@ use crate::stored::{Answered, Came, Kept, Stored};
 /// What a read brings when the value is quarantined or rejected: by what it holds, or by its age at this read.
 ///
 /// A price that falls by half is quarantined until the next prints confirm it. Whoever withholds it is blind while the
-/// market crashes; whoever takes it may act on a mistake of the exchange. So the choice is the reader's.
+/// market crashes; whoever takes it may act on a mistake of the exchange. So the choice is the reader's. What stands in when the
+/// exchange cannot be asked at all is another question: [`Query::stale_if_error`](crate::Query::stale_if_error).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnQuarantine {

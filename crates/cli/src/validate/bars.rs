@@ -450,3 +450,103 @@ fn flag(text: &str) -> Result<bool, DefectKind> {
         _ => Err(DefectKind::Unparsable),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::from_secs(1_800_000_000).unwrap()
+    }
+
+    fn read_ms(text: &str) -> Result<Bars, NoBars> {
+        read(text, TimeUnit::Ms, None, now())
+    }
+
+    #[test]
+    fn columns_are_found_by_their_names_in_any_order_and_by_number_without() {
+        let named = "Volume;CLOSE;low;High;Open;Open Time;Number of Trades\n3;2;1;4;2.5;2026-11-01 00:05:00;7\n3;2;1;4;2.5;2026-11-01T00:10:00Z;\n";
+        let bars = read_ms(named).unwrap();
+        let row = &bars.rows[0];
+        let shown =
+            [row.open, row.high, row.low, row.close, row.volume].map(|cell| cell.to_string());
+        assert_eq!(shown, ["2.5", "4", "1", "2", "3"]);
+        assert_eq!((row.count, bars.rows[1].count), (Some(7), None));
+        assert_eq!(bars.interval.to_string(), "5m");
+        assert_eq!(bars.lines, [2, 3]);
+        // The files of Binance.
+        let twelve = "1793491200000,1,4,0.5,2,10,1793491259999,20,3,5,10,0\n1793491260000,2,4,1,3,10,1793491319999,20,3,5,10,0\n";
+        let bars = read_ms(twelve).unwrap();
+        let row = &bars.rows[0];
+        assert_eq!(
+            (
+                row.quote_volume.map(|cell| cell.to_string()).as_deref(),
+                row.count
+            ),
+            (Some("20"), Some(3))
+        );
+        assert_eq!((row.vwap, row.closed), (None, true));
+    }
+
+    #[test]
+    fn a_bar_is_over_when_the_file_says_so_else_when_its_end_has_passed() {
+        let last = now().as_ms() - 30_000;
+        let text = |said: &str| {
+            format!(
+                "{},1,1,1,1,1,,,,{said}\n{last},1,1,1,1,1,,,,\n",
+                last - 60_000
+            )
+        };
+        for (said, closed) in [
+            ("", [true, false]),
+            ("false", [false, false]),
+            ("1", [true, false]),
+        ] {
+            let bars = read_ms(&text(said)).unwrap();
+            assert_eq!([bars.rows[0].closed, bars.rows[1].closed], closed, "{said}");
+        }
+        let bars = read_ms(&text("perhaps")).unwrap();
+        assert_eq!(
+            (&*bars.defects[0].field, bars.defects[0].kind),
+            ("closed", DefectKind::Unparsable)
+        );
+    }
+
+    #[test]
+    fn no_unit_is_guessed() {
+        let seconds = "1793491200,1,1,1,1,1\n1793491260,1,1,1,1,1\n";
+        let bars = read(seconds, TimeUnit::S, None, now()).unwrap();
+        assert_eq!(bars.interval, Interval::M1);
+        assert_eq!(bars.rows[0].time.as_secs(), 1_793_491_200);
+        let read = read(seconds, TimeUnit::Ms, Some(Interval::M1), now()).unwrap();
+        assert_eq!(read.rows[0].time.as_ms(), 1_793_491_200);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_bars_or_a_complaint_and_no_panic(text in ".{0,400}") {
+            let _ = read_ms(&text);
+        }
+
+        #[test]
+        fn every_row_of_any_table_is_a_bar_or_is_left_out(
+            cells in prop::collection::vec(
+                prop::collection::vec("(-?[0-9]{1,14}(\\.[0-9]{0,9})?)?|[0-9]{30}|NaN|x|\"|null|1e99", 0..9),
+                1..12,
+            ),
+            interval in prop::bool::ANY,
+        ) {
+            let lines: Vec<String> = cells.iter().map(|row| row.join(",")).collect();
+            let text = format!("time,open,high,low,close,volume\n{}\n", lines.join("\n"));
+            let interval = interval.then_some(Interval::M1);
+            if let Ok(bars) = read(&text, TimeUnit::Ms, interval, now()) {
+                prop_assert_eq!(bars.rows.len() + bars.excluded.len(), bars.lines.len());
+                for place in &bars.excluded {
+                    prop_assert!(bars.defects.iter().any(|defect| defect.index == Some(*place)));
+                }
+            }
+        }
+    }
+}

@@ -109,9 +109,10 @@ fn priced(area: &Area<'_>, timeline: &Timeline, range: &std::ops::Range<f64>) ->
         .fold((f64::MAX, f64::MIN), |(low, high), (_, price)| {
             (low.min(*price), high.max(*price))
         });
-    let room = ((high - low) * 0.06)
-        .max(high.abs() * 1e-6)
-        .max(f64::MIN_POSITIVE);
+    let room = match high - low {
+        0.0 if high == 0.0 => 1.0,
+        span => (span * 0.06).max(high.abs() * 1e-6),
+    };
     let mut chart = ChartBuilder::on(area)
         .caption("price", caption())
         .x_label_area_size(4)
@@ -290,4 +291,67 @@ fn moment(at: f64, span: f64) -> String {
         "%b %Y"
     };
     time.format(form).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(prices: &[(f64, f64)], scores: &[(f64, f64)]) -> String {
+        let timeline = Timeline {
+            prices: prices.to_vec(),
+            scores: scores
+                .iter()
+                .map(|(at, score)| (*at, *score, Acceptance::Accept))
+                .collect(),
+            marks: scores
+                .iter()
+                .map(|(at, _)| Mark {
+                    at: *at,
+                    dimension: Dimension::Uniqueness,
+                    severity: Severity::Critical,
+                })
+                .collect(),
+            scored: "each".to_owned(),
+        };
+        draw("<a & b>", &timeline).unwrap()
+    }
+
+    #[test]
+    fn no_price_and_no_time_is_too_odd_to_be_drawn() {
+        for prices in [
+            &[][..],
+            &[(0.0, 0.0)],
+            &[(0.0, 0.0), (1e12, 0.0)],
+            &[(1.0, 1e28), (2.0, 1e-28)],
+            &[(1.0, -5.0), (1.0, 5.0)],
+            &[(-9e15, 3.0), (9e15, 3.0)],
+            &[(1.0, 36_500.1), (2.0, 36_500.1)],
+        ] {
+            for scores in [&[][..], &[(5.0, 0.0)], &[(-9e15, 100.0), (9e15, 49.0)]] {
+                let svg = drawn(prices, scores);
+                assert!(svg.ends_with("</svg>\n"), "{svg:.100}");
+                // A label that is no number; "info" is a word of the legend.
+                let odd = svg
+                    .lines()
+                    .any(|line| ["NaN", "inf", "-inf"].contains(&line.trim()));
+                assert!(!odd, "{prices:?} {scores:?}");
+                assert!(svg.contains("&lt;a &amp; b&gt;"), "foreign text is escaped");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_course_is_drawn_with_bounded_size_and_keeps_its_spike() {
+        let prices: Vec<(f64, f64)> = (0..200_000_i32)
+            .map(|nth| (f64::from(nth), if nth == 77_777 { 10.0 } else { 1.0 }))
+            .collect();
+        let scores: Vec<(f64, f64)> = (0..200_000_i32)
+            .map(|nth| (f64::from(nth), 100.0))
+            .collect();
+        let svg = drawn(&prices, &scores);
+        assert!(svg.len() < 400_000, "{}", svg.len());
+        let flat = drawn(&[(0.0, 1.0), (199_999.0, 1.0)], &scores);
+        assert!(svg.len() > flat.len());
+    }
 }
