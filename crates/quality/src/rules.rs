@@ -119,7 +119,7 @@ rules! {
     T_NO_EVENT_TIME = "T.no_event_time", Timeliness, Info, "the exchange does not say when it was; the receive time stands in";
 
     U_REPLAY = "U.replay", Uniqueness, Warning, "an answer that was here before: Warning from a stream or where it is counted or older than the newest, Info for the newest one polled again";
-    U_CONFLICT = "U.conflict", Uniqueness, Error, "the same sequence number with another quote or other levels";
+    U_CONFLICT = "U.conflict", Uniqueness, Error, "the same sequence number with another quote";
     U_OVERLAP = "U.overlap", Uniqueness, Info, "records of the page before are on this page too, as in every polled page";
     U_PAGE_REPEAT = "U.page_repeat", Uniqueness, Warning, "a page of nothing but records that were here before, though the market's pace says that there must be new ones";
     U_REVISED = "U.revised", Uniqueness, Warning, "a closed bar that differs from what the exchange sent before";

@@ -103,13 +103,19 @@ fn walk(steps: &[(i64, bool)], change: impl Fn(&mut Case)) -> Vec<Report> {
         .collect()
 }
 
+/// A walk is many judgements, so fewer of them do unless more are asked for.
+fn walks() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|cases| cases.parse().ok()).unwrap_or(48)
+}
+
 fn steps() -> impl Strategy<Value = Vec<(i64, bool)>> {
     let jump = prop::bool::weighted(0.1);
     prop::collection::vec((-400i64..400, jump), 1..120)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: walks(), ..ProptestConfig::default() })]
 
     #[test]
     fn the_unit_of_the_price_changes_no_verdict(steps in steps(), places in 1u32..9, up in any::<bool>()) {
