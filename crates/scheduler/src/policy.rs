@@ -79,6 +79,20 @@ impl Retry {
         }
     }
 
+    /// Between these waits, before jitter.
+    #[must_use]
+    pub const fn between(mut self, base: Duration, max: Duration) -> Self {
+        (self.base, self.max) = (base, max);
+        self
+    }
+
+    /// With this share of random lengthening, 0 to 1.
+    #[must_use]
+    pub const fn jitter(mut self, share: f64) -> Self {
+        self.jitter = share;
+        self
+    }
+
     /// The wait before try `k`, for a random number in 0..1.
     pub(crate) fn wait(&self, k: u32, random: f64) -> Duration {
         let doubled = self.base.saturating_mul(2_u32.saturating_pow(k.min(31)));
@@ -116,6 +130,20 @@ impl Failures {
         quarantine_after: None,
         backoff: Duration::ZERO,
     };
+
+    /// Quarantines after so many in a row, or never.
+    #[must_use]
+    pub fn quarantine_after(mut self, failures: impl Into<Option<u32>>) -> Self {
+        self.quarantine_after = failures.into();
+        self
+    }
+
+    /// Stretches gaps up to this, and probes a quarantined job as often.
+    #[must_use]
+    pub const fn backoff(mut self, most: Duration) -> Self {
+        self.backoff = most;
+        self
+    }
 }
 
 /// When the journal is told of an occurrence.

@@ -364,14 +364,19 @@ impl<H: Clone> Roster<H> {
         let was = self
             .entry(slot)
             .map(|job| (class_of(&job.spec, &job.sources), job.spec.trigger.clone()));
-        self.withdraw(slot);
-        self.link(slot, false);
-        self.weigh(slot, false);
         let sources: SmallVec<[u32; 1]> = spec
             .sources
             .iter()
             .map(|name| self.sources.open(name))
             .collect();
+        // Held, so that a source that stays is not forgotten between its going and its coming.
+        let held = sources.clone();
+        held.iter()
+            .for_each(|source| self.sources.count_job(*source, true));
+        self.withdraw(slot);
+        self.drop_turn(slot);
+        self.link(slot, false);
+        self.weigh(slot, false);
         let class = class_of(&spec, &sources);
         let nth = match was {
             Some((old, _)) if old == class => None,
@@ -405,8 +410,10 @@ impl<H: Clone> Roster<H> {
         self.by_wall.remove(slot);
         self.link(slot, true);
         self.weigh(slot, true);
+        held.iter()
+            .for_each(|source| self.sources.count_job(*source, false));
         self.schedule(slot);
-        self.line_up(slot, now);
+        self.come_forward(slot);
         self.tell_of(slot, |job| Event::Updated { job });
         Ok(())
     }

@@ -60,6 +60,7 @@ impl<H: Clone> Roster<H> {
         if waits {
             self.skip_waiting(slot, SkipReason::DepTimeout);
             self.after_skip(slot);
+            self.come_forward(slot);
         }
     }
 

@@ -46,8 +46,9 @@ pub(crate) struct Start<H> {
 
 /// What a source has to say when it is its turn.
 enum Turn {
-    /// This can start.
-    Go { key: Key, trial: bool },
+    /// This can start. Free of charge if it takes the reserve past something older of its source:
+    /// what that has saved for its turn must not be spent by others.
+    Go { key: Key, free: bool, trial: bool },
     /// Nothing can start here before something changes.
     Nothing,
     /// Something was taken out of the way: ask again.
@@ -57,6 +58,7 @@ enum Turn {
 impl<H: Clone> Roster<H> {
     /// The next run to be started, if there is one and room for it.
     pub(crate) fn dispatch(&mut self, now: Nanos) -> Option<Start<H>> {
+        self.now = self.now.max(now);
         if !matches!(self.stage, Stage::Open) {
             return None;
         }
@@ -69,11 +71,11 @@ impl<H: Clone> Roster<H> {
                     self.sources.pass(false);
                     passed = 0;
                 }
-                Turn::Go { key, trial } => {
+                Turn::Go { key, free, trial } => {
                     let cost = u64::from(self.entry(key.slot)?.spec.cost);
                     let state = self.sources.get_mut(source)?;
-                    if state.deficit >= cost {
-                        state.deficit -= cost;
+                    if free || state.deficit >= cost {
+                        state.deficit -= if free { 0 } else { cost };
                         return self.start(key.slot, source, trial, now);
                     }
                     self.sources.pass(true);
@@ -100,41 +102,49 @@ impl<H: Clone> Roster<H> {
         self.sources.credit(rounds.max(1));
     }
 
-    /// What a source would start, and whether it is urgent. Of the last places only urgent runs are
-    /// taken.
+    /// What a source would start, and whether it passes over something older: of the last places
+    /// only urgent runs are taken.
     fn head(&self, source: u32) -> Option<(Key, bool)> {
-        let state = self.sources.get(source)?;
-        let [urgent, others] = &state.lanes;
+        let [urgent, others] = &self.sources.get(source)?.lanes;
         let reserved = self.limits.max_in_flight - self.running <= self.limits.reserve;
-        let others = others.first().filter(|_| !reserved);
-        match (urgent.first(), others) {
-            (Some(one), Some(other)) if other < one => Some((*other, false)),
-            (Some(one), _) => Some((*one, true)),
-            (None, Some(other)) => Some((*other, false)),
+        match (urgent.first(), others.first()) {
+            (Some(one), Some(other)) if other < one => Some(if reserved {
+                (*one, true)
+            } else {
+                (*other, false)
+            }),
+            (Some(one), _) => Some((*one, false)),
+            (None, Some(other)) => (!reserved).then_some((*other, false)),
             (None, None) => None,
         }
     }
 
     fn turn(&mut self, source: u32, now: Nanos) -> Turn {
-        let Some((key, _)) = self.head(source) else {
+        let Some((key, free)) = self.head(source) else {
             return Turn::Nothing;
         };
         if key.deadline <= now {
             self.skip_waiting(key.slot, SkipReason::TooLate);
             self.after_skip(key.slot);
+            self.come_forward(key.slot);
             return Turn::Again;
         }
         let Some(state) = self.sources.get(source) else {
             return Turn::Nothing;
         };
-        if state.in_flight >= state.settings.max_in_flight || state.trial {
+        let full = state.in_flight >= state.settings.max_in_flight;
+        if full || state.trial || state.parked.is_some() {
             return Turn::Nothing;
         }
         if self.set_aside(key) {
             return Turn::Again;
         }
         match self.ask(source, key, now) {
-            Admission::Open => Turn::Go { key, trial: false },
+            Admission::Open => Turn::Go {
+                key,
+                free,
+                trial: false,
+            },
             Admission::Trial
                 if self
                     .sources
@@ -143,7 +153,11 @@ impl<H: Clone> Roster<H> {
             {
                 Turn::Nothing
             }
-            Admission::Trial => Turn::Go { key, trial: true },
+            Admission::Trial => Turn::Go {
+                key,
+                free,
+                trial: true,
+            },
             Admission::NotBefore(until) => {
                 let until = self.time.mono(until).max(now + LEAST_PARK);
                 self.park(source, until, now);
@@ -160,8 +174,13 @@ impl<H: Clone> Roster<H> {
         let Some(group) = job.spec.exclusive.clone() else {
             return false;
         };
-        let busy = self.exclusives.get(&group).map_or(0, |state| state.running);
-        if busy == 0 {
+        let Some(state) = self.exclusives.get(&group) else {
+            return false;
+        };
+        let other = state.next.filter(|next| *next != key.slot);
+        // A turn is not kept for one whose source cannot be asked.
+        let other = other.filter(|next| !self.is_parked(*next));
+        if state.running == 0 && other.is_none() {
             return false;
         }
         self.withdraw(key.slot);
@@ -175,6 +194,20 @@ impl<H: Clone> Roster<H> {
             waiting.place = Place::Exclusive(key);
         }
         true
+    }
+
+    /// Whether the waiting occurrence of a job is with a source that cannot be asked.
+    fn is_parked(&self, slot: u32) -> bool {
+        let place = self
+            .entry(slot)
+            .and_then(|job| Some(job.waiting.as_ref()?.place));
+        match place {
+            Some(Place::Ready { source, .. }) => {
+                let state = self.sources.get(source);
+                state.is_some_and(|state| state.parked.is_some() || state.trial)
+            }
+            _ => true,
+        }
     }
 
     fn ask(&self, source: u32, key: Key, now: Nanos) -> Admission {
@@ -217,7 +250,9 @@ impl<H: Clone> Roster<H> {
         });
         let job = self.entry(slot)?;
         if let Some(group) = job.spec.exclusive.clone() {
-            self.exclusives.entry(group).or_default().running += 1;
+            let state = self.exclusives.entry(group).or_default();
+            state.running += 1;
+            state.next = None;
         }
         let job = self.entry(slot)?;
         let cost = u64::from(job.spec.cost);
@@ -277,12 +312,13 @@ impl<H: Clone> Roster<H> {
             attempt: start.attempt,
         });
         // One that may run beside it waits perhaps.
-        self.come_forward(slot, now);
+        self.come_forward(slot);
         Some(start)
     }
 
     /// A run whose mark could not be written must not begin.
     pub(crate) fn unstart(&mut self, ticket: Ticket, now: Nanos) -> Option<H> {
+        self.now = self.now.max(now);
         let slot = ticket.job.slot;
         let run = self.take_run(ticket)?;
         self.book(slot, |tally| {
@@ -291,7 +327,7 @@ impl<H: Clone> Roster<H> {
         });
         self.skip(slot, run.occurrence.nominal, 1, SkipReason::Journal);
         self.after_skip(slot);
-        self.come_forward(slot, now);
+        self.come_forward(slot);
         self.vacate_if_done(slot)
     }
 

@@ -31,6 +31,7 @@ impl<H: Clone> Roster<H> {
     /// Returns the handler of a removed job whose last run this was, to be dropped where no lock
     /// is held.
     pub(crate) fn finish(&mut self, ticket: Ticket, end: End, now: Nanos) -> Option<H> {
+        self.now = self.now.max(now);
         let slot = ticket.job.slot;
         let run = self.take_run(ticket)?;
         let settle = self.entry(slot)?.spec.trigger.settle();
@@ -109,7 +110,7 @@ impl<H: Clone> Roster<H> {
             // The time behind its own run is no wait for a turn: it ages from here.
             waiting.aged = now;
         }
-        self.come_forward(slot, now);
+        self.come_forward(slot);
         self.vacate_if_done(slot)
     }
 
@@ -211,6 +212,7 @@ impl<H: Clone> Roster<H> {
     pub(super) fn give_up(&mut self, slot: u32) {
         self.withdraw(slot);
         if let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.take()) {
+            self.drop_turn(slot);
             self.conclude(slot, &waiting);
         }
     }

@@ -72,6 +72,8 @@ pub(crate) struct Roster<H> {
     free: Vec<u32>,
     names: HashMap<Arc<str>, JobId>,
     time: Time,
+    /// The latest moment that was seen, on the monotonic clock.
+    now: Nanos,
     /// Releases of jobs that follow the monotonic clock.
     by_mono: IndexedHeap,
     /// Releases of jobs that follow the wall clock, by wall time: a step needs no new order.
@@ -202,6 +204,7 @@ impl<H: Clone> Roster<H> {
             free: Vec::new(),
             names: HashMap::new(),
             time,
+            now: 0,
             by_mono: IndexedHeap::default(),
             by_wall: IndexedHeap::default(),
             alarms: BTreeMap::new(),

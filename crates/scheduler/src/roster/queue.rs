@@ -43,13 +43,17 @@ pub(super) enum Place {
 #[derive(Debug, Default)]
 pub(super) struct Exclusive {
     pub(super) running: usize,
+    /// Whose turn it is next. By age over all sources: turns between sources alone could pass one
+    /// over for ever.
+    pub(super) next: Option<u32>,
     pub(super) waiting: BTreeSet<Key>,
 }
 
 impl<H: Clone> Roster<H> {
     /// Lets the waiting occurrence of a job compete for a start, if its own runs and other jobs
     /// allow it.
-    pub(super) fn line_up(&mut self, slot: u32, now: Nanos) {
+    fn line_up(&mut self, slot: u32) {
+        let now = self.now;
         let Some(job) = self.entry(slot) else {
             return;
         };
@@ -79,6 +83,7 @@ impl<H: Clone> Roster<H> {
                 if let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.as_mut()) {
                     waiting.place = Place::Upstream(alarm);
                 }
+                self.drop_turn(slot);
                 self.lend_priority(slot);
             }
         }
@@ -167,6 +172,7 @@ impl<H: Clone> Roster<H> {
         let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.take()) else {
             return;
         };
+        self.drop_turn(slot);
         if waiting.attempts > 0 {
             // It has run: there will be no other try, and the last one was the end.
             return self.conclude(slot, &waiting);
@@ -200,41 +206,66 @@ impl<H: Clone> Roster<H> {
         self.resolved(slot);
     }
 
-    /// The next of a job's backlog comes forward.
-    pub(super) fn come_forward(&mut self, slot: u32, now: Nanos) {
-        let Some(job) = self.entry(slot) else {
-            return;
-        };
-        if job.waiting.is_none()
-            && let Some(nominal) = job.backlog.front().copied()
-        {
-            let release = self.released_at(slot, nominal);
-            let Some(job) = self.entry_mut(slot) else {
+    /// The next of a job's backlog comes forward, until one has found its place.
+    pub(super) fn come_forward(&mut self, slot: u32) {
+        let now = self.now;
+        loop {
+            let Some(job) = self.entry(slot) else {
                 return;
             };
-            job.backlog.pop_front();
-            job.waiting = Some(Occurrence::new(nominal, release, now.max(release)));
+            if job.waiting.is_none() {
+                let Some(nominal) = job.backlog.front().copied() else {
+                    return;
+                };
+                let release = self.released_at(slot, nominal);
+                let Some(job) = self.entry_mut(slot) else {
+                    return;
+                };
+                job.backlog.pop_front();
+                job.waiting = Some(Occurrence::new(nominal, release, now.max(release)));
+            }
+            self.line_up(slot);
+            if self.entry(slot).is_some_and(|job| job.waiting.is_some()) {
+                return;
+            }
         }
-        self.line_up(slot, now);
     }
 
-    /// The group's other jobs compete again, now that one of it has ended.
+    /// A run of an exclusive group has ended: the turn goes to the oldest that waits.
     pub(super) fn free_exclusive(&mut self, group: &Arc<str>) {
+        if let Some(state) = self.exclusives.get_mut(group) {
+            state.running = state.running.saturating_sub(1);
+        }
+        self.next_of(group);
+    }
+
+    /// The occurrence of a job waits no more, or not for a start: its turn goes on.
+    pub(super) fn drop_turn(&mut self, slot: u32) {
+        let Some(group) = self.entry(slot).and_then(|job| job.spec.exclusive.clone()) else {
+            return;
+        };
+        if let Some(state) = self.exclusives.get_mut(&group)
+            && state.next == Some(slot)
+        {
+            state.next = None;
+            self.next_of(&group);
+        }
+    }
+
+    fn next_of(&mut self, group: &Arc<str>) {
         let Some(state) = self.exclusives.get_mut(group) else {
             return;
         };
-        state.running = state.running.saturating_sub(1);
-        if state.running > 0 {
+        if state.running > 0 || state.next.is_some() {
             return;
         }
-        // All of them: if only the first came forward and were then removed, the others would wait
-        // for ever.
-        let waiting = std::mem::take(&mut state.waiting);
-        self.exclusives.remove(group);
-        for key in waiting {
-            self.withdraw(key.slot);
-            self.enqueue(key.slot);
-        }
+        let Some(key) = state.waiting.first().copied() else {
+            self.exclusives.remove(group);
+            return;
+        };
+        state.next = Some(key.slot);
+        self.withdraw(key.slot);
+        self.enqueue(key.slot);
     }
 }
 

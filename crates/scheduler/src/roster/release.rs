@@ -16,6 +16,7 @@ impl<H: Clone> Roster<H> {
     /// Counts everything that came due up to `now`, and does what is to be done by then. One decision
     /// a job, however late `now` is.
     pub(crate) fn advance(&mut self, now: Nanos) {
+        self.now = self.now.max(now);
         while let Some((_, slot)) = self.by_mono.first().filter(|(at, _)| *at <= now) {
             self.by_mono.remove(slot);
             self.release(slot, now);
@@ -137,7 +138,7 @@ impl<H: Clone> Roster<H> {
         match job.spec.misfire {
             Misfire::Once => {
                 self.supersede(slot, latest, due.count - 1, due.at_least);
-                self.arrive_at(slot, latest, self.oldest(slot, due), now);
+                self.arrive_at(slot, latest, self.oldest(slot, due));
             }
             Misfire::Skip => {
                 let release = self.released_at(slot, latest);
@@ -151,7 +152,7 @@ impl<H: Clone> Roster<H> {
                 if late {
                     return self.after_skip(slot);
                 }
-                self.arrive_at(slot, latest, release, now);
+                self.arrive_at(slot, latest, release);
             }
             Misfire::All { .. } => {
                 let kept = due.latest.len() as u64;
@@ -165,7 +166,7 @@ impl<H: Clone> Roster<H> {
                 }
                 for nominal in &due.latest {
                     let release = self.released_at(slot, *nominal);
-                    self.arrive_at(slot, *nominal, release, now);
+                    self.arrive_at(slot, *nominal, release);
                 }
             }
         }
@@ -206,7 +207,7 @@ impl<H: Clone> Roster<H> {
     }
 
     /// One occurrence finds its place by the overlap policy.
-    fn arrive_at(&mut self, slot: u32, nominal: Nanos, aged: Nanos, now: Nanos) {
+    fn arrive_at(&mut self, slot: u32, nominal: Nanos, aged: Nanos) {
         let release = self.released_at(slot, nominal);
         let Some(job) = self.entry(slot) else {
             return;
@@ -252,7 +253,7 @@ impl<H: Clone> Roster<H> {
         if overlap == Overlap::CancelOther && busy {
             self.cancel_runs(slot);
         }
-        self.line_up(slot, now);
+        self.come_forward(slot);
     }
 
     /// The oldest that waits gives way while more wait than may; the next one takes over its place,

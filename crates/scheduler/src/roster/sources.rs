@@ -121,6 +121,8 @@ impl Sources {
         if let Some(state) = self.get_mut(index) {
             state.settings = settings;
             state.described = true;
+            // The new gate says anew whether one at a time is the rule.
+            state.trial = false;
         }
         self.activate(index);
         index
@@ -235,8 +237,8 @@ impl Sources {
         if stays {
             self.ring.push_back(source);
         } else if let Some(state) = self.get_mut(source) {
+            // What it has earned stays: it earned it with something to start, and less than one start.
             state.in_ring = false;
-            state.deficit = 0;
         }
     }
 
@@ -267,6 +269,12 @@ impl Sources {
             state.parked = None;
             self.activate(source);
         }
+    }
+
+    /// How many places, names and classes are kept.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> (usize, usize, usize) {
+        (self.all.len(), self.names.len(), self.classes.len())
     }
 
     /// How long the data of a source takes to settle.

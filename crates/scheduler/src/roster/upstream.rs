@@ -123,6 +123,7 @@ impl<H: Clone> Roster<H> {
                 self.after_skip(slot);
             }
         }
+        self.come_forward(slot);
     }
 
     /// The jobs that name this one as what they wait for.

@@ -4,12 +4,20 @@
 
 mod cadence;
 mod clock_changes;
+mod clock_steps;
+mod dependencies;
 mod dispatch;
+mod failures;
 mod ledger;
 mod outcomes;
 mod overlap;
+mod policies;
 mod refusals;
+mod restart;
+mod simulated;
+mod sources;
 mod stopping;
+mod triggers;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -55,7 +63,7 @@ struct Entry {
 
 impl Diary {
     /// A handler that writes its start down and takes a while.
-    fn keeps(&self, takes: Duration) -> impl Fn(Run) -> Work + use<> {
+    fn keeps(&self, takes: Duration) -> impl Fn(Run) -> Work + Clone + use<> {
         let diary = self.clone();
         move |run| {
             let diary = diary.clone();

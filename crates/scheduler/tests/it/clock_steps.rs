@@ -1,0 +1,125 @@
+//! The wall clock is set, or the machine sleeps: one decision a job, and it is told.
+
+use std::sync::Arc;
+
+use robust_scheduler::{Cron, Event, Job, Misfire, Scheduler, SimClock, SkipReason};
+use tokio::time::{Instant, sleep};
+
+use crate::{Diary, base, ms, secs};
+
+fn stepping() -> (Scheduler, Arc<SimClock>, Diary) {
+    let clock = Arc::new(SimClock::at(base()));
+    let scheduler = Scheduler::builder().clock(Arc::clone(&clock)).start();
+    (scheduler, clock, Diary::default())
+}
+
+fn minutely(name: &str) -> robust_scheduler::JobBuilder {
+    Job::cron(name, Cron::parse("* * * * *").unwrap())
+}
+
+fn nominals(diary: &Diary, name: &str) -> Vec<u64> {
+    let entries = diary
+        .entries()
+        .into_iter()
+        .filter(|entry| entry.job == name);
+    entries.map(|entry| entry.nominal.as_secs() / 60).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_forward_is_one_run_not_sixty_and_the_interval_does_not_notice() {
+    let (scheduler, clock, diary) = stepping();
+    let mut events = scheduler.events();
+    scheduler
+        .add(minutely("once").handler(diary.keeps(ms(0))))
+        .unwrap();
+    scheduler
+        .add(
+            minutely("skip")
+                .misfire(Misfire::Skip)
+                .handler(diary.keeps(ms(0))),
+        )
+        .unwrap();
+    scheduler
+        .add(
+            minutely("all")
+                .misfire(Misfire::All { max: 3 })
+                .handler(diary.keeps(ms(0))),
+        )
+        .unwrap();
+    scheduler
+        .add(Job::every("interval", secs(60)).handler(diary.keeps(ms(0))))
+        .unwrap();
+    sleep(secs(90)).await;
+    clock.forward(secs(3_600));
+    // Found within 5 s, by comparing the clocks.
+    sleep(secs(6)).await;
+    assert_eq!(nominals(&diary, "once"), [1, 61]);
+    assert_eq!(nominals(&diary, "skip"), [1]);
+    assert_eq!(nominals(&diary, "all"), [1, 59, 60, 61]);
+    assert_eq!(nominals(&diary, "interval"), [1]);
+    sleep(secs(54)).await;
+    assert_eq!(nominals(&diary, "once"), [1, 61, 62]);
+    assert_eq!(nominals(&diary, "skip"), [1, 62]);
+    assert_eq!(nominals(&diary, "interval"), [1, 2]);
+    let ledger = scheduler.ledger();
+    assert!(ledger.balances());
+    assert_eq!(ledger.skipped[&SkipReason::Misfired], 60 + 57);
+    let mut steps = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        if let Event::ClockStepped { back, by } = event {
+            steps.push((back, by.as_secs()));
+        }
+    }
+    assert_eq!(steps, [(false, 3_600)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_back_repeats_nothing_and_goes_on_when_the_clock_has_caught_up() {
+    let (scheduler, clock, diary) = stepping();
+    let id = scheduler
+        .add(minutely("tick").handler(diary.keeps(ms(0))))
+        .unwrap();
+    sleep(secs(150)).await;
+    clock.back(secs(3_600));
+    sleep(secs(3_600)).await;
+    // The interval goes on by the monotonic clock; the moments 1 and 2 do not come twice.
+    assert_eq!(nominals(&diary, "tick"), [1, 2]);
+    sleep(secs(60)).await;
+    assert_eq!(nominals(&diary, "tick"), [1, 2, 3]);
+    assert!(scheduler.job_ledger(id).unwrap().balances());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_day_back_is_planned_anew() {
+    let (scheduler, clock, diary) = stepping();
+    sleep(secs(2 * 86_400)).await;
+    scheduler
+        .add(minutely("tick").handler(diary.keeps(ms(0))))
+        .unwrap();
+    sleep(secs(90)).await;
+    let began = Instant::now();
+    clock.back(secs(86_400));
+    sleep(secs(65)).await;
+    assert!(
+        !diary.starts("tick", began).is_empty(),
+        "it does not wait for a day"
+    );
+    assert_eq!(nominals(&diary, "tick"), [2 * 1_440 + 1, 1_440 + 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_drift_is_followed_without_a_word() {
+    let (scheduler, clock, diary) = stepping();
+    let mut events = scheduler.events();
+    scheduler
+        .add(minutely("tick").handler(diary.keeps(ms(0))))
+        .unwrap();
+    for _ in 0..100 {
+        sleep(secs(10)).await;
+        clock.forward(ms(100));
+    }
+    assert_eq!(diary.entries().len(), 16, "1,010 s by the wall clock");
+    while let Ok(event) = events.try_recv() {
+        assert!(!matches!(event, Event::ClockStepped { .. }));
+    }
+}

@@ -1,0 +1,296 @@
+//! The process ends at any moment, and another goes on with its journal.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use robust_scheduler::{
+    Cron, Failures, FileJournal, Job, JobMark, Mark, MemoryStore, Misfire, Overlap, Phase,
+    Scheduler, SimClock, Store,
+};
+use tokio::time::sleep;
+
+use crate::{Diary, base, ms, secs, since};
+
+/// What the handlers began and ended, over all lives of the process.
+#[derive(Debug, Clone, Default)]
+struct World {
+    began: Arc<Mutex<BTreeMap<(String, u64), u32>>>,
+    ended: Arc<Mutex<BTreeMap<(String, u64), u32>>>,
+}
+
+/// A file that goes with the test.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let name = format!("robust-scheduler-{}-{name}.journal", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_file(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn jobs(mark: Mark, world: &World) -> Vec<Job> {
+    let cron = Cron::parse("*/7 * * * * *").unwrap();
+    let all = Misfire::All { max: 1_000 };
+    let builders = [
+        Job::every("interval", secs(3)),
+        Job::every("spread", secs(5)).phase(Phase::Spread),
+        Job::cron("cron", cron),
+        Job::aligned("candle", secs(10)),
+        Job::every("slow", secs(4)).overlap(Overlap::Allow(3)),
+    ];
+    let takes = [ms(10), ms(700), ms(0), ms(2_500), ms(9_000)];
+    let jobs = builders.into_iter().zip(takes).map(|(job, takes)| {
+        let world = world.clone();
+        let job = job.mark(mark).misfire(all).failures(Failures::IGNORED);
+        job.handler(move |run| {
+            let key = (
+                run.job.to_string(),
+                u64::try_from(since(run.nominal).as_nanos()).unwrap(),
+            );
+            *world.began.lock().unwrap().entry(key.clone()).or_default() += 1;
+            let world = world.clone();
+            async move {
+                sleep(takes).await;
+                *world.ended.lock().unwrap().entry(key).or_default() += 1;
+                Ok(())
+            }
+        })
+    });
+    jobs.collect()
+}
+
+/// Lives of random lengths with random absences between them, all on one journal.
+async fn lives(seed: u64, mark: Mark, place: &Place) -> World {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let world = World::default();
+    let clock = Arc::new(SimClock::at(base()));
+    for life in 0..6 {
+        let journal = FileJournal::open(&place.0).unwrap();
+        let scheduler = Scheduler::builder()
+            .clock(Arc::clone(&clock))
+            .max_in_flight(random.usize(1..8))
+            .store(journal)
+            .start();
+        scheduler.add_all(jobs(mark, &world)).unwrap();
+        sleep(Duration::from_micros(random.u64(0..30_000_000))).await;
+        assert!(scheduler.ledger().balances());
+        // Killed: nothing of it gets another turn.
+        drop(scheduler);
+        if life % 2 == 0 {
+            // Torn in the middle of a line.
+            use std::io::Write as _;
+            let mut file = std::fs::OpenOptions::new()
+                .append(true)
+                .open(&place.0)
+                .unwrap();
+            file.write_all(b"0badf00d {\"job\":\"interval\",\"nomi")
+                .unwrap();
+        }
+        sleep(Duration::from_micros(random.u64(0..20_000_000))).await;
+    }
+    // The last life has time for everything.
+    let scheduler = Scheduler::builder()
+        .clock(clock)
+        .max_in_flight(8)
+        .store(FileJournal::open(&place.0).unwrap())
+        .start();
+    scheduler.add_all(jobs(mark, &world)).unwrap();
+    sleep(secs(120)).await;
+    let report = scheduler.shutdown(secs(60)).await;
+    assert_eq!(report.aborted, 0);
+    world
+}
+
+fn in_paused_time<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(work)
+}
+
+#[test]
+fn killed_at_a_hundred_random_moments_no_occurrence_runs_twice_with_before_run() {
+    let mut kills = 0;
+    for seed in 0..17 {
+        let place = Place::new(&format!("before-{seed}"));
+        let world = in_paused_time(lives(seed, Mark::BeforeRun, &place));
+        let began = world.began.lock().unwrap();
+        assert!(began.len() > 50);
+        for (key, count) in began.iter() {
+            assert_eq!(*count, 1, "{key:?} of seed {seed}");
+        }
+        kills += 6;
+    }
+    assert!(kills >= 100);
+}
+
+#[test]
+fn killed_at_a_hundred_random_moments_no_occurrence_is_lost_with_after_run() {
+    let mut kills = 0;
+    for seed in 100..117 {
+        let place = Place::new(&format!("after-{seed}"));
+        let world = in_paused_time(lives(seed, Mark::AfterRun, &place));
+        let ended = world.ended.lock().unwrap();
+        // All moments of each job from its first to its last ended, without a hole.
+        let periods = [
+            ("interval", 3),
+            ("spread", 5),
+            ("cron", 7),
+            ("candle", 10),
+            ("slow", 4),
+        ];
+        for (job, period) in periods {
+            let moments: Vec<u64> = ended
+                .keys()
+                .filter(|(name, _)| name == job)
+                .map(|(_, at)| *at)
+                .collect();
+            assert!(moments.len() > 10, "{job}: {moments:?}");
+            for pair in moments.windows(2) {
+                let gap = pair[1] - pair[0];
+                // Cron begins anew each minute: after 56 comes 0.
+                let whole =
+                    gap == period * 1_000_000_000 || (job == "cron" && gap == 4_000_000_000);
+                assert!(whole, "{job} of seed {seed}: {} then {}", pair[0], pair[1]);
+            }
+        }
+        kills += 6;
+    }
+    assert!(kills >= 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_missed_meanwhile_is_one_decision_and_failures_are_remembered() {
+    let (store, clock, diary) = (
+        MemoryStore::default(),
+        Arc::new(SimClock::at(base())),
+        Diary::default(),
+    );
+    let start = || {
+        Scheduler::builder()
+            .clock(Arc::clone(&clock))
+            .store(store.clone())
+            .start()
+    };
+    let scheduler = start();
+    scheduler
+        .add(Job::every("tick", secs(10)).handler(diary.keeps(ms(0))))
+        .unwrap();
+    let bad = Job::every("bad", secs(10))
+        .handler(|_| async { Err(robust_scheduler::RunError::permanent("gone")) });
+    scheduler.add(bad).unwrap();
+    sleep(secs(25)).await;
+    scheduler.shutdown(secs(1)).await;
+    drop(scheduler);
+    sleep(secs(100)).await;
+    let scheduler = start();
+    let id = scheduler
+        .add(Job::every("tick", secs(10)).handler(diary.keeps(ms(0))))
+        .unwrap();
+    let bad = Job::every("bad", secs(10)).handler(diary.keeps(ms(0)));
+    let bad = scheduler.add(bad).unwrap();
+    assert_eq!(
+        scheduler.job(bad).unwrap().state,
+        robust_scheduler::JobState::Quarantined
+    );
+    sleep(secs(6)).await;
+    let entries: Vec<_> = diary
+        .entries()
+        .into_iter()
+        .filter(|entry| entry.job == "tick")
+        .collect();
+    let nominals: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.nominal.as_secs())
+        .collect();
+    // The grid is the old one, and 30 to 110 are covered by 120.
+    assert_eq!(nominals, [10, 20, 120, 130]);
+    assert_eq!(entries[2].missed, 9);
+    assert_eq!(scheduler.job_ledger(id).unwrap().superseded, 9);
+    scheduler.remove(id).unwrap();
+    sleep(ms(1)).await;
+    scheduler.shutdown(secs(1)).await;
+    assert!(
+        store.clone().load().iter().all(|mark| mark.job != "tick"),
+        "a removed job is forgotten"
+    );
+}
+
+/// A store that is full.
+struct Full(Arc<Mutex<bool>>, MemoryStore);
+
+impl Store for Full {
+    fn load(&mut self) -> Vec<JobMark> {
+        self.1.load()
+    }
+
+    fn append(&mut self, marks: &[JobMark]) -> std::io::Result<()> {
+        if *self.0.lock().unwrap() {
+            return Err(std::io::Error::other("no space left"));
+        }
+        self.1.append(marks)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_must_not_run_unmarked_does_not_and_others_are_marked_later() {
+    let (full, store, diary) = (
+        Arc::new(Mutex::new(true)),
+        MemoryStore::default(),
+        Diary::default(),
+    );
+    let scheduler = crate::builder()
+        .store(Full(Arc::clone(&full), store.clone()))
+        .start();
+    let mut events = scheduler.events();
+    scheduler
+        .add(
+            Job::every("careful", secs(10))
+                .mark(Mark::BeforeRun)
+                .handler(diary.keeps(ms(0))),
+        )
+        .unwrap();
+    scheduler
+        .add(Job::every("easy", secs(10)).handler(diary.keeps(ms(0))))
+        .unwrap();
+    sleep(secs(25)).await;
+    assert_eq!(diary.names(), ["easy", "easy"]);
+    let ledger = scheduler.ledger();
+    assert_eq!(ledger.skipped[&robust_scheduler::SkipReason::Journal], 2);
+    assert!(ledger.balances());
+    let mut told = 0;
+    while let Ok(event) = events.try_recv() {
+        told += u32::from(matches!(
+            event,
+            robust_scheduler::Event::JournalFailed { .. }
+        ));
+    }
+    assert!(told > 0);
+    assert!(store.clone().load().is_empty());
+    *full.lock().unwrap() = false;
+    sleep(secs(10)).await;
+    assert_eq!(diary.names().len(), 4);
+    let marks = store.clone().load();
+    let nominals: Vec<_> = marks
+        .iter()
+        .map(|mark| {
+            (
+                mark.job.as_str(),
+                mark.nominal / 1_000_000_000 - 1_798_761_600,
+            )
+        })
+        .collect();
+    assert_eq!(nominals, [("careful", 30), ("easy", 30)]);
+}

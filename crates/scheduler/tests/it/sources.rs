@@ -1,0 +1,260 @@
+//! Sources: fair turns, bounds, gates, budgets and the choice between several.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use robust_scheduler::{AddError, Admission, Ask, Cron, Event, Job, Overload, RunError, Source};
+use tokio::time::{Instant, sleep};
+
+use crate::{Diary, builder, ms, once, secs};
+
+#[tokio::test(start_paused = true)]
+async fn sources_have_turns_by_weight_whatever_each_has_waiting() {
+    let (scheduler, diary) = (builder().max_in_flight(1).start(), Diary::default());
+    scheduler.source(Source::new("heavy").weight(3));
+    scheduler
+        .add(once("blocker").handler(diary.keeps(secs(1))))
+        .unwrap();
+    sleep(ms(1)).await;
+    for n in 0..1_000 {
+        scheduler
+            .add(
+                once(&format!("flood {n}"))
+                    .source("flood")
+                    .handler(diary.keeps(ms(10))),
+            )
+            .unwrap();
+    }
+    for n in 0..30 {
+        scheduler
+            .add(
+                once(&format!("heavy {n}"))
+                    .source("heavy")
+                    .handler(diary.keeps(ms(10))),
+            )
+            .unwrap();
+        scheduler
+            .add(
+                once(&format!("light {n}"))
+                    .source("light")
+                    .handler(diary.keeps(ms(10))),
+            )
+            .unwrap();
+    }
+    sleep(secs(1) + ms(510)).await;
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for name in diary.names().iter().skip(1) {
+        *counts
+            .entry(name.split(' ').next().unwrap().to_owned())
+            .or_default() += 1;
+    }
+    // About 50 starts in turns of 1 : 3 : 1.
+    let (flood, heavy, light) = (counts["flood"], counts["heavy"], counts["light"]);
+    assert!(
+        (9..=12).contains(&flood) && (27..=30).contains(&heavy) && (9..=12).contains(&light),
+        "{counts:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_has_at_most_its_own_number_of_runs() {
+    let (scheduler, diary) = (builder().start(), Diary::default());
+    scheduler.source(Source::new("slow").max_in_flight(2));
+    for n in 0..6 {
+        scheduler
+            .add(
+                once(&format!("job {n}"))
+                    .source("slow")
+                    .handler(diary.keeps(secs(10))),
+            )
+            .unwrap();
+    }
+    scheduler
+        .add(once("other").handler(diary.keeps(ms(0))))
+        .unwrap();
+    sleep(secs(1)).await;
+    assert_eq!(
+        diary.names(),
+        ["job 0", "other", "job 1"],
+        "in turns, and no third of its own"
+    );
+    let source = scheduler.sources().remove(0);
+    assert_eq!((source.in_flight, source.ready), (2, 4));
+    sleep(secs(30)).await;
+    assert_eq!(diary.entries().len(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_parks_its_source_until_its_moment_and_holds_nobody_else_up() {
+    let (scheduler, diary, began) = (
+        builder().max_in_flight(1).start(),
+        Diary::default(),
+        Instant::now(),
+    );
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let gate = move |ask: &Ask| {
+        count.fetch_add(1, Ordering::SeqCst);
+        if ask.now < began + secs(30) {
+            Admission::NotBefore(began + secs(30))
+        } else {
+            Admission::Open
+        }
+    };
+    scheduler.source(Source::new("limited").gate(gate));
+    for n in 0..3 {
+        scheduler
+            .add(
+                once(&format!("limited {n}"))
+                    .source("limited")
+                    .handler(diary.keeps(ms(0))),
+            )
+            .unwrap();
+    }
+    scheduler
+        .add(Job::every("other", secs(10)).handler(diary.keeps(ms(0))))
+        .unwrap();
+    sleep(secs(29)).await;
+    assert_eq!(diary.names(), ["other", "other"]);
+    assert!(
+        asked.load(Ordering::SeqCst) <= 4,
+        "it is not asked in a loop"
+    );
+    assert_eq!(scheduler.sources()[0].parked, Some(secs(1)));
+    sleep(secs(2)).await;
+    assert_eq!(diary.starts("limited 2", began), [30_000]);
+    assert!(scheduler.jobs().iter().all(|job| job.failures == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_open_source_gets_exactly_one_run_and_the_best() {
+    let (scheduler, diary) = (builder().start(), Diary::default());
+    scheduler.source(Source::new("trial").gate(|_: &Ask| Admission::Trial));
+    let blocker = once("blocker")
+        .source("trial")
+        .handler(diary.keeps(secs(10)));
+    scheduler.add(blocker).unwrap();
+    sleep(secs(1)).await;
+    for (name, priority) in [("low", 5), ("high", 1), ("middle", 3)] {
+        scheduler
+            .add(
+                once(name)
+                    .source("trial")
+                    .priority(priority)
+                    .handler(diary.keeps(secs(10))),
+            )
+            .unwrap();
+    }
+    sleep(secs(5)).await;
+    assert_eq!(diary.names(), ["blocker"]);
+    sleep(secs(20)).await;
+    assert_eq!(diary.names(), ["blocker", "high", "middle"]);
+    // The breaker has closed, and the scheduler is told.
+    scheduler.source(Source::new("trial"));
+    sleep(ms(1)).await;
+    assert_eq!(diary.names(), ["blocker", "high", "middle", "low"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_panics_parks_its_source_and_harms_nobody() {
+    let (scheduler, diary, began) = (builder().start(), Diary::default(), Instant::now());
+    scheduler.source(Source::new("broken").gate(move |_: &Ask| -> Admission {
+        if began.elapsed() < secs(5) {
+            std::panic::resume_unwind(Box::new("the gate fell"))
+        }
+        Admission::Open
+    }));
+    scheduler
+        .add(once("behind").source("broken").handler(diary.keeps(ms(0))))
+        .unwrap();
+    scheduler
+        .add(once("other").handler(diary.keeps(ms(0))))
+        .unwrap();
+    sleep(secs(6)).await;
+    assert_eq!(diary.names(), ["other", "behind"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn demand_beyond_a_budget_is_told_or_refused_when_a_job_is_added() {
+    let scheduler = builder().start();
+    let mut events = scheduler.events();
+    scheduler.source(Source::new("kraken").budget(60, secs(60)));
+    scheduler.source(
+        Source::new("strict")
+            .budget(60, secs(60))
+            .overload(Overload::Refuse),
+    );
+    let job = |name: &str, source: &str, cost| {
+        let job = Job::every(name, secs(10)).source(source).cost(cost);
+        job.handler(|_| async { Ok(()) })
+    };
+    scheduler.add(job("a", "kraken", 8)).unwrap();
+    let cron = Cron::parse("*/15 * * * * *").unwrap();
+    let minute = Job::cron("b", cron).source("kraken").cost(9);
+    scheduler.add(minute.handler(|_| async { Ok(()) })).unwrap();
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        if let Event::Overload { source, percent } = event {
+            told.push((source.to_string(), percent));
+        }
+    }
+    assert_eq!(told, [("kraken".to_owned(), 140)]);
+    scheduler.add(job("c", "strict", 9)).unwrap();
+    let refused = scheduler.add(job("d", "strict", 5)).unwrap_err();
+    assert_eq!(
+        refused,
+        AddError::Overload {
+            source_name: "strict".into(),
+            percent: 140
+        }
+    );
+    assert_eq!(
+        refused.to_string(),
+        "\"strict\" would be asked 140 % of its budget"
+    );
+    let loads: Vec<_> = scheduler
+        .sources()
+        .iter()
+        .map(|source| source.load_percent)
+        .collect();
+    assert_eq!(loads, [Some(140), Some(90)]);
+    scheduler.remove(scheduler.find("c").unwrap()).unwrap();
+    scheduler.add(job("d", "strict", 5)).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_of_several_sources_goes_where_it_is_served_best_and_stays_there() {
+    let (scheduler, served) = (
+        builder().max_in_flight(100).start(),
+        Arc::new(std::sync::Mutex::new(HashMap::<String, u32>::new())),
+    );
+    for n in 0..20 {
+        let served = Arc::clone(&served);
+        let job = Job::every(format!("job {n}"), secs(1)).any_source(["good", "slow", "failing"]);
+        let job = job.failures(robust_scheduler::Failures::IGNORED);
+        let job = job.handler(move |run| {
+            let source = run.source.unwrap().to_string();
+            *served.lock().unwrap().entry(source.clone()).or_default() += 1;
+            async move {
+                match source.as_str() {
+                    "good" => sleep(ms(20)).await,
+                    "slow" => sleep(ms(600)).await,
+                    _ => {
+                        sleep(ms(20)).await;
+                        return Err(RunError::new("down"));
+                    }
+                }
+                Ok(())
+            }
+        });
+        scheduler.add(job).unwrap();
+    }
+    sleep(secs(60)).await;
+    served.lock().unwrap().clear();
+    sleep(secs(60)).await;
+    let served = served.lock().unwrap().clone();
+    let count = |name: &str| served.get(name).copied().unwrap_or(0);
+    assert!(count("good") > 900, "{served:?}");
+    assert!(scheduler.ledger().balances());
+}
