@@ -57,7 +57,8 @@ pub trait Connector: Send + Sync + fmt::Debug + 'static {
     /// Whether the full answer to `request` needs a signature.
     ///
     /// With [`Context::can_sign`], [`encode`](Self::encode) writes the private request, which goes through [`sign`](Self::sign).
-    /// Without, it writes the public one that comes nearest, and the answer is smaller.
+    /// Without, it writes the public one that comes nearest, and the answer is smaller and says so
+    /// ([`OrderBook::depth_limit`](robust_market::OrderBook::depth_limit)).
     fn needs_signature(&self, request: &Request) -> bool {
         let _ = request;
         false
@@ -124,7 +125,8 @@ pub struct Context<'a> {
     pub symbols: &'a SymbolTable,
     /// The time of day: of sending for [`Connector::encode`], of the first byte for [`Connector::decode`].
     pub now: Timestamp,
-    /// Whether the caller signs what needs a signature; see [`Connector::needs_signature`].
+    /// Whether the caller signs what needs a signature, for [`Connector::encode`], and has signed it, for [`Connector::decode`]; see
+    /// [`Connector::needs_signature`].
     pub can_sign: bool,
     /// Where the request goes, for exchanges that sign the host too; `None` is the host of [`Connector::base_url`].
     pub authority: Option<&'a str>,

@@ -32,6 +32,9 @@ pub struct OrderBook {
     pub time: Option<Timestamp>,
     /// The exchange's own counter of changes.
     pub sequence: Option<u64>,
+    /// The most levels a side that could be had, where more were asked for; a side with fewer is whole. KuCoin shows 100 to callers without
+    /// credentials and the full book to those who sign. `None`: as many as were asked for.
+    pub depth_limit: Option<u32>,
 }
 
 impl OrderBook {
@@ -44,6 +47,7 @@ impl OrderBook {
             asks: Vec::new(),
             time: None,
             sequence: None,
+            depth_limit: None,
         }
     }
 }
@@ -65,6 +69,9 @@ impl Serialize for OrderBook {
         map.serialize_entry("asks", &self.asks)?;
         text::time(&mut map, self.time)?;
         map.serialize_entry("sequence", &self.sequence)?;
+        if let Some(limit) = self.depth_limit {
+            map.serialize_entry("depth_limit", &limit)?;
+        }
         map.end()
     }
 }

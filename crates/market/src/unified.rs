@@ -233,6 +233,8 @@ fn book(json: &Value, symbol: Symbol, notes: &mut Notes) -> OrderBook {
     );
     book.time = event_time(json, None, notes);
     book.sequence = notes.may(None, "sequence", json.get("sequence"), count);
+    let limit = notes.may(None, "depth_limit", json.get("depth_limit"), count);
+    book.depth_limit = limit.and_then(|limit| u32::try_from(limit).ok());
     book
 }
 

@@ -231,7 +231,10 @@ impl Shared {
             headers: &fetched.headers,
             body: &fetched.body,
         };
-        let context = robust_connectors::Context::new(symbols, received);
+        let mut context = robust_connectors::Context::new(symbols, received);
+        if self.credentials.is_some() {
+            context = context.signing();
+        }
         match self.connector.decode(&call.request, &context, &reply) {
             Ok(decoded) => {
                 let origin = self.origin(fetched, &address);

@@ -36,6 +36,11 @@ pub(super) fn wants_full_book(request: &Request) -> bool {
     matches!(request, Request::OrderBook { depth: Some(depth), .. } if *depth > PUBLIC_DEPTH_MAX)
 }
 
+/// The levels of the book that a caller without credentials gets in place of a deeper one.
+pub(super) fn depth_limit(request: &Request, context: &Context<'_>) -> Option<u32> {
+    (wants_full_book(request) && !context.can_sign).then_some(PUBLIC_DEPTH_MAX)
+}
+
 pub(super) fn encode(request: &Request, context: &Context<'_>) -> Result<WireRequest, EncodeError> {
     let symbols = context.symbols;
     let target = match request {

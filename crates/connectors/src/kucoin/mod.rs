@@ -139,12 +139,17 @@ impl Connector for KuCoin {
         context: &Context<'_>,
         reply: &Reply<'_>,
     ) -> Result<Decoded<Payload>, Verdict> {
-        let decoded = either(
+        let mut decoded = either(
             context,
             reply,
             || direct(request, context, reply),
             || decode(request, context, reply),
         );
+        if let Ok(decoded) = &mut decoded
+            && let Payload::OrderBook(book) = &mut decoded.value
+        {
+            book.depth_limit = encode::depth_limit(request, context);
+        }
         decoded.map_err(|verdict| {
             let wait = answer::retry_after(reply.headers, context.now)
                 .or(verdict.retry_after)

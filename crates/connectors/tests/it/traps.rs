@@ -21,7 +21,7 @@ fn bars(body: &str, connector: &dyn Connector) -> Vec<robust_market::Candle> {
 }
 
 #[test]
-fn kraken_answers_under_its_canonical_id_and_keeps_last_beside_it() {
+fn trap_1_kraken_answers_under_its_canonical_id_and_keeps_last_beside_it() {
     let row = r#"["3535.5","0.003",1548111751.5556,"b","m",""]"#;
     for (asked, key) in [
         ("BTC/USD", "XXBTZUSD"),
@@ -65,7 +65,7 @@ fn kraken_of_several_pairs_the_one_that_was_asked_for_is_taken() {
 }
 
 #[test]
-fn kraken_errors_come_with_200_and_warnings_are_no_failures() {
+fn trap_2_kraken_errors_come_with_200_and_warnings_are_no_failures() {
     let error = r#"{"error":["EQuery:Unknown asset pair"]}"#;
     let verdict = decode(&Kraken, &ticker("BTC/USD"), error).unwrap_err();
     assert_eq!(verdict.class, Class::Permanent);
@@ -105,7 +105,7 @@ fn krakens_day_is_the_second_number_and_its_open_is_none() {
 }
 
 #[test]
-fn krakens_last_bar_is_open_and_bars_without_trades_are_rows() {
+fn trap_10_krakens_last_bar_is_open_and_bars_without_trades_are_rows() {
     let body = r#"{"error":[],"result":{"XXBTZUSD":[
         [1716523140,"5","6","4","5","5.1","2.5",7],
         [1716523200,"5","5","5","5","0.0","0.00000000",0],
@@ -181,6 +181,23 @@ fn krakens_rows_before_since_are_dropped_and_a_limit_keeps_the_newest() {
     assert_eq!(counts(None, Some(2)), [3, 4]);
     assert_eq!(counts(Some(1_716_523_260), None), [1, 2, 3, 4]);
     assert_eq!(counts(Some(1_716_523_201), Some(2)), [1, 2]);
+}
+
+#[test]
+fn trap_9_a_partial_book_of_binance_names_no_pair_and_is_about_the_one_that_was_asked_for() {
+    let body = r#"{"lastUpdateId":160,"bids":[["0.0024","10"]],"asks":[["0.0026","100"]]}"#;
+    for asked in ["BTC/USDT", "ETH/USDT"] {
+        match decode(&Binance, &book(asked), body).unwrap().value {
+            Payload::OrderBook(book) => {
+                assert_eq!((book.symbol, book.sequence), (symbol(asked), Some(160)));
+            }
+            other => panic!("{other:?}"),
+        }
+        // In a combined stream the name stands around the book; that is no answer to a question about a book.
+        let framed = format!(r#"{{"stream":"ethusdt@depth20","data":{body}}}"#);
+        let refused = decode(&Binance, &book(asked), &framed).unwrap_err();
+        assert_eq!(refused.class, Class::Malformed);
+    }
 }
 
 #[test]

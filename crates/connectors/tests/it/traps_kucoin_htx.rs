@@ -97,6 +97,40 @@ fn trap_7_kucoins_full_book_falls_back_to_a_hundred_levels_without_credentials()
 }
 
 #[test]
+fn trap_7_a_book_cut_off_for_want_of_credentials_says_so() {
+    let symbols = KuCoin.symbols();
+    let public = Context::new(&symbols, Timestamp::from_ms(NOW_MS).unwrap());
+    let headers = HeaderMap::new();
+    for body in [
+        r#"{"code":"200000","data":{"time":1550653727731,"sequence":"3","bids":[["6500.1","0.4"]],"asks":[["6500.2","0.6"]]}}"#,
+        // Read by the tolerant way.
+        r#"{"code":"200000","data":{"time":1550653727731,"sequence":"3","bids":[["6500.1","0.4"],[null]],"asks":[["6500.2","0.6"]]}}"#,
+    ] {
+        let limit = |depth, context: &Context<'_>| {
+            let reply = Reply {
+                status: StatusCode::OK,
+                headers: &headers,
+                body: body.as_bytes(),
+            };
+            let decoded = KuCoin.decode(&one_book(depth), context, &reply).unwrap();
+            let Payload::OrderBook(book) = decoded.value else {
+                panic!("no book");
+            };
+            let json = serde_json::to_value(&book).unwrap();
+            assert_eq!(
+                json.get("depth_limit").and_then(serde_json::Value::as_u64),
+                book.depth_limit.map(u64::from)
+            );
+            book.depth_limit
+        };
+        assert_eq!(limit(101, &public), Some(100));
+        assert_eq!(limit(5_000, &public), Some(100));
+        assert_eq!(limit(100, &public), None);
+        assert_eq!(limit(5_000, &public.signing()), None);
+    }
+}
+
+#[test]
 fn no_more_levels_than_were_asked_for_are_read() {
     let levels = |best: u32| -> String {
         let levels: Vec<_> = (0..20)
