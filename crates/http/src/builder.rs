@@ -15,6 +15,7 @@ use crate::connection::Heads;
 use crate::dns::Names;
 use crate::gate::Gate;
 use crate::pace::Pace;
+use crate::pins::Pins;
 use crate::pool::Pool;
 use crate::reach::Reach;
 use crate::resolve::{Resolve, Resolver, System};
@@ -52,6 +53,7 @@ pub struct Builder {
     resolve: Option<Arc<dyn Resolve>>,
     seed: u64,
     trusted: Vec<Vec<u8>>,
+    pins: Pins,
     http2: bool,
 }
 
@@ -101,6 +103,7 @@ impl Default for Builder {
             resolve: None,
             seed: 0,
             trusted: Vec::new(),
+            pins: Pins::default(),
             http2: false,
         }
     }
@@ -321,6 +324,15 @@ impl Builder {
         self
     }
 
+    /// Requires this public key of a host, beside a certificate that is trusted: `sha256` is the digest of the `SubjectPublicKeyInfo` (DER)
+    /// of the server's own certificate, as in RFC 7469. Repeated calls add keys, any of which will do: pin the next one before the
+    /// server changes to it. A host with a pin is never spoken to unencrypted. Other keys are [`Kind::Tls`](crate::Kind::Tls).
+    #[must_use]
+    pub fn pin(mut self, host: impl AsRef<str>, sha256: [u8; 32]) -> Self {
+        self.pins.add(host.as_ref(), sha256);
+        self
+    }
+
     /// Offers HTTP/2 to TLS servers. Default off: one lost packet stalls all streams of a connection.
     #[cfg(feature = "http2")]
     #[must_use]
@@ -356,7 +368,12 @@ impl Builder {
             self.connect_timeout,
             Arc::clone(&pool.counters),
         );
-        let dialler = Dialler::new(tls, self.connect_timeout, self.local_address, resolver);
+        let dialler = Dialler::new(
+            (tls, self.pins),
+            self.connect_timeout,
+            self.local_address,
+            resolver,
+        );
         let window = self.throughput_window;
         let millis = usize::try_from(window.as_millis()).unwrap_or(usize::MAX);
         let pace = Pace {

@@ -14,6 +14,7 @@ use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
 use crate::error::{Error, Kind};
+use crate::pins::Pins;
 use crate::resolve::Resolver;
 
 /// TCP, encrypted or not.
@@ -40,12 +41,13 @@ pub(crate) struct Dialled {
 pub(crate) struct Dialler {
     connector: BoxCloneSyncService<Uri, Stream, Error>,
     resolver: Resolver,
+    pins: Pins,
     timeout: Duration,
 }
 
 impl Dialler {
     pub(crate) fn new(
-        tls: ClientConfig,
+        (tls, pins): (ClientConfig, Pins),
         timeout: Duration,
         local_address: Option<IpAddr>,
         resolver: Resolver,
@@ -65,6 +67,7 @@ impl Dialler {
         Self {
             connector: BoxCloneSyncService::new(connector),
             resolver,
+            pins,
             timeout,
         }
     }
@@ -90,6 +93,7 @@ impl Dialler {
                 return Err(error);
             }
         };
+        self.pins.check(name, &stream)?;
         let connected = stream.connected();
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);

@@ -221,6 +221,11 @@ impl Error {
     }
 
     /// An I/O error on a connection that may already carry a request.
+    /// The peer is not who it should be; nothing was sent.
+    pub(crate) fn untrusted(error: rustls::Error) -> Self {
+        Self::unsent(Kind::Tls).caused_by(Cause::Tls(error))
+    }
+
     fn from_io(error: &io::Error, sent: bool) -> Self {
         if let Some(tls) = find_tls(error) {
             return Self::new(Kind::Tls, sent).caused_by(Cause::Tls(tls));
@@ -252,7 +257,7 @@ impl Error {
             return Self::unsent(Kind::Connect);
         };
         if let Some(tls) = find_tls(io) {
-            return Self::unsent(Kind::Tls).caused_by(Cause::Tls(tls));
+            return Self::untrusted(tls);
         }
         let io = plain(io);
         let kind = match io.kind() {

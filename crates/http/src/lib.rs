@@ -60,6 +60,7 @@ mod gate;
 mod h2;
 mod head;
 mod pace;
+mod pins;
 mod pool;
 mod reach;
 mod request;

@@ -40,8 +40,16 @@ impl Authority {
     }
 
     fn acceptor_with(&self, params: &CertificateParams, alpn: &[&[u8]]) -> TlsAcceptor {
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
+        self.acceptor_of(&KeyPair::generate().unwrap(), params, alpn)
+    }
+
+    fn acceptor_of(
+        &self,
+        key: &KeyPair,
+        params: &CertificateParams,
+        alpn: &[&[u8]],
+    ) -> TlsAcceptor {
+        let certificate = params.signed_by(key, &self.0).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -116,6 +124,61 @@ async fn certificate_of_an_unknown_authority_is_refused() {
             (Kind::Tls, false)
         );
     }
+    assert!(server.seen.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_trusted_certificate_with_another_key_than_the_pinned_one_is_refused() {
+    use rcgen::PublicKeyData;
+    use sha2::{Digest, Sha256};
+
+    let authority = Authority::new();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let server = encrypted(authority.acceptor_of(&key, &params, &[])).await;
+    let url = format!("https://localhost:{}/", server.address.port());
+    let digest: [u8; 32] = Sha256::digest(key.subject_public_key_info()).into();
+    let client = || Client::builder().trust_only(authority.der());
+
+    let wrong = client().pin("localhost", [7; 32]).build().unwrap();
+    let result = within("an error", wrong.fetch(get(&url), None)).await;
+    let error = result.as_ref().unwrap_err();
+    assert!(std::error::Error::source(error).is_some(), "{error:?}");
+    assert_eq!(what(result), (Kind::Tls, false));
+    assert!(server.seen.requests().is_empty(), "nothing was sent");
+
+    // The next key beside the present one, a name in capitals, and pins of other hosts.
+    let right = client()
+        .pin("LocalHost", [7; 32])
+        .pin("localhost", digest)
+        .pin("exchange.example", [7; 32])
+        .build()
+        .unwrap();
+    assert!(
+        within("an answer", right.fetch(get(&url), None))
+            .await
+            .is_ok()
+    );
+    let other = client().pin("exchange.example", [7; 32]).build().unwrap();
+    assert!(
+        within("an answer", other.fetch(get(&url), None))
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn a_host_with_a_pin_is_never_spoken_to_unencrypted() {
+    let server = Server::scripted([
+        Step::Request,
+        raw("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
+    ])
+    .await;
+    let host = server.address.ip().to_string();
+    let client = Client::builder().pin(host, [7; 32]).build().unwrap();
+    let url = format!("http://{}/", server.address);
+    let result = within("an error", client.fetch(get(&url), None)).await;
+    assert_eq!(what(result), (Kind::Tls, false));
     assert!(server.seen.requests().is_empty());
 }
 
