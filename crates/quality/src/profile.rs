@@ -125,6 +125,21 @@ impl TickerFields {
         Self(self.0 | other.0)
     }
 
+    /// The fields of both sets.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The set without the fields of another one.
+    pub(crate) const fn less(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// How many fields there are.
+    pub(crate) const fn count(self) -> u64 {
+        self.0.count_ones() as u64
+    }
+
     pub(crate) const fn bits(self) -> u16 {
         self.0
     }

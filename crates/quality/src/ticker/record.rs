@@ -24,19 +24,57 @@ const SYMBOL: usize = 31;
 /// Weight of a required field; a bid or an ask weighs 2, everything else 1.
 pub(super) const WEIGHT_REQUIRED: u64 = 3;
 
-const fn weight(field: F) -> u64 {
-    match field {
-        F::Last => WEIGHT_REQUIRED,
-        F::Bid | F::Ask => 2,
-        _ => 1,
-    }
-}
-
 const fn is_price(field: F) -> bool {
     matches!(
         field,
         F::Last | F::Bid | F::Ask | F::High | F::Low | F::Open | F::Vwap
     )
+}
+
+/// The fields that hold numbers, in the order of [`numbers`].
+const NUMBERS: [F; 12] = [
+    F::Last,
+    F::Bid,
+    F::Ask,
+    F::BidSize,
+    F::AskSize,
+    F::High,
+    F::Low,
+    F::Open,
+    F::BaseVolume,
+    F::QuoteVolume,
+    F::Vwap,
+    F::Change,
+];
+
+const fn numbers(ticker: &Ticker) -> [Option<Decimal>; 12] {
+    [
+        ticker.last,
+        ticker.bid,
+        ticker.ask,
+        ticker.bid_size,
+        ticker.ask_size,
+        ticker.high,
+        ticker.low,
+        ticker.open,
+        ticker.base_volume,
+        ticker.quote_volume,
+        ticker.vwap,
+        ticker.change,
+    ]
+}
+
+/// Both sides of the quote.
+const QUOTE: TickerFields = TickerFields::of(&[F::Bid, F::Ask]);
+
+/// Weight of some fields together.
+const fn weights(fields: TickerFields) -> u64 {
+    let last = if fields.contains(F::Last) {
+        WEIGHT_REQUIRED - 1
+    } else {
+        0
+    };
+    fields.count() + fields.and(QUOTE).count() + last
 }
 
 /// One ticker under judgement: its valid values, and what it owes.
@@ -136,25 +174,6 @@ impl<'t, 'a> Record<'t, 'a> {
         }
     }
 
-    fn raw(&self, field: F) -> Option<Decimal> {
-        let ticker = self.ticker;
-        match field {
-            F::Last => ticker.last,
-            F::Bid => ticker.bid,
-            F::Ask => ticker.ask,
-            F::BidSize => ticker.bid_size,
-            F::AskSize => ticker.ask_size,
-            F::High => ticker.high,
-            F::Low => ticker.low,
-            F::Open => ticker.open,
-            F::BaseVolume => ticker.base_volume,
-            F::QuoteVolume => ticker.quote_volume,
-            F::Vwap => ticker.vwap,
-            F::Change => ticker.change,
-            F::Time | F::Sequence => None,
-        }
-    }
-
     fn validity<'d>(&mut self, asked: &[Symbol], faults: impl Iterator<Item = &'d Defect>) {
         let mut units = 1;
         if !asked.is_empty() && !asked.contains(&self.ticker.symbol) {
@@ -165,21 +184,22 @@ impl<'t, 'a> Record<'t, 'a> {
         }
         // Exchanges write 0 for "none" in a market where nothing is traded.
         let quiet = self.ticker.base_volume.is_some_and(|v| v.is_zero());
-        for field in F::ALL {
-            let Some(value) = self.raw(field) else {
+        let mut values = numbers(self.ticker);
+        for (field, slot) in NUMBERS.into_iter().zip(&mut values) {
+            let Some(value) = *slot else {
                 continue;
             };
             if quiet && is_price(field) && field != F::Last && value.is_zero() {
+                *slot = None;
                 continue;
             }
             self.present = self.present.with(field);
             units += 1;
-            if self.is_valid(field, value)
-                && let Some(slot) = self.values.get_mut(field as usize)
-            {
-                *slot = Some(value);
+            if !self.is_valid(field, value) {
+                *slot = None;
             }
         }
+        self.values = values;
         if self.ticker.sequence.is_some() {
             self.present = self.present.with(F::Sequence);
             units += 1;
@@ -300,29 +320,15 @@ impl<'t, 'a> Record<'t, 'a> {
             .profile
             .expected
             .or(self.learned)
-            .or(self.nulls);
-        let (mut optional, mut lost) = (0, 0);
-        for field in F::ALL {
-            if required.contains(&field) || !due.contains(field) {
-                continue;
-            }
-            let quote = matches!(field, F::Bid | F::Ask);
-            let weight = weight(field);
-            self.expected += weight;
-            optional += if quote { 0 } else { weight };
-            if self.present.contains(field) {
-                self.found += weight;
-                continue;
-            }
-            lost += if quote { 0 } else { weight };
-            self.object(
-                &C_OPTIONAL,
-                Severity::Info,
-                field as usize,
-                field.as_str(),
-                || format!("{} is missing", field.as_str()),
-            );
+            .or(self.nulls)
+            .less(TickerFields::of(required));
+        let missing = due.less(self.present);
+        self.expected += weights(due);
+        self.found += weights(due) - weights(missing);
+        if missing != TickerFields::NONE {
+            self.missing(missing);
         }
+        let (optional, lost) = (weights(due.less(QUOTE)), weights(missing.less(QUOTE)));
         if optional > 0 && lost * 2 >= optional {
             self.object(&C_OPTIONAL, Severity::Warning, 0, "optional", || {
                 "half or more of the optional fields are missing".to_owned()
@@ -335,6 +341,19 @@ impl<'t, 'a> Record<'t, 'a> {
                 F::Bid as usize,
                 "bid",
                 || "only one of bid and ask is there".to_owned(),
+            );
+        }
+    }
+
+    /// Tells each field that should be there and is not.
+    fn missing(&mut self, missing: TickerFields) {
+        for field in F::ALL.into_iter().filter(|field| missing.contains(*field)) {
+            self.object(
+                &C_OPTIONAL,
+                Severity::Info,
+                field as usize,
+                field.as_str(),
+                || format!("{} is missing", field.as_str()),
             );
         }
     }
