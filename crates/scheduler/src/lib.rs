@@ -1,5 +1,5 @@
-//! When things run: triggers, a ledger that closes, bounded history and a clean stop. Knows no
-//! markets.
+//! When things run: intervals, cron in any time zone, candles, success of others; priorities,
+//! dependencies, misfires, a ledger that closes. Knows no markets.
 //!
 //! ```
 //! use robust_scheduler::{Job, Scheduler};
@@ -27,11 +27,16 @@
 //! # }
 //! ```
 //!
-//! - [`Scheduler`] adds, pauses, removes, tells and stops; [`Builder`] holds its bounds.
-//! - [`Job`] is what to do and how often: [`Trigger`], [`Phase`], priority, deadline.
+//! - [`Scheduler`] adds, changes, pauses, removes, tells and stops; [`Builder`] holds its bounds.
+//! - [`Job`] is what to do and when: [`Trigger`], [`Cron`] in a [`Zone`], [`Blackout`], priority,
+//!   [`Misfire`], [`Overlap`], [`Retry`], [`Failures`], [`Upstream`].
+//! - [`Source`] is what jobs ask, with its weight, its bounds and its [`Gate`].
 //! - [`Run`] is what a handler gets, [`RunError`] what it may give back.
-//! - [`Ledger`] says where every occurrence went, [`Record`] how each run ended.
+//! - [`Ledger`] says where every occurrence went, [`Record`] how each run ended, [`Snapshot`] how
+//!   everything stands, [`Forecast`] what is to come.
 //! - [`Event`] tells what happens as it happens.
+//! - [`Store`] keeps how far each job has come: [`FileJournal`], [`MemoryStore`].
+//! - [`Clock`] says whose wall time it is; [`SimClock`] goes with tokio's paused one.
 
 mod builder;
 mod clock;
@@ -40,6 +45,7 @@ mod dependency;
 mod driver;
 mod error;
 mod event;
+mod forecast;
 mod graph;
 mod heap;
 mod job;
@@ -64,6 +70,7 @@ pub use cron::{ClockChange, Cron, CronError, DayMatch, Dialect, Fold, Gap, Synta
 pub use dependency::{OnFailure, Upstream};
 pub use error::{AddError, RemoveError, UnknownJob};
 pub use event::Event;
+pub use forecast::{Forecast, SourceForecast};
 pub use job::{Job, JobBuilder, JobId};
 pub use journal::{FileJournal, JobMark, JournalError, MemoryStore, Store};
 pub use ledger::{Ledger, Outcomes, SkipReason};

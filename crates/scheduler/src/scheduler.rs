@@ -11,6 +11,7 @@ use crate::builder::Builder;
 use crate::cron::Upcoming;
 use crate::error::{AddError, RemoveError, UnknownJob};
 use crate::event::Event;
+use crate::forecast::{Forecast, forecast};
 use crate::job::{Job, JobBuilder, JobId, Spec};
 use crate::ledger::Ledger;
 use crate::policy::Dependents;
@@ -271,6 +272,19 @@ impl Scheduler {
             core.advance(now);
             core.preview(id, count)
         })
+    }
+
+    /// What the coming hours bring, up to a week: runs, what each source is asked, and what a clock
+    /// change does.
+    ///
+    /// It looks through every moment of every job, on the calling thread: about a second for ten
+    /// million of them.
+    pub fn forecast(&self, span: Duration) -> Forecast {
+        let (plan, from) = self.owner.shared.with(|core, now| {
+            core.advance(now);
+            core.plan(now)
+        });
+        forecast(plan, from, span)
     }
 
     /// Where every occurrence went since the start, exact at this instant: what is due by now is

@@ -7,6 +7,7 @@ use super::queue::Place;
 use super::sources::State;
 use super::{Entry, Roster};
 use crate::cron::{Upcoming, upcoming};
+use crate::forecast::Planned;
 use crate::job::{JobId, Spec};
 use crate::ledger::Ledger;
 use crate::moment::{Nanos, duration, system};
@@ -119,6 +120,35 @@ impl<H: Clone> Roster<H> {
             sources: self.sources(now),
             history: self.history(),
         }
+    }
+
+    /// The jobs as a forecast needs them, and the wall time now.
+    pub(crate) fn plan(&self, now: Nanos) -> (Vec<Planned>, Nanos) {
+        let slots = self.names.values().filter_map(|id| self.find(*id));
+        let planned = slots.filter_map(|slot| {
+            let job = self.entry(slot)?;
+            let source = job
+                .sources
+                .first()
+                .and_then(|source| self.sources.get(*source));
+            Some(Planned {
+                job: Arc::clone(&job.spec.name),
+                source: source.and_then(|state| state.name.clone()),
+                budget: source.and_then(|state| state.settings.budget),
+                cost: job.spec.cost,
+                next: job.next.filter(|_| !job.disabled && !job.faulted)?,
+                now: self.own_time(job, now),
+                delay: self.delay(slot),
+                timetable: job.timetable.clone(),
+                cron: match &job.spec.trigger {
+                    Trigger::Cron(cron) => Some(cron.clone()),
+                    _ => None,
+                },
+            })
+        });
+        let mut planned: Vec<_> = planned.collect();
+        planned.sort_by(|one, other| one.job.cmp(&other.job));
+        (planned, now.saturating_add(self.time.offset()))
     }
 
     /// The next moments of a job, with what the clocks of its zone show then.

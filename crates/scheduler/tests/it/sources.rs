@@ -258,3 +258,57 @@ async fn a_job_of_several_sources_goes_where_it_is_served_best_and_stays_there()
     assert!(count("good") > 900, "{served:?}");
     assert!(scheduler.ledger().balances());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_forecast_tells_the_load_of_a_day_its_crowds_and_its_clock_changes() {
+    // The day on which the clocks of New York go forward.
+    let start = crate::base() + secs(71 * 86_400 + 43_200);
+    let clock = robust_scheduler::SimClock::at(start);
+    let scheduler = robust_scheduler::Scheduler::builder().clock(clock).start();
+    scheduler.source(Source::new("kraken").budget(60, secs(60)));
+    let none = |_| async { Ok(()) };
+    scheduler
+        .add(
+            Job::every("ticker", secs(10))
+                .source("kraken")
+                .handler(none),
+        )
+        .unwrap();
+    for n in 0..120 {
+        let job = Job::aligned(format!("candle {n}"), secs(3_600)).source("kraken");
+        scheduler.add(job.handler(none)).unwrap();
+    }
+    let zone = robust_scheduler::Zone::named("America/New_York").unwrap();
+    let daily = Cron::parse("30 2 * * *").unwrap().zone(zone);
+    scheduler
+        .add(Job::cron("daily", daily).handler(none))
+        .unwrap();
+    let forecast = scheduler.forecast(secs(86_400));
+    let kraken = &forecast.sources[&Some("kraken".into())];
+    assert_eq!(
+        (forecast.runs, kraken.runs),
+        (8_640 + 120 * 23 + 1, 8_640 + 120 * 23)
+    );
+    assert_eq!(forecast.sources[&None].runs, 1);
+    // 11,400 of 86,400: the last candles of the day are released just after it.
+    assert!(
+        (kraken.load_percent.unwrap() - 13.19).abs() < 0.01,
+        "{kraken:?}"
+    );
+    assert!((120..=121).contains(&kraken.peak), "{kraken:?}");
+    // 120 candles at once: 60 are there, the others come one a second.
+    let wait = kraken.longest_wait.unwrap();
+    assert!((secs(60)..secs(72)).contains(&wait), "{wait:?}");
+    let changed: Vec<_> = forecast
+        .changed
+        .iter()
+        .map(|(job, next)| (&**job, &next.local[5..16]))
+        .collect();
+    assert_eq!(
+        (forecast.clock_changes, changed),
+        (1, vec![("daily", "03-14T03:00")])
+    );
+    // What was foreseen is what comes due.
+    sleep(secs(86_400)).await;
+    assert_eq!(scheduler.ledger().due, forecast.runs);
+}
