@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use robust_data_manager::DataManager;
+use robust_data_manager::{DataManager, OnQuarantine, QualitySettings};
 
 use crate::exit::{Failure, print};
 use crate::settings;
@@ -11,13 +11,17 @@ use crate::settings;
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let config = settings::load("config", file)?;
     // Building a manager checks what the text alone cannot show: names, connectors, addresses.
-    DataManager::builder()
+    let manager = DataManager::builder()
         .config(config.clone())
         .start()
         .map_err(|error| settings::named(file, &error))?;
     print(&format!("{}: ok", file.display()));
     print(&format!("environment = {:?}", config.environment).to_lowercase());
     print(&format!("cache.capacity = {}", config.cache.capacity));
+    print(&quality(&config.quality));
+    for warning in manager.status().warnings {
+        print(&format!("warning: {}", warning.text));
+    }
     for (name, settings) in &config.exchanges {
         let source = settings.source();
         print(&format!("\n[exchanges.{name}]"));
@@ -81,4 +85,22 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// The terms of reads that have none of their own, and what the rules know.
+fn quality(settings: &QualitySettings) -> String {
+    let otherwise = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
+    let state = settings.state.as_ref();
+    format!(
+        "quality.on_quarantine = {}, min_quality = {}, history = {}, state = {}, bounds of {} pairs",
+        match settings.on_quarantine {
+            OnQuarantine::Deliver => "deliver",
+            OnQuarantine::LastGood => "last_good",
+            OnQuarantine::Error => "error",
+        },
+        otherwise(settings.min_quality.map(|score| score.to_string())),
+        settings.history,
+        otherwise(state.map(|path| path.display().to_string())),
+        settings.bounds.len()
+    )
 }

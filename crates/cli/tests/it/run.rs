@@ -124,6 +124,16 @@ fn changes_of_quality_and_warnings_are_told_beside_the_samples() {
     );
     let text = config(&sim.url).replace("[exchanges.binance]", &head);
     let file = Scratch::file("quality.toml", text.as_bytes());
+    let said = run(&["config", "check", file.path()]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let settings = "quality.on_quarantine = deliver, min_quality = none, history = false, state = ";
+    assert!(said.out.contains(settings), "{}", said.out);
+    assert!(
+        said.out
+            .contains(", bounds of 1 pairs\nwarning: quality.state "),
+        "{}",
+        said.out
+    );
     let said = run(&["run", "--config", file.path(), "--for", "1s", "--json"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     let lines: Vec<&str> = said.err.lines().collect();
