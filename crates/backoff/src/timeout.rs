@@ -168,8 +168,8 @@ pin_project! {
         future: F,
         end: End,
         // Armed by the first poll that finds no answer.
-        #[pin]
-        timer: Option<Sleep>,
+        // Boxed, because a timer is large and a future is moved several times before it is polled.
+        timer: Option<Pin<Box<Sleep>>>,
     }
 }
 
@@ -201,17 +201,14 @@ impl<F> Within<F> {
 
 /// Polls a timer that is armed when it is first looked at.
 #[inline(never)]
-fn poll_armed(mut timer: Pin<&mut Option<Sleep>>, end: End, cx: &mut Context<'_>) -> Poll<()> {
-    if timer.is_none() {
-        timer.set(Some(match end {
+fn poll_armed(timer: &mut Option<Pin<Box<Sleep>>>, end: End, cx: &mut Context<'_>) -> Poll<()> {
+    let timer = timer.get_or_insert_with(|| {
+        Box::pin(match end {
             End::After(limit) => sleep(limit),
             End::At(end) => sleep_until(end),
-        }));
-    }
-    match timer.as_pin_mut() {
-        Some(timer) => timer.poll(cx),
-        None => Poll::Pending,
-    }
+        })
+    });
+    timer.as_mut().poll(cx)
 }
 
 impl<F: Future> Future for Within<F> {
