@@ -176,9 +176,20 @@ where
 {
     /// Makes the call, which is recorded when it ends.
     #[inline]
-    pub(crate) fn called(ticket: Ticket<L>, classify: C, inner: &mut S, request: Req) -> Self {
+    pub(crate) fn called(mut ticket: Ticket<L>, classify: C, inner: &mut S, request: Req) -> Self {
+        if C::MEASURES {
+            ticket.measure();
+        }
+        // Built where it stays: a future may be large.
         Self {
-            state: State::called(ticket, classify, inner, request),
+            state: State::Called {
+                future: inner.call(request),
+                watch: CallWatch {
+                    ticket,
+                    classify,
+                    outcome: PhantomData,
+                },
+            },
         }
     }
 
@@ -208,27 +219,6 @@ pin_project! {
         // Boxed, so that the call that need not wait, which most are, is small: a future is moved several times before it is polled.
         Readying { waiting: Box<Readying<S, C, Req, L>> },
         Called { #[pin] future: S::Future, watch: CallWatch<C, S::Response, S::Error, L> },
-    }
-}
-
-impl<S, C, Req, L> State<S, C, Req, L>
-where
-    S: Service<Req>,
-    C: Classify<S::Response, S::Error>,
-    L: Listener,
-{
-    #[inline]
-    fn called(mut ticket: Ticket<L>, classify: C, inner: &mut S, request: Req) -> Self {
-        if C::MEASURES {
-            ticket.measure();
-        }
-        let future = inner.call(request);
-        let watch = CallWatch {
-            ticket,
-            classify,
-            outcome: PhantomData,
-        };
-        Self::Called { future, watch }
     }
 }
 
@@ -287,8 +277,8 @@ impl<S, C, Req, L: Listener> Readying<S, C, Req, L> {
         };
         let ticket = self.breaker.admit()?;
         let classify = self.classify.clone();
-        let called = State::called(ticket, classify, &mut self.inner, request);
-        Poll::Ready(Ok(called))
+        let called = AdmitFuture::called(ticket, classify, &mut self.inner, request);
+        Poll::Ready(Ok(called.state))
     }
 }
 
