@@ -13,6 +13,17 @@ pub trait Feedback<Res, E> {
     /// What `result` says.
     fn feedback(&self, result: Result<&Res, &E>) -> Verdict;
 
+    /// Whether `result` says nothing but [`Verdict::sent`], as by far the most do: then no verdict is made of it.
+    fn is_plain(&self, _result: Result<&Res, &E>) -> bool {
+        false
+    }
+
+    /// Whether the inner service sends nothing before the future of its call is polled: then a call that is dropped before that gets
+    /// its charge back. By default it keeps it, for tower lets a service send in `call`.
+    fn is_lazy(&self) -> bool {
+        false
+    }
+
     /// Whether it says [`Verdict::sent`] of everything: then nothing has to be remembered about a call under way.
     fn keeps(&self) -> bool {
         false

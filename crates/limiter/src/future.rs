@@ -22,7 +22,8 @@ pin_project! {
     ///
     /// Dropped before the inner service is called, it gives place and grant back. Dropped later, which is at any time for
     /// a call that need not wait, since that is made before there is a future,
-    /// the charge stays, because the server may have counted the request. Its slot is free again in either case.
+    /// the charge stays, because the server may have counted the request; unless it was never polled and
+    /// [`Feedback::is_lazy`] says that then nothing was sent. Its slot is free again in either case.
     pub struct ResponseFuture<S, Req, F, L = ()>
     where
         S: Service<Req>,
@@ -118,9 +119,11 @@ where
     {
         let mut this = self.project();
         if let Beside::Spent(spent) = this.beside {
-            let verdict = this.feedback.feedback(result);
+            let verdict = (!this.feedback.is_plain(result)).then(|| this.feedback.feedback(result));
             this.future.set(None);
-            spent.end(&verdict);
+            if let Some(verdict) = verdict {
+                spent.end(&verdict);
+            }
         } else {
             this.future.set(None);
         }
@@ -145,7 +148,14 @@ where
             return Poll::Ready(Err(error));
         }
         let this = self.as_mut().project();
-        let settles = !matches!(this.beside, Beside::Nothing);
+        let settles = match this.beside {
+            Beside::Nothing => false,
+            Beside::Spent(spent) => {
+                spent.send();
+                true
+            }
+            _ => true,
+        };
         let Some(future) = this.future.as_pin_mut() else {
             return Poll::Pending;
         };

@@ -84,6 +84,7 @@ impl<L: Listener> Permit<L> {
             shared: held.shared,
             grant: held.grant,
             at,
+            unsent: false,
         });
         Spent { under_way }
     }
@@ -148,18 +149,25 @@ pub(crate) struct Paid {
     owed: Owed,
     grant: Grant,
     at: Nanos,
+    /// Nothing is sent before the call is polled.
+    lazy: bool,
 }
 
 impl Paid {
     #[inline]
-    pub(crate) fn new(cost: &[Charge], class: Class, slot: bool, at: Nanos) -> Self {
+    pub(crate) fn new(cost: &[Charge], class: Class, slot: bool, at: Nanos, lazy: bool) -> Self {
         let owed = Owed::new(cost);
         let grant = Grant {
             class,
             slot,
             probe: 0,
         };
-        Self { owed, grant, at }
+        Self {
+            owed,
+            grant,
+            at,
+            lazy,
+        }
     }
 }
 
@@ -169,18 +177,26 @@ struct UnderWay<L> {
     owed: Owed,
     grant: Grant,
     at: Nanos,
+    /// It was made and can have sent nothing yet.
+    unsent: bool,
 }
 
 impl<L: Listener> Spent<L> {
     /// What was paid for at once.
     #[inline]
     pub(crate) fn new(shared: Arc<Shared<L>>, paid: Paid) -> Self {
-        let Paid { owed, grant, at } = paid;
+        let Paid {
+            owed,
+            grant,
+            at,
+            lazy,
+        } = paid;
         let under_way = Some(UnderWay {
             shared,
             owed,
             grant,
             at,
+            unsent: lazy,
         });
         Self { under_way }
     }
@@ -211,6 +227,19 @@ impl<L: Listener> Spent<L> {
 
     /// Gives the whole charge back: nothing was sent. Frees the slot.
     pub fn refund(mut self) {
+        self.give_back();
+    }
+
+    /// From here on something may have been sent.
+    #[inline]
+    pub(crate) const fn send(&mut self) {
+        if let Some(call) = &mut self.under_way {
+            call.unsent = false;
+        }
+    }
+
+    #[cold]
+    fn give_back(&mut self) {
         if let Some(call) = self.under_way.take() {
             let UnderWay { grant, at, .. } = call;
             let cost = call.owed.cost();
@@ -254,6 +283,7 @@ impl<L: Listener> Spent<L> {
             owed,
             grant,
             at,
+            ..
         }) = self.under_way.take()
         else {
             return;
@@ -289,6 +319,9 @@ impl<L: Listener> Spent<L> {
 
 impl<L: Listener> Drop for Spent<L> {
     fn drop(&mut self) {
+        if self.under_way.as_ref().is_some_and(|call| call.unsent) {
+            self.give_back();
+        }
         if let Some(UnderWay { shared, grant, .. }) = self.under_way.take() {
             if grant.slot {
                 shared.release_slot();

@@ -97,10 +97,11 @@ impl<S, D, F, L: Listener> Admission<S, D, F, L> {
     where
         S: Service<Req> + Clone,
         D: Appraise<Req>,
-        F: Clone,
+        F: Feedback<S::Response, S::Error> + Clone,
     {
-        let slot = self.limiter.slot;
-        match self.pay(&request, |bid, at| Paid::new(bid.cost, bid.class, slot, at)) {
+        let (slot, lazy) = (self.limiter.slot, self.feedback.is_lazy());
+        let note = |bid: &BidRef<'_>, at| Paid::new(bid.cost, bid.class, slot, at, lazy);
+        match self.pay(&request, note) {
             Ok(paid) => {
                 // Before the call, so that one that panics frees its slot.
                 let spent = Spent::new(Arc::clone(&self.limiter.shared), paid);

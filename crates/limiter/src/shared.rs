@@ -189,6 +189,13 @@ impl<L: Listener> Shared<L> {
 
     /// Gives the slot of a call that is over to the next. Looks at the clock only if there is one.
     pub(crate) fn release_slot(&self) {
+        let mut inner = self.lock();
+        if inner.state.queue.is_empty() {
+            // Nobody is to be woken, and nothing becomes due.
+            inner.state.slots.release(true);
+            return;
+        }
+        drop(inner);
         self.change_inner(|inner| {
             inner.state.slots.release(true);
             if !inner.state.queue.is_empty() {

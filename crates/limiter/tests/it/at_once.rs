@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use robust_limiter::{
-    Bid, BidRef, Charge, Class, ClassCell, Cost, Demand, Limiter, Pause, Rejected, Verdict, Window,
+    Bid, BidRef, Charge, Class, ClassCell, Cost, Demand, Feedback, Limiter, Pause, Rejected,
+    Verdict, Window,
 };
 use tokio::time::Instant;
 use tower::limit::ConcurrencyLimit;
@@ -255,6 +256,54 @@ async fn slots_and_answers_are_settled_as_ever() {
         "dropped before it was polled"
     );
     assert_eq!(used(), vec![5, 5], "it was made, so it is charged");
+}
+
+/// Says that nothing is sent before the first poll.
+#[derive(Debug, Clone)]
+struct Lazy;
+
+impl<Res, E> Feedback<Res, E> for Lazy {
+    fn feedback(&self, _: Result<&Res, &E>) -> Verdict {
+        Verdict::sent()
+    }
+
+    fn is_lazy(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_never_polled_gets_its_charge_back_where_nothing_is_sent_before() {
+    let limiter = Limiter::builder("w")
+        .window(Window::sliding("a", 10, SECOND))
+        .window(Window::sliding("b", 1_000, SECOND).keyed())
+        .max_in_flight(1)
+        .build();
+    let cost: Cost = [Charge::new(0, 4), Charge::keyed(1, 9, 5)]
+        .into_iter()
+        .collect();
+    let mut service = limiter
+        .layer()
+        .bid(Bid::new(cost))
+        .feedback(Lazy)
+        .layer(service_fn(|()| {
+            std::future::pending::<Result<(), TestError>>()
+        }));
+    let seen = || {
+        let seen = limiter.snapshot();
+        let used: Vec<_> = seen.windows.iter().map(|window| window.used).collect();
+        (used, seen.in_flight, seen.refunded)
+    };
+    for refunds in 1..4 {
+        let call = service.call(());
+        assert_eq!(seen(), (vec![4, 5], 1, refunds - 1));
+        drop(call);
+        assert_eq!(seen(), (vec![0, 0], 0, refunds));
+    }
+    let mut call = tokio_test::task::spawn(service.call(()));
+    assert!(call.poll().is_pending());
+    drop(call);
+    assert_eq!(seen(), (vec![4, 5], 0, 3), "polled, it may have been sent");
 }
 
 /// Through the layer as through the handle: 5,000 a second are achieved, and no second has more.
