@@ -283,7 +283,7 @@ fn moment(at: f64, span: f64) -> String {
     };
     let form = if span < 600_000.0 {
         "%H:%M:%S"
-    } else if span < 2.0 * DAY {
+    } else if span < 10.0 * DAY {
         "%d %b %H:%M"
     } else if span < 400.0 * DAY {
         "%d %b %Y"
