@@ -1,7 +1,7 @@
 //! The whole stack of a source, around an exchange that has its answer ready.
 
-use std::future::{Ready, ready};
 use std::hint::black_box;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -83,28 +83,37 @@ impl Connector for Open {
     }
 }
 
-/// Answers at once.
+/// Answers at once. The answer is made when the future is polled, so that the future is as small as the boxed one of an exchange, and
+/// what is measured above it is the layers.
 #[derive(Debug, Clone)]
 struct Prompt {
     born: Instant,
+    here: Authority,
 }
 
 impl Service<Call> for Prompt {
     type Response = Answer;
     type Error = Failed;
-    type Future = Ready<Result<Answer, Failed>>;
+    type Future = Prompt;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failed>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, _: Call) -> Self::Future {
+        self.clone()
+    }
+}
+
+impl Future for Prompt {
+    type Output = Result<Answer, Failed>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         let time = Decoded::clean(Payload::ServerTime(Timestamp::EPOCH));
-        let here = Authority::from_static("127.0.0.1");
-        ready(Ok(Answer::new(
+        Poll::Ready(Ok(Answer::new(
             time,
             Origin::Simulated,
-            here,
+            self.here.clone(),
             Timestamp::EPOCH,
             self.born,
         )))
@@ -114,6 +123,7 @@ impl Service<Call> for Prompt {
 pub fn case(runtime: &Rc<Runtime>) -> Case {
     let venue = Prompt {
         born: Instant::now(),
+        here: Authority::from_static("127.0.0.1"),
     };
     let source = Source::builder(Arc::new(Open))
         .config(SourceConfig::default())
