@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn what_must_be_found_is_found_and_streams_births_and_clocks_are_not_blamed() {
         let beyond = Beyond::run(3, &[1], &Recorded::default());
-        assert_eq!(beyond.0.len(), 19, "{beyond}");
+        assert_eq!(beyond.0.len(), 20, "{beyond}");
         for kind in &beyond.0 {
             let trials = kind.found.trials + kind.blamed.trials;
             assert!(trials >= 3, "{}: {trials}", kind.id);

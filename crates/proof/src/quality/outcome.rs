@@ -423,6 +423,7 @@ impl fmt::Display for Recall {
                 self.mean(of, |found| found.dimension)
             )?;
         }
+        self.by_dimension(f)?;
         let missed = self
             .found
             .iter()

@@ -60,6 +60,12 @@ pub(super) fn kinds(n: u32, seeds: &[u64]) -> Vec<Kind> {
             "a dollar token loses 3 % within a minute, on every exchange",
         ),
         Kind::new(
+            "X04",
+            Due::Silence,
+            Dimension::Completeness,
+            "half an hour of maintenance: no market of the exchange has these bars",
+        ),
+        Kind::new(
             "C01",
             Due::Silence,
             Timeliness,
@@ -94,6 +100,7 @@ pub(super) fn kinds(n: u32, seeds: &[u64]) -> Vec<Kind> {
                     "X01c" => biased(&feed, 1.05, &mut rng, kind),
                     "X02" => stale(&feed, &mut rng, kind),
                     "X03" => depeg(&feed, &mut rng, kind),
+                    "X04" => maintenance(&mut rng, kind),
                     "C01" => skewed(&feed, 1_300, kind),
                     "C02" => skewed(&feed, -1_300, kind),
                     "C03" => skewed(&feed, 90_000, kind),
@@ -221,6 +228,50 @@ fn depeg(feed: &Feed, rng: &mut Rng, kind: &mut Kind) {
                 if let Some(report) = stage.judge(source, &shot) {
                     kind.sound(&report);
                 }
+            }
+        }
+    }
+}
+
+/// Pages of five markets with the same hole, twice: at first nothing is known of the others.
+fn maintenance(rng: &mut Rng, kind: &mut Kind) {
+    const HOLE: std::ops::Range<usize> = 120..150;
+    let mut pool = StatePool::default();
+    let mut pages = Vec::new();
+    for name in ["AAA/USDT", "BBB/USDT", "CCC/USDT", "DDD/USDT", "EEE/USDT"] {
+        let made = made::feed_of(
+            Data::Candles,
+            &PRESETS[0],
+            Style::Binance,
+            rng.u64(..),
+            LENGTH,
+        );
+        let (Ok(mut feed), Ok(symbol)) = (made, name.parse::<Symbol>()) else {
+            return;
+        };
+        let Some(mut shot) = feed.shots.pop() else {
+            return;
+        };
+        if let Payload::Candles(page) = &mut shot.decoded.value {
+            page.rows.drain(HOLE);
+            page.symbol = symbol.clone();
+        }
+        if let Request::Candles {
+            symbol: asked,
+            limit,
+            ..
+        } = &mut feed.source.request
+        {
+            (*asked, *limit) = (symbol, None);
+        }
+        pages.push((feed.source, shot));
+    }
+    for round in 0..2 {
+        for (source, shot) in &pages {
+            let context = Context::new(&source.request, source.profile, shot.received, shot.now);
+            let report = pool.judge(&source.exchange, &shot.decoded, &context);
+            if let (Some(report), 1) = (report, round) {
+                kind.sound(&report);
             }
         }
     }

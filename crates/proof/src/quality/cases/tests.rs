@@ -1,3 +1,5 @@
+//! Folders of cases as others may hand them over.
+
 use std::fs;
 use std::path::PathBuf;
 

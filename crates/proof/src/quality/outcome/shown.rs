@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Outcome, SIGMAS};
+use robust_market::Dimension;
+
+use super::{Entry, Outcome, Recall, SIGMAS, interval};
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,7 +22,8 @@ impl fmt::Display for Outcome {
         ] {
             write!(f, "{name:<8}")?;
             for (sigma, share) in SIGMAS.iter().zip(shares) {
-                write!(f, "  {sigma} σ {:.3}", share.value())?;
+                let (low, high) = share.wilson();
+                write!(f, "  {sigma} σ {:.3} ({low:.2}–{high:.2})", share.value())?;
             }
             writeln!(f, "  (n {} each)", shares[0].trials)?;
         }
@@ -48,6 +51,26 @@ impl fmt::Display for Outcome {
                 f,
                 "{:<36} {:>9.4} {:<12} goal {:<7} {word:<7} {}",
                 row.id, row.value, row.unit, row.goal, row.note
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Recall {
+    /// What was found of the kinds that belong to each dimension.
+    pub(super) fn by_dimension(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for dimension in Dimension::ALL {
+            let of = |entry: &Entry| entry.dimension == dimension;
+            let kinds = self.found.iter().filter(|(entry, _)| of(entry)).count();
+            writeln!(
+                f,
+                "{:<12} {kinds:>2} kinds  found {:.4} ({})  there {:.4}  out {:.4}",
+                dimension.as_str(),
+                self.mean(of, |found| found.any),
+                interval(self.sum(of, |found| found.any)),
+                self.mean(of, |found| found.dimension),
+                self.mean(of, |found| found.kept_out),
             )?;
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! The files are not part of this repository. Their names are, because each stands for facts that the rules must not mistake for faults: prices of
 //! 10⁻⁷, minutes without trades, a pair that was delisted, a clock that is behind.
 
+mod coinbase;
 mod messages;
 mod read;
 mod series;
@@ -134,7 +135,7 @@ impl File<'_> {
 type Reader = fn(&File<'_>, &str, &mut Recorded);
 
 fn reader(name: &str) -> Option<Reader> {
-    let known: [(&str, Reader); 14] = [
+    let known: [(&str, Reader); 15] = [
         ("kraken_http_ohlc", messages::kraken),
         ("kraken_http_ticker", messages::kraken),
         ("kraken_http_order_book", messages::kraken),
@@ -142,6 +143,7 @@ fn reader(name: &str) -> Option<Reader> {
         ("cryptofeed_KRAKEN.ws", |_, text, into| {
             into.kraken = Some(text.to_owned());
         }),
+        ("cryptofeed_COINBASE.ws", coinbase::read),
         ("cryptofeed_BINANCE.http", messages::snapshots),
         ("cryptofeed_KUCOIN.http", messages::snapshots),
         ("hftbacktest_binance_spot", messages::binance_stream),
