@@ -1,3 +1,5 @@
+//! What expressions mean, and which are refused.
+
 use super::*;
 
 fn refused(text: &str) -> CronError {

@@ -55,7 +55,10 @@ pub(super) struct Table {
 struct Year {
     from: i64,
     to: i64,
+    /// The offsets just before it, at its beginning and just after it.
+    before: i64,
     offset: i64,
+    after: i64,
     changes: Box<[Change]>,
 }
 
@@ -99,9 +102,9 @@ impl Table {
             before: match (previous, current) {
                 (Some(previous), _) => previous.offset,
                 (None, Some(_)) => year.offset,
-                (None, None) => self.offset(from - 1),
+                (None, None) => year.before,
             },
-            after: following.map_or_else(|| self.offset(year.to), |change| change.offset),
+            after: following.map_or(year.after, |change| change.offset),
         }
     }
 
@@ -149,7 +152,9 @@ impl Table {
         Year {
             from,
             to,
+            before: self.offset(from - 1),
             offset: first,
+            after: self.offset(to),
             changes: changes.into_boxed_slice(),
         }
     }
