@@ -39,6 +39,15 @@ impl robust_breaker::Classify<Answer, SourceError> for Read {
 }
 
 impl robust_limiter::Feedback<Answer, SourceError> for Read {
+    fn is_plain(&self, result: Result<&Answer, &SourceError>) -> bool {
+        result.is_ok_and(|answer| answer.judgement.usage.is_empty())
+    }
+
+    /// As [`Attempts`](crate::Attempts) asks of every venue.
+    fn is_lazy(&self) -> bool {
+        true
+    }
+
     fn feedback(&self, result: Result<&Answer, &SourceError>) -> robust_limiter::Verdict {
         let Some(judgement) = judgement(result) else {
             // Refused between admission and dispatch: the exchange has counted nothing.

@@ -55,8 +55,8 @@ type Admitted<S> = Admission<S, Bidder, Read>;
 
 /// What the stack can be put around: any service that makes one attempt. Implemented by all of them.
 ///
-/// It says what came of the attempt and has no opinion on what that means: no timeout, no retry, no limit. What it holds when its future
-/// is dropped it gives back.
+/// It says what came of the attempt and has no opinion on what that means: no timeout, no retry, no limit. It sends nothing before its
+/// future is polled, and what it holds when that is dropped it gives back.
 pub trait Attempts:
     Service<Call, Response = Answer, Error = Failed, Future: Send> + Clone + Send + Sync + 'static
 {
@@ -102,8 +102,8 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it gives back the queue place, the slot, the probe permit and any budget of a request that was not yet sent; the budget of
-    /// a request that is under way stays spent, because the exchange may have counted it.
+    /// Dropping it gives back the queue place, the slot, the probe permit and any budget of a request that was not yet sent, as none is
+    /// before the first poll; the budget of a request that is under way stays spent, because the exchange may have counted it.
     #[must_use = "futures do nothing unless polled"]
     pub struct StackFuture<V>
     where

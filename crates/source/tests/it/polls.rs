@@ -14,7 +14,7 @@ use robust_limiter::Class;
 use robust_market::{Decoded, Exchange, Origin, Payload, Request, RequestId, Timestamp};
 use robust_source::{Answer, Attempts, Call, Cause, Failed, Source, SourceConfig};
 use tokio::time::{Instant, sleep};
-use tower::Service;
+use tower::{Service, ServiceExt};
 
 use crate::world::World;
 
@@ -188,6 +188,57 @@ async fn over_a_venue_that_is_pending_any_number_of_times_nothing_is_held() {
         }
     }
     assert!(points > 60, "{points}");
+}
+
+/// The call of the service is made, and its price paid, before there is a future: dropped before its first poll it has sent nothing.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_never_polled_leaves_every_counter_as_it_was() {
+    let source = over(Slow::new(0, 0), SourceConfig::default());
+    let used = || {
+        let seen = source.limiter().snapshot();
+        seen.windows.iter().map(|window| window.used).sum::<u64>()
+    };
+    for _ in 0..3 {
+        let mut service = source.service();
+        let ready = ServiceExt::<Call>::ready(&mut service).await.unwrap();
+        let call = ready.call(question());
+        assert!(used() > 0, "it need not wait");
+        drop(call);
+        assert_eq!(used(), 0);
+        idle(&source, "never polled");
+    }
+    let began = Instant::now();
+    source.call(question()).await.unwrap();
+    assert_eq!(
+        began.elapsed(),
+        Duration::ZERO,
+        "nothing is spent of Kraken's one a second"
+    );
+}
+
+/// A breaker whose open time ends between readiness and call, and a future that is left lying: what it pays counts from the call, when
+/// the attempt was made.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_readied_while_the_breaker_is_open_is_made_at_once_when_it_is_called() {
+    let mut config = SourceConfig::default();
+    (config.breaker_failures, config.retries) = (1, 0);
+    let venue = Slow::new(0, 1);
+    let attempts = Arc::clone(&venue.attempts);
+    let source = over(venue, config);
+    source.call(question()).await.unwrap_err();
+    let mut service = source.service();
+    let ready = ServiceExt::<Call>::ready(&mut service).await.unwrap();
+    sleep(Duration::from_secs(61)).await;
+    let call = ready.call(question());
+    assert_eq!(
+        attempts.load(Ordering::Relaxed),
+        2,
+        "made when it was called"
+    );
+    sleep(Duration::from_secs(5)).await;
+    call.await.unwrap();
+    assert_eq!(source.breaker().state(), State::Closed);
+    idle(&source, "left lying");
 }
 
 #[tokio::test(start_paused = true)]
