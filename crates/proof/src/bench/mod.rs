@@ -4,6 +4,7 @@ mod decode;
 mod pairs;
 mod plain;
 mod quality;
+pub mod scheduler;
 
 pub use decode::{Decode, Options, RATIO_GOAL, Timed};
 pub use pairs::{Compared, PAIRS_MIN, bound, compare, median};
