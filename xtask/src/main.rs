@@ -73,8 +73,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "bench decode|quality|resilience|http|behaviour [--seconds N] [--json FILE] [--peers]",
-        about: "decoding beside plain serde (--peers: and beside a library); judging beside decoding; calls, HTTP and what happens in a fault beside the peers, which are built first",
+        usage: "bench decode|quality|resilience|http|behaviour|scheduler [--seconds N] [--json FILE] [--peers]",
+        about: "decoding beside plain serde (--peers: and beside a library); judging beside decoding; calls, HTTP, what happens in a fault and the scheduler beside the peers, which are built first",
         run: measure::bench,
     },
     Command {

@@ -8,14 +8,25 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::{cargo, root};
 
-/// What `bench` times beside peers, all in one program of `bench/peers`.
-const BESIDE_PEERS: [&str; 3] = ["resilience", "http", "behaviour"];
+/// What `bench` times beside peers, and the program of `bench/peers` that does it.
+const BESIDE_PEERS: [(&str, &str); 4] = [
+    ("resilience", "peers-stack"),
+    ("http", "peers-stack"),
+    ("behaviour", "peers-stack"),
+    ("scheduler", "peers-scheduler"),
+];
 
-/// `bench decode|quality|resilience|http|behaviour [--seconds N] [--json FILE] [--peers]`: hands every argument on.
+/// `bench decode|quality|resilience|http|behaviour|scheduler [--seconds N] [--json FILE] [--peers]`: hands every argument on.
 ///
 /// What stands beside peers is built in `bench/peers` first; `decode` has peers only with `--peers`. `quality` counts allocations in a
 /// program of its own, which lies beside it.
 pub(crate) fn bench(mut arguments: Vec<OsString>) -> Result<ExitCode> {
+    let what = arguments.first().and_then(|what| what.to_str());
+    let beside = BESIDE_PEERS.iter().find(|(name, _)| what == Some(name));
+    if let Some((_, program)) = beside {
+        let mut command = Command::new(peers(program)?);
+        return exit_code(command.args(arguments));
+    }
     match arguments.first().and_then(|what| what.to_str()) {
         Some("decode") => {
             let before = arguments.len();
@@ -30,12 +41,8 @@ pub(crate) fn bench(mut arguments: Vec<OsString>) -> Result<ExitCode> {
             build_counter()?;
             proof("bench", arguments)
         }
-        Some(what) if BESIDE_PEERS.contains(&what) => {
-            let mut command = Command::new(peers("peers-stack")?);
-            exit_code(command.args(arguments))
-        }
         _ => Err(lexopt::Error::from(
-            "name what to time: decode, quality, resilience, http or behaviour",
+            "name what to time: decode, quality, resilience, http, behaviour or scheduler",
         )
         .into()),
     }
