@@ -158,10 +158,10 @@ impl<S> AgainFuture<S>
 where
     S: Service<Call, Response = Answer, Error = SourceError> + Clone,
 {
-    /// An attempt failed: begins the pause before another, or says what the whole call came to.
+    /// An attempt failed: begins the pause before another; or, where there is none, says how the whole call failed.
     #[cold]
     #[inline(never)]
-    fn failed(self: Pin<&mut Self>, error: SourceError) -> Result<(), SourceError> {
+    fn failed(self: Pin<&mut Self>, error: SourceError) -> Option<SourceError> {
         let mut this = self.project();
         let mut outcome = Err(error);
         let sleep = this.next.as_mut().and_then(|call| {
@@ -175,15 +175,15 @@ where
         });
         let Err(error) = outcome.map(|_: Answer| ()) else {
             // The policy looks at outcomes and changes none.
-            return Ok(());
+            return None;
         };
         let error = error.after(Earlier::failure(this.earlier));
         let (Some(sleep), Some(earlier)) = (sleep, this.earlier) else {
-            return Err(error);
+            return Some(error);
         };
         earlier.failure = Some(error);
         this.step.set(Step::Pause { sleep });
-        Ok(())
+        None
     }
 
     /// Waits until another attempt can be made, and makes it.
@@ -241,7 +241,7 @@ where
                 return outcome;
             };
             if let Poll::Ready(Err(error)) = outcome
-                && let Err(error) = self.as_mut().failed(error)
+                && let Some(error) = self.as_mut().failed(error)
             {
                 return Poll::Ready(Err(error));
             }

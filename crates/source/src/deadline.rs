@@ -85,6 +85,10 @@ where
     type Output = Result<T, SourceError>;
 
     #[inline]
+    #[expect(
+        clippy::result_large_err,
+        reason = "the outcome of the whole call, as every layer has it"
+    )]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (began, end) = (*this.began, *this.end);
