@@ -58,6 +58,40 @@ fn rss_kib() -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// What the process had of the machine: a run that is late because others had the cores says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Cores {
+    /// Time on a core, over all threads.
+    pub ran: Duration,
+    /// Time in which a thread could have run and had no core.
+    pub waited: Duration,
+}
+
+impl Cores {
+    /// Since the process began, of the threads that are alive; `None` where the system does not tell (`/proc/self/task/*/schedstat`).
+    pub(super) fn now() -> Option<Self> {
+        let tasks = std::fs::read_dir("/proc/self/task").ok()?;
+        let mut sum = Self::default();
+        for task in tasks.flatten() {
+            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            let mut numbers = text.split_whitespace().map(str::parse);
+            let (Some(Ok(ran)), Some(Ok(waited))) = (numbers.next(), numbers.next()) else {
+                return None;
+            };
+            sum.ran += Duration::from_nanos(ran);
+            sum.waited += Duration::from_nanos(waited);
+        }
+        Some(sum)
+    }
+
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            ran: self.ran.saturating_sub(before.ran),
+            waited: self.waited.saturating_sub(before.waited),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use exchanges::Exchanges;
 use gauge::Gauge;
-pub use gauge::Sample;
+pub use gauge::{Cores, Sample};
 pub use outcome::Outcome;
 use traffic::Traffic;
 
@@ -92,6 +92,7 @@ async fn soak(options: Options, exchanges: &Exchanges) -> Result<Outcome> {
             .build(over(&client))?;
         sources.push(source);
     }
+    let cores = Cores::now();
     let began = Instant::now();
     let end = began + options.time;
     let traffic = Arc::new(Traffic::new(options, sources.clone()));
@@ -106,12 +107,14 @@ async fn soak(options: Options, exchanges: &Exchanges) -> Result<Outcome> {
     let panics = calls.await.context("the traffic stopped")?;
     let changes = faults.await.context("the weather stopped")?;
     let took = began.elapsed();
+    let cores = Cores::now().zip(cores);
     exchanges.calm();
     let held = held(&sources, &client);
     let mut totals = traffic.totals();
     totals.panics = panics;
     let mut outcome = Outcome::new(options, took, totals, changes);
     outcome.held = held;
+    outcome.cores = cores.map(|(now, before)| now.since(before));
     outcome.client = client.stats();
     for source in &sources {
         outcome.add(source);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use robust_http::Stats;
 use robust_source::{Source, SourceStats};
 
-use super::gauge::Sample;
+use super::gauge::{Cores, Sample};
 use super::traffic::Totals;
 use super::{Options, traffic};
 use crate::report::Row;
@@ -39,6 +39,8 @@ pub struct Outcome {
     pub held: u64,
     /// Tasks that were there when sources and client were gone.
     pub left: usize,
+    /// What the process had of the machine, where the system tells.
+    pub cores: Option<Cores>,
     /// The process, once a second.
     pub samples: Vec<Sample>,
 }
@@ -55,6 +57,7 @@ impl Outcome {
             client: Stats::default(),
             held: 0,
             left: 0,
+            cores: None,
             samples: Vec::new(),
         }
     }
@@ -228,6 +231,11 @@ impl fmt::Display for Outcome {
             ("changes of weather", self.weather),
         ] {
             writeln!(f, "{what:<30} {number:>10}")?;
+        }
+        if let Some(Cores { ran, waited }) = self.cores {
+            writeln!(f, "{:<30} {:>10.1}", "seconds on a core", ran.as_secs_f64())?;
+            let waited = waited.as_secs_f64();
+            writeln!(f, "{:<30} {waited:>10.1}", "seconds waiting for a core")?;
         }
         writeln!(
             f,
