@@ -74,11 +74,19 @@ pub fn run(budget: Duration) -> Result<Vec<Row>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (bare, stacked) = runtime.block_on(turns(&uri, budget))?;
-    let rows = rows(&bare, &stacked);
-    for (pairs, (_, name)) in bare.iter().zip(CALLERS) {
-        let (own, other) = pairs.throughputs();
-        println!("{name:<6} ours {own:>8.0}/s   hyper-util {other:>8.0}/s");
+    let (bare, stacked) = runtime.block_on(turns(&uri, budget / 3 * 2))?;
+    drop(runtime);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let two = runtime.block_on(bare_turns(&uri, budget / 3))?;
+    let rows = rows(&bare, &two, &stacked);
+    for (of, workers) in [(&bare, "one thread"), (&two, "two threads")] {
+        for (pairs, (_, name)) in of.iter().zip(CALLERS) {
+            let (own, other) = pairs.throughputs();
+            println!("{name:<6} ours {own:>8.0}/s   hyper-util {other:>8.0}/s   {workers}");
+        }
     }
     let (own, other) = stacked.throughputs();
     println!("stacks ours {own:>8.0}/s   reqwest    {other:>8.0}/s");
@@ -102,12 +110,30 @@ fn serve() -> Result<Uri> {
     Ok(format!("http://{}/", told.recv()??).parse()?)
 }
 
-/// Bare clients by number of callers, and whole stacks.
-async fn turns(uri: &Uri, budget: Duration) -> Result<([Pairs; 3], Pairs)> {
+fn own_client() -> Result<robust_http::Client> {
     let client = robust_http::Client::builder()
         .max_per_host(128)
-        .max_total(128)
-        .build()?;
+        .max_total(128);
+    Ok(client.build()?)
+}
+
+/// Bare clients by number of callers.
+async fn bare_turns(uri: &Uri, budget: Duration) -> Result<[Pairs; 3]> {
+    let (own, bare) = (over_ours(own_client()?), over_hyper(hyper_client()));
+    let mut pairs = <[Pairs; 3]>::default();
+    let begun = Instant::now();
+    while pairs[0].first.len() < PAIRS_MIN || begun.elapsed() < budget {
+        let first = pairs[0].first.len().is_multiple_of(2);
+        for (pairs, (callers, _)) in pairs.iter_mut().zip(CALLERS) {
+            pair(pairs, &own, &bare, uri, callers, first).await?;
+        }
+    }
+    Ok(pairs)
+}
+
+/// Bare clients by number of callers, and whole stacks.
+async fn turns(uri: &Uri, budget: Duration) -> Result<([Pairs; 3], Pairs)> {
+    let client = own_client()?;
     let (own, bare) = (over_ours(client.clone()), over_hyper(hyper_client()));
     let own_stack = ours(&SETTINGS, over_ours(client));
     let reqwest = reqwest_stack(&SETTINGS)?;
@@ -160,12 +186,17 @@ where
     Ok(())
 }
 
-fn rows(bare: &[Pairs; 3], stacked: &Pairs) -> Vec<Row> {
+fn rows(bare: &[Pairs; 3], two: &[Pairs; 3], stacked: &Pairs) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (pairs, (_, name)) in bare.iter().zip(CALLERS) {
-        let id = format!("http.throughput_ratio.{name}");
-        let (_, other) = pairs.throughputs();
-        rows.push(ratio(&id, pairs, 0.95, ("hyper-util requests/s", other)));
+    for (of, id) in [
+        (bare, "http.throughput_ratio"),
+        (two, "http.two_threads_ratio"),
+    ] {
+        for (pairs, (_, name)) in of.iter().zip(CALLERS) {
+            let id = format!("{id}.{name}");
+            let (_, other) = pairs.throughputs();
+            rows.push(ratio(&id, pairs, 0.95, ("hyper-util requests/s", other)));
+        }
     }
     let mut later = bare[0].later_us();
     let (low, high) = bound(&mut later);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use robust_backoff::{Budget, Disposition, Exponential, Jitter, Policy, TimeoutLayer, classify_fn};
 use robust_breaker::{Breaker, ErrorsAreFailures, Outcome, Window as BreakerWindow};
+use robust_limiter::concurrency::Bulkhead;
 use robust_limiter::{Bid, Charge, Class, Cost, Limiter, Rate, Window};
 use tokio::runtime::Runtime;
 use tower::retry::{Retry, RetryLayer};
@@ -13,6 +14,9 @@ use tower::{BoxError, Layer, ServiceBuilder};
 
 use super::subject::{Bare, Case, Job};
 use super::tower_layers::TIMEOUT;
+
+/// Of each bulkhead.
+pub const SLOTS: usize = 64;
 
 /// Every sliding window here: so many that no call waits, and so short that its cells expire all the time.
 pub const PER: Duration = Duration::from_millis(10);
@@ -27,6 +31,8 @@ pub const LIMITER: &str = "ours limiter";
 pub const LIMITER_HANDLE: &str = "ours limiter without tower";
 pub const RETRY: &str = "ours retry";
 pub const RETRY_BUDGET: &str = "ours retry, budget";
+pub const BULKHEAD: &str = "ours bulkhead";
+pub const BULKHEAD_READY: &str = "ours bulkhead, slot taken when readied";
 pub const TIMEOUT_LAYER: &str = "ours timeout";
 pub const STACK4: &str = "ours retry > breaker > limiter > timeout";
 
@@ -126,6 +132,16 @@ pub fn cases(runtime: &Rc<Runtime>) -> Vec<Case> {
             RETRY_BUDGET,
             runtime,
             Retry::new(retry().budget(Budget::new(0.2, 10.0)).build(), bare()),
+        ),
+        Case::service(
+            BULKHEAD,
+            runtime,
+            Bulkhead::new(SLOTS).layer().layer(bare()),
+        ),
+        Case::service(
+            BULKHEAD_READY,
+            runtime,
+            Bulkhead::new(SLOTS).layer().backpressure().layer(bare()),
         ),
         Case::service(
             TIMEOUT_LAYER,

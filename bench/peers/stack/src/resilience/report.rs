@@ -10,8 +10,8 @@ use robust_proof::report::Row;
 use super::clock::{CLOCK_READ, REFERENCE_NS};
 use super::contention::{Contended, contend, contenders};
 use super::ours::{
-    BREAKER, BREAKER_HANDLE, BREAKER_WINDOW, LIMITER, LIMITER_HANDLE, RETRY, RETRY_BUDGET, STACK4,
-    TIMEOUT_LAYER,
+    BREAKER, BREAKER_HANDLE, BREAKER_WINDOW, BULKHEAD, BULKHEAD_READY, LIMITER, LIMITER_HANDLE,
+    RETRY, RETRY_BUDGET, STACK4, TIMEOUT_LAYER,
 };
 use super::rounds::{Measured, measure};
 use super::source::SOURCE;
@@ -29,7 +29,7 @@ const PEER_STACK: &str = "tower-resilience retry > breaker > limiter > timeout";
 
 /// Ours, and the peers that give the same guarantee. Those that give less are in the table only: failsafe and recloser let every
 /// call through when half-open, governor, leaky-bucket and fixed windows admit twice the limit in one window.
-const SAME_GUARANTEE: [(&str, &str, &[&str]); 7] = [
+const SAME_GUARANTEE: [(&str, &str, &[&str]); 9] = [
     (
         "breaker",
         BREAKER,
@@ -51,6 +51,12 @@ const SAME_GUARANTEE: [(&str, &str, &[&str]); 7] = [
         "timeout",
         TIMEOUT_LAYER,
         &["tower timeout", "tower-resilience timeout"],
+    ),
+    ("bulkhead", BULKHEAD, &["tower concurrency_limit"]),
+    (
+        "bulkhead_ready",
+        BULKHEAD_READY,
+        &["tower concurrency_limit"],
     ),
     ("stack4", STACK4, &[PEER_STACK]),
 ];
@@ -190,7 +196,8 @@ impl Table {
             goal: 0.0,
             holds: value == 0.0,
             peers: BTreeMap::new(),
-            note: "of one call through the whole stack of a source, around a venue that is ready".to_owned(),
+            note: "of one call through the whole stack of a source, around a venue that is ready"
+                .to_owned(),
         })
     }
 

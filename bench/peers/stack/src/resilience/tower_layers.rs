@@ -14,6 +14,7 @@ use tower::retry::{Policy, Retry, RetryLayer};
 use tower::timeout::{Timeout, TimeoutLayer};
 use tower::{BoxError, Layer, ServiceBuilder};
 
+use super::ours::SLOTS;
 use super::subject::{Bare, Case, Job};
 
 /// Longer than any call.
@@ -48,7 +49,7 @@ pub fn cases(runtime: &Rc<Runtime>) -> Vec<Case> {
         Case::service(
             "tower concurrency_limit",
             runtime,
-            ConcurrencyLimit::new(bare(), 64),
+            ConcurrencyLimit::new(bare(), SLOTS),
         ),
         Case::service("tower load_shed", runtime, LoadShed::new(bare())),
         Case::service("tower buffer", runtime, buffer),
