@@ -56,7 +56,8 @@ fn parse_long(text: &str) -> Result<Decimal, DecimalError> {
 
 /// A short number with an exponent that leaves every digit where it is: `5.98E1`, and not `5E3`.
 fn scientific(text: &str) -> Option<Decimal> {
-    let (mantissa, exponent) = text.split_once(['e', 'E'])?;
+    let at = text.bytes().position(|byte| matches!(byte, b'e' | b'E'))?;
+    let (mantissa, exponent) = (text.get(..at)?, text.get(at + 1..)?);
     let mut value = Decimal::from_str_exact(mantissa).ok()?;
     if !is_plain(mantissa, value.scale()) {
         return None;

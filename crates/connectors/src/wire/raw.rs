@@ -204,17 +204,33 @@ fn whole_number_defect(text: &str) -> DefectKind {
     }
 }
 
+/// Whole seconds with at most nine digits behind the point: nearly all times.
+#[inline]
+fn plain_seconds(text: &str) -> Option<Timestamp> {
+    // The standard library takes a plus, and an exchange writes none.
+    let number = |part: &str| {
+        let is_plain = part.bytes().next().is_some_and(|b| b.is_ascii_digit());
+        part.parse::<i64>().ok().filter(|_| is_plain)
+    };
+    let point = text.bytes().position(|b| b == b'.').unwrap_or(text.len());
+    let nanos = match text.get(point + 1..) {
+        Some(fraction) => {
+            let missing = u32::try_from(fraction.len()).ok()?;
+            number(fraction)? * 10_i64.pow(NANOS.checked_sub(missing)?)
+        }
+        None => 0,
+    };
+    let whole = number(text.get(..point)?)?.checked_mul(1_000_000_000)?;
+    whole.checked_add(nanos).map(Timestamp::from_ns)
+}
+
+/// The places of a second down to a nanosecond.
+const NANOS: u32 = 9;
+
 /// Reads seconds since 1970, such as `1762795433.9717445`, to the exact nanosecond.
 fn seconds(text: &str) -> Result<Timestamp, DefectKind> {
-    const NANOS: u32 = 9;
-    // Nearly all: a number that begins with a digit, and not with a sign, and that needs no more places than there are.
-    if text.starts_with(|first: char| first.is_ascii_digit())
-        && let Ok(value) = decimal::parse(text)
-        && let Some(missing) = NANOS.checked_sub(value.scale())
-    {
-        let nanos = i64::try_from(value.mantissa()).ok();
-        let nanos = nanos.and_then(|nanos| nanos.checked_mul(10_i64.pow(missing)));
-        return nanos.map(Timestamp::from_ns).ok_or(DefectKind::OutOfRange);
+    if let Some(time) = plain_seconds(text) {
+        return Ok(time);
     }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -251,6 +267,8 @@ fn seconds(text: &str) -> Result<Timestamp, DefectKind> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn raw(json: &str) -> Raw<'_> {
@@ -321,6 +339,24 @@ mod tests {
             ("99999999999999", DefectKind::OutOfRange),
         ] {
             assert_eq!(seconds(text), Err(kind), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn seconds_are_what_the_decimal_says(text in "[0-9]{1,10}([.][0-9]{1,9})?") {
+            let value = decimal::parse(&text).unwrap();
+            let nanos = value.mantissa() * 10_i128.pow(NANOS - value.scale());
+            let time = i64::try_from(nanos).map(Timestamp::from_ns);
+            prop_assert_eq!(seconds(&text), time.map_err(|_| DefectKind::OutOfRange), "{}", text);
+        }
+
+        #[test]
+        fn only_plain_numbers_are_read_the_plain_way(text in "[-+]?[0-9_.]{0,22}") {
+            if let Some(time) = plain_seconds(&text) {
+                let value = decimal::parse(&text).unwrap();
+                prop_assert_eq!(value.mantissa() * 10_i128.pow(NANOS - value.scale()), i128::from(time.as_ns()));
+            }
         }
     }
 
