@@ -31,8 +31,13 @@ pub fn corrupt(base: &Base, fault: Fault, rng: &mut Rng) -> Option<Broken> {
         base.shot.decoded.value,
         Payload::Ticker(_) | Payload::OrderBook(_)
     );
-    let needs_history = matches!(fault, Fault::Lift(_) | Fault::DepthOne);
-    (!(single && needs_history && base.recent.is_empty())).then_some(())?;
+    let lacks_history = match fault {
+        // Less than some thirty answers tell nothing of the usual move: accuracy does not apply yet.
+        Fault::Lift(_) | Fault::Spread(_) => !base.state.is_warm(),
+        Fault::DepthOne => base.recent.is_empty(),
+        _ => false,
+    };
+    (!(single && lacks_history)).then_some(())?;
     let Shot { decoded, .. } = &mut broken.shot;
     let wire = Wire {
         defects: &mut decoded.defects,
