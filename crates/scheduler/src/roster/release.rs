@@ -237,6 +237,12 @@ impl<H: Clone> Roster<H> {
         };
         self.book(slot, |tally| tally.pending += 1);
         match waits {
+            // The one that waited was given up or skipped; those behind it are older than this.
+            None if self.entry(slot).is_some_and(|job| !job.backlog.is_empty()) => {
+                if let Some(job) = self.entry_mut(slot) {
+                    job.backlog.push_back(nominal);
+                }
+            }
             None => {
                 let waiting = Occurrence::new(nominal, release, aged.min(release));
                 if let Some(job) = self.entry_mut(slot) {
