@@ -99,6 +99,7 @@ where
             let connector = shared.venue(&exchange)?.source.connector();
             let together = connector.many(Kind::Ticker).map(|many| many.kind);
             let mut told = Vec::new();
+            let turn = shared.judges.in_turn();
             let parts: Vec<_> = many::parts(&request, &answer.decoded, together)
                 .into_iter()
                 .map(|(request, decoded)| {
@@ -112,6 +113,7 @@ where
             let verdict = judge(&request, &answer.decoded);
             let stored = store(verdict.as_ref(), answer.decoded.value);
             told.extend(change(&shared, &request, &stored, verdict, now, true));
+            drop(turn);
             let whole = std::iter::once((&request, &stored));
             let each = parts.iter().map(|(request, stored)| (request, stored));
             shared.latest.note(whole.chain(each));

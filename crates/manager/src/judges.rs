@@ -27,6 +27,7 @@ pub(crate) struct Judges {
     rules: Config,
     pool: Mutex<StatePool>,
     records: Mutex<Records>,
+    order: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +81,14 @@ impl Judges {
             rules,
             pool: Mutex::new(pool),
             records: Mutex::default(),
+            order: Mutex::default(),
         }
+    }
+
+    /// Held from the judgement of an answer until it is noted: two answers of one market are noted in the order in which they were
+    /// judged, else one that releases the other could be noted first.
+    pub(crate) fn in_turn(&self) -> MutexGuard<'_, ()> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The settings of the rules.

@@ -15,6 +15,8 @@ use crate::Warning;
 const HEAD: &str = r#"{"quality_state":1}"#;
 /// More than all states together can take, as text.
 const LARGEST: u64 = 1 << 30;
+/// The longest line that is read; the memory of one market takes some ten KB.
+const LONGEST: u64 = 4 << 20;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -95,17 +97,34 @@ fn load(path: &Path) -> Result<StatePool> {
     if file.metadata()?.len() > LARGEST {
         return Err(Error::other("larger than 1 GiB"));
     }
-    let mut lines = BufReader::new(file.take(LARGEST)).lines();
-    let head = lines.next().transpose()?.unwrap_or_default();
-    if head != HEAD {
+    let mut file = BufReader::new(file.take(LARGEST));
+    let mut line = String::new();
+    if !next(&mut file, &mut line)? || line != HEAD {
         return Err(Error::other("not a saved memory of this version"));
     }
-    for (line, number) in lines.zip(2..) {
-        let (key, state) = read(&line?)
+    for number in 2.. {
+        if !next(&mut file, &mut line)? {
+            break;
+        }
+        let (key, state) = read(&line)
             .map_err(|error| Error::other(format!("line {number} cannot be read: {error}")))?;
         pool.restore(key, state);
     }
     Ok(pool)
+}
+
+/// The next line without its end; `false` where there is none.
+fn next(file: &mut impl BufRead, line: &mut String) -> Result<bool> {
+    line.clear();
+    let most = LONGEST + 1;
+    if file.take(most).read_line(line)? == 0 {
+        return Ok(false);
+    }
+    if line.len() as u64 == most && !line.ends_with('\n') {
+        return Err(Error::other("a line is longer than 4 MiB"));
+    }
+    line.truncate(line.trim_end_matches(['\n', '\r']).len());
+    Ok(true)
 }
 
 fn read(line: &str) -> std::result::Result<(StateKey, SymbolState), String> {

@@ -184,6 +184,13 @@ impl Ids {
         self.sorted.is_empty()
     }
 
+    /// Whether what was loaded can be searched: in order, and no more than are kept. An id twice in one page has two ages.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.by_age.len() <= IDS
+            && self.sorted.len() <= self.by_age.len()
+            && self.sorted.is_sorted_by(|a, b| a.0 < b.0)
+    }
+
     /// Takes a page in: at most so many as are kept, then one sort.
     pub(crate) fn learn(&mut self, page: &[(u64, u64)]) {
         let newest = page.len().saturating_sub(IDS);

@@ -135,6 +135,9 @@ pub enum SavedStateError {
     /// A list is longer than it can be.
     #[error("a list of the saved state is longer than its bound")]
     TooLong,
+    /// A list that is searched is not in order, or two that belong together do not.
+    #[error("a list of the saved state is not in order")]
+    Disordered,
 }
 
 impl TryFrom<Saved> for SymbolState {
@@ -147,8 +150,12 @@ impl TryFrom<Saved> for SymbolState {
             });
         }
         let state = Self { seen: saved.memory };
-        if state.memory() > MEMORY_MAX {
+        let seen = &state.seen;
+        if state.memory() > MEMORY_MAX || seen.bars.len() > BARS || seen.depths.len() > BOOKS {
             return Err(SavedStateError::TooLong);
+        }
+        if !seen.ids.is_sound() || !seen.bars.iter().is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(SavedStateError::Disordered);
         }
         Ok(state)
     }
@@ -316,6 +323,26 @@ impl SymbolState {
 mod tests {
     use super::*;
     use crate::{TickerField, TickerFields};
+
+    #[test]
+    fn a_saved_list_that_is_out_of_order_is_refused() {
+        let mut state = SymbolState::new();
+        for minute in 0..3 {
+            state.learn_bar(Timestamp::from_ns(minute), 7);
+        }
+        state.seen.ids.learn(&[(1, 1), (2, 2), (2, 3)]);
+        let text = serde_json::to_string(&state).unwrap();
+        assert!(serde_json::from_str::<SymbolState>(&text).is_ok());
+        for (good, bad) in [
+            ("[[1,1],[2,2]]", "[[2,2],[1,1]]"),
+            ("[[0,7],[1,7],", "[[1,7],[0,7],"),
+        ] {
+            let broken = text.replace(good, bad);
+            assert_ne!(broken, text, "{good} is in {text}");
+            let error = serde_json::from_str::<SymbolState>(&broken).unwrap_err();
+            assert!(error.to_string().contains("not in order"), "{error}");
+        }
+    }
 
     #[test]
     fn memory_is_constant_after_many_books() {

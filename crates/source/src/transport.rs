@@ -8,6 +8,9 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder, ServiceExt};
 
 /// Sends one HTTP request and collects the answer: the hardened client, or a stand-in without sockets.
+///
+/// It sends nothing before its future is polled, as an `async` block does not: an attempt that is dropped before its first poll gets its
+/// charge at the rate limit back.
 pub type Transport = BoxCloneSyncService<http::Request<Bytes>, Fetched, Error>;
 
 /// The transport that a client is.

@@ -31,7 +31,7 @@ enum What {
         #[command(flatten)]
         output: Output,
         /// Time for everything, in seconds.
-        #[arg(long, default_value_t = 80)]
+        #[arg(long, default_value_t = 120)]
         seconds: u64,
     },
     /// What reaches a server in a fault.
