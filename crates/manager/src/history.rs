@@ -96,23 +96,24 @@ impl Series {
     }
 }
 
-/// How the exchange pages this query, when it asks for more rows than one answer holds.
+/// How the exchange pages this query, when it asks for more rows than one answer holds, or for those from a moment on: an exchange
+/// that cannot begin there answers with its newest rows, and what is missing before them has to be said.
 pub(crate) fn paging(manager: &DataManager, query: &Query) -> Option<Paging> {
-    let limit = match &*query.request {
-        Request::Candles { limit, .. } => (*limit)?,
+    let (limit, since) = match &*query.request {
+        Request::Candles { limit, since, .. } => ((*limit)?, since.is_some()),
         // Without a start there is only the newest page; the connector says what it holds.
         Request::Trades {
             limit,
             since: Some(_),
             ..
-        } => (*limit)?,
+        } => ((*limit)?, true),
         _ => return None,
     };
     let source = manager.source(query.exchange.clone()).ok()?;
     source
         .connector()
         .paging(query.request.kind())
-        .filter(|paging| limit > paging.page)
+        .filter(|paging| since || limit > paging.page)
 }
 
 /// Fetches page after page. What has come is never lost: when a later page fails, the series ends there and its coverage says so.
