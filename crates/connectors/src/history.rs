@@ -104,6 +104,65 @@ mod tests {
         pages.finish(now)
     }
 
+    /// An exchange that takes no count and answers with the bars of a span instead.
+    fn fetch_spans(
+        held: &dyn Fn(i64) -> bool,
+        since: i64,
+        limit: u32,
+        now: i64,
+    ) -> (Candles, Coverage) {
+        let paging = Paging {
+            page: 1_500,
+            sparse: true,
+            ..BINANCE
+        };
+        let now = at(now);
+        let mut pages =
+            CandlePages::new(symbol(), Interval::M1, Some(at(since)), limit, paging, now);
+        while let Some(Request::Candles { since, limit, .. }) = pages.next() {
+            assert!(pages.pages < 100, "the series ends");
+            let start = (since.expect("a time").as_secs() - at(0).as_secs()) / 60;
+            let end = start + i64::from(limit.expect("a limit"));
+            let mut page = Candles::new(symbol(), Interval::M1);
+            page.rows = (start..end)
+                .filter(|minute| held(*minute) && at(*minute) <= now)
+                .map(|minute| bar(minute, now))
+                .collect();
+            pages.take(&page);
+        }
+        pages.finish(now)
+    }
+
+    #[test]
+    fn a_market_that_was_listed_later_is_read_from_its_listing_on() {
+        // Asked for from 6,000 minutes ago, listed 2,000 minutes ago: bars 4,000 to 4,999 exist.
+        let (candles, coverage) = fetch_spans(&|minute| minute >= 4_000, 0, 5_000, 6_000);
+        assert_eq!(coverage.got, 1_000);
+        assert_eq!(candles.rows.first().map(|row| row.time), Some(at(4_000)));
+        assert_eq!(reasons(&coverage), [(MissingReason::NoTrades, Some(4_000))]);
+    }
+
+    #[test]
+    fn a_silence_longer_than_a_page_does_not_end_the_series() {
+        let held = |minute: i64| !(500..4_200).contains(&minute);
+        let (_, coverage) = fetch_spans(&held, 0, 5_000, 6_000);
+        assert_eq!(coverage.got, 1_300);
+        assert_eq!(reasons(&coverage), [(MissingReason::NoTrades, Some(3_700))]);
+    }
+
+    #[test]
+    fn a_silence_up_to_now_ends_there() {
+        let (_, coverage) = fetch_spans(&|minute| minute < 500, 0, 50_000, 6_000);
+        assert_eq!((coverage.got, coverage.pages), (500, 5));
+        assert_eq!(
+            reasons(&coverage),
+            [
+                (MissingReason::NoTrades, Some(5_501)),
+                (MissingReason::NotYet, Some(43_999))
+            ]
+        );
+    }
+
     fn reasons(coverage: &Coverage) -> Vec<(MissingReason, Option<u64>)> {
         coverage
             .missing

@@ -15,6 +15,8 @@ pub struct CandlePages {
     paging: Paging,
     from: Timestamp,
     limit: u64,
+    /// When the series was asked for.
+    now: Timestamp,
     next: Option<Timestamp>,
     rows: Vec<Candle>,
     pub(super) pages: u32,
@@ -43,6 +45,7 @@ impl CandlePages {
             paging,
             from,
             limit: u64::from(limit),
+            now,
             next: Some(from),
             rows: Vec::new(),
             pages: 0,
@@ -53,10 +56,7 @@ impl CandlePages {
     #[must_use]
     pub fn next(&self) -> Option<Request> {
         let since = self.next?;
-        let left = self.limit.saturating_sub(self.rows.len() as u64);
-        let limit = u32::try_from(left)
-            .unwrap_or(u32::MAX)
-            .min(self.paging.page);
+        let limit = self.page_rows();
         Some(Request::Candles {
             symbol: self.symbol.clone(),
             interval: self.interval,
@@ -69,10 +69,19 @@ impl CandlePages {
         })
     }
 
+    /// Rows that the next request asks for, where it can begin in the past.
+    fn page_rows(&self) -> u32 {
+        let left = self.limit.saturating_sub(self.rows.len() as u64);
+        u32::try_from(left)
+            .unwrap_or(u32::MAX)
+            .min(self.paging.page)
+    }
+
     /// Takes in the answer to [`next`](Self::next).
     pub fn take(&mut self, page: &Candles) {
         self.pages += 1;
         let end = self.end();
+        let after = self.after_silence();
         let last = self.rows.last().map(|row| row.time);
         let before = self.rows.len();
         self.rows.extend(
@@ -89,12 +98,28 @@ impl CandlePages {
             .truncate(usize::try_from(self.limit).unwrap_or(usize::MAX));
         let newest = self.rows.last();
         let more = self.paging.from_time
-            && self.rows.len() > before
             && (self.rows.len() as u64) < self.limit
-            && newest.is_some_and(|row| row.closed);
-        self.next = newest
-            .filter(|_| more)
-            .map(|row| row.time.saturating_add(self.interval.duration()));
+            && newest.is_none_or(|row| row.closed);
+        self.next = if !more {
+            None
+        } else if page.rows.is_empty() {
+            after
+        } else {
+            newest
+                .filter(|_| self.rows.len() > before)
+                .map(|row| row.time.saturating_add(self.interval.duration()))
+                .filter(|next| *next < end)
+        };
+    }
+
+    /// Where to go on when the page that was asked for holds nothing.
+    ///
+    /// An exchange may answer with the span of as many bars as were asked for, so an empty page says nothing of what comes after
+    /// it: the market may be listed later, or nobody traded for as long.
+    fn after_silence(&self) -> Option<Timestamp> {
+        let page = self.interval.duration().saturating_mul(self.page_rows());
+        let after = self.next?.saturating_add(page);
+        (after < self.end() && after <= self.now).then_some(after)
     }
 
     /// Rows that have come.
