@@ -156,6 +156,12 @@ Examples:
   rdm sim --exchange kraken --listen 127.0.0.1:9000
   rdm fetch ticker kraken BTC/USD --base-url http://127.0.0.1:9000
   rdm sim --faults kraken=hang --for 5m
+  rdm sim --exchange kraken --recorded captures
+
+Recorded answers stand in DIR/EXCHANGE/rest_response/TYPE/NAME.json, each with the request that it answered:
+  { \"request\": [{ \"method\": \"GET\", \"url\": \"https://api.kraken.com/0/public/Time\" }],
+    \"httpStatus\": 200, \"httpResponse\": { \"error\": [] } }
+A request with the same path and parameters gets the body as it stands there; any other one gets a 404.
 
 The faults: docs/faults.md.")]
 pub(crate) struct SimArgs {
@@ -165,9 +171,12 @@ pub(crate) struct SimArgs {
     /// Where the first one listens; the others take the ports above. Loopback only. Port 0 takes any free ports.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: SocketAddr,
-    /// Seed of the market.
+    /// Seed of the generated market and of random faults.
     #[arg(long, default_value_t = 7, value_name = "N", value_parser = seed, allow_hyphen_values = true)]
     pub(crate) seed: u64,
+    /// Serves the recorded answers of this folder, byte by byte, in place of the generated market.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) recorded: Option<PathBuf>,
     /// none, random, a TOML file, or faults such as kraken=hang,binance=418:20.
     #[arg(long, default_value = "none", value_name = "FAULTS")]
     pub(crate) faults: String,

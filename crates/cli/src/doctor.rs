@@ -161,7 +161,7 @@ async fn config(args: &DoctorArgs) -> Result<(Config, Vec<Running>), Failure> {
 async fn simulators(config: &mut Config) -> Result<Vec<Running>, Failure> {
     let names = config.exchanges.keys().map(|name| name.parse());
     let exchanges: Vec<Exchange> = names.collect::<Result<_, _>>().map_err(Failure::usage)?;
-    let running = sim::start(&exchanges, ([127, 0, 0, 1], 0).into(), SEED).await?;
+    let running = sim::start(&exchanges, ([127, 0, 0, 1], 0).into(), SEED, None).await?;
     for one in &running {
         let settings = config.exchanges.entry(one.exchange.as_str().to_owned());
         let settings = settings.or_default();

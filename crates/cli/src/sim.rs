@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use robust_data_manager::market::{Clock, Exchange, SystemClock};
-use robust_sim::{Script, Server, Sim};
+use robust_sim::{BuildError, RecordedReason, Script, Server, Sim};
 use tokio::time::Instant;
 
 use crate::args::SimArgs;
@@ -25,20 +26,23 @@ pub(crate) struct Running {
     pub(crate) server: Server,
 }
 
-/// Starts every exchange, or none.
+/// Starts every exchange, or none. With a folder of recorded answers these are served instead of the generated market.
 pub(crate) async fn start(
     exchanges: &[Exchange],
     listen: SocketAddr,
     seed: u64,
+    recorded: Option<&Path>,
 ) -> Result<Vec<Running>, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut running = Vec::new();
     for (offset, exchange) in exchanges.iter().enumerate() {
-        let sim = Sim::builder(exchange.clone())
+        let mut sim = Sim::builder(exchange.clone())
             .seed(seed)
-            .clock(Arc::clone(&clock))
-            .build()
-            .map_err(|error| Failure::Usage(format!("--exchange: {error}")))?;
+            .clock(Arc::clone(&clock));
+        if let Some(folder) = recorded {
+            sim = sim.recorded(folder);
+        }
+        let sim = sim.build().map_err(|error| unbuilt(exchange, &error))?;
         let mut address = listen;
         if listen.port() != 0 {
             let port = u16::try_from(offset)
@@ -61,6 +65,35 @@ pub(crate) async fn start(
         });
     }
     Ok(running)
+}
+
+/// Which argument an exchange cannot be built for, and what to write instead.
+fn unbuilt(exchange: &Exchange, error: &BuildError) -> Failure {
+    let BuildError::Recorded(error) = error else {
+        return Failure::Usage(format!("--exchange: {error}"));
+    };
+    let file = error.file.display();
+    let (why, remedy) = match &error.reason {
+        RecordedReason::NoCases if !error.file.is_dir() => (
+            "is no folder".to_owned(),
+            format!("name one that holds {exchange}/rest_response/TYPE/NAME.json"),
+        ),
+        RecordedReason::NoCases => (
+            format!("holds no recorded answers of {exchange}"),
+            format!(
+                "put them at {exchange}/rest_response/TYPE/NAME.json in it, or leave {exchange} away with --exchange"
+            ),
+        ),
+        RecordedReason::Io { .. } => (
+            error.reason.to_string(),
+            "check its permissions, or take it out of the folder".to_owned(),
+        ),
+        _ => (
+            error.reason.to_string(),
+            "mend it, or take it out of the folder".to_owned(),
+        ),
+    };
+    Failure::Usage(format!("--recorded: {file} {why}; {remedy}"))
 }
 
 /// Plays a script of faults and tells each change.
@@ -121,7 +154,13 @@ pub(crate) async fn run(args: SimArgs) -> Result<(), Failure> {
     }
     let script = faults::script(&args.faults, args.seed, &args.exchange)?;
     let stop = Stop::listen(|| {});
-    let running = start(&args.exchange, args.listen, args.seed).await?;
+    let running = start(
+        &args.exchange,
+        args.listen,
+        args.seed,
+        args.recorded.as_deref(),
+    )
+    .await?;
     for exchange in &running {
         print(&format!(
             "{} {}",

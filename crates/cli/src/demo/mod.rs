@@ -68,7 +68,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     };
 
     let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let running = sim::start(&exchanges, any_port, args.seed).await?;
+    let running = sim::start(&exchanges, any_port, args.seed, None).await?;
     let manager = manager(&running, args.seed)?;
     let stop = Stop::listen(match screen {
         Screen::Table => terminal::restore,
