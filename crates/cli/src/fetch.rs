@@ -26,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: FetchArgs) -> Result<(), Failure> {
-    let request = request(&args, SystemClock.now())?;
+    let now = SystemClock.now();
+    let request = request(&args, now)?;
     let manager = manager(&args)?;
     let mut query = Query::new(args.exchange.clone(), request);
     if let Some(timeout) = args.timeout {
@@ -46,7 +47,7 @@ pub(crate) async fn run(args: FetchArgs) -> Result<(), Failure> {
         bar.finish_and_clear();
     }
     manager.shutdown(GRACE).await;
-    let sample: Sample<Arc<Payload>> = outcome.map_err(failure)?;
+    let sample: Sample<Arc<Payload>> = outcome.map_err(|error| failure(error, &args, now))?;
     if let (Some(asked), Some(got)) = (&args.symbol, &sample.meta.symbol)
         && asked != got
     {
@@ -109,15 +110,33 @@ async fn reassure(exchange: &Exchange, bar: &OnceLock<ProgressBar>) {
 }
 
 /// A question that cannot be put is the caller's mistake; everything else is the data's.
-fn failure(error: DataError) -> Failure {
+fn failure(error: DataError, args: &FetchArgs, now: Timestamp) -> Failure {
     use robust_data_manager::EncodeError;
     match &error {
+        DataError::Unanswerable(EncodeError::OutOfRange { field: "since", .. })
+            if args.since.is_none() =>
+        {
+            // Nobody gave a beginning: it was counted back from now.
+            too_many_bars(args, now).unwrap_or_else(|| Failure::usage(error))
+        }
         DataError::Unanswerable(EncodeError::UnknownSymbol { .. }) => Failure::data(error),
         DataError::InvalidName(_)
         | DataError::UnknownExchange { .. }
         | DataError::Unanswerable(_) => Failure::usage(error),
         _ => Failure::data(error),
     }
+}
+
+/// More bars than there have been since 1970, where the exchanges' time begins.
+fn too_many_bars(args: &FetchArgs, now: Timestamp) -> Option<Failure> {
+    let limit = args.limit?;
+    let interval = args.interval.unwrap_or(Interval::M1);
+    let step = i64::try_from(interval.duration().as_secs()).ok()?;
+    // One bar is left for calendar months, which are longer than the step of their interval.
+    let most = now.as_secs().checked_div(step)?.saturating_sub(1);
+    Some(Failure::Usage(format!(
+        "--limit: {limit} bars of {interval} would begin before 1970; use at most {most}, or a longer --interval"
+    )))
 }
 
 fn request(args: &FetchArgs, now: Timestamp) -> Result<Request, Failure> {
@@ -155,6 +174,13 @@ fn request(args: &FetchArgs, now: Timestamp) -> Result<Request, Failure> {
             let shown = args.since.map(|since| since.to_string());
             return Err(Failure::Usage(format!(
                 "--since: {} lies in the future; use a time that is past",
+                shown.unwrap_or_default()
+            )));
+        }
+        Some(Some(since)) if since < Timestamp::from_ns(0) => {
+            let shown = args.since.map(|since| since.to_string());
+            return Err(Failure::Usage(format!(
+                "--since: {} lies before 1970; use a later time",
                 shown.unwrap_or_default()
             )));
         }

@@ -318,12 +318,56 @@ fn a_beginning_that_makes_no_sense_is_refused_before_anything_is_sent() {
             "--since: 3h ago has no meaning for ticker",
         ),
         ("book", "3h ago", "--since: 3h ago has no meaning for book"),
+        (
+            "candles",
+            "60years ago",
+            "--since: 60years ago lies before 1970; use a later time",
+        ),
     ] {
         let said = kraken.fetch(&[what, "kraken", "BTC/USD", "--since", since]);
         assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
         assert!(said.err.contains(part), "{}", said.err);
     }
     assert_eq!(kraken.sim.stats().requests, 0);
+}
+
+#[test]
+fn more_bars_than_there_can_be_are_refused_by_the_argument_that_asks_for_them() {
+    for (exchange, interval, most) in [("kraken", "1m", 60), ("binance", "1M", 30 * 86_400)] {
+        let venue = simulated(exchange);
+        let symbol = if exchange == "kraken" {
+            "BTC/USD"
+        } else {
+            "BTC/USDT"
+        };
+        let ask = |limit: &str| {
+            venue.fetch(&[
+                "candles",
+                exchange,
+                symbol,
+                "--interval",
+                interval,
+                "--limit",
+                limit,
+            ])
+        };
+        let said = ask("4294967295");
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
+        let complaint = format!(
+            "rdm: --limit: 4294967295 bars of {interval} would begin before 1970; use at most "
+        );
+        let rest = said.err.strip_prefix(&complaint).unwrap_or(&said.err);
+        let (advised, rest) = rest.split_once(", ").unwrap();
+        assert_eq!(rest, "or a longer --interval\n", "{said:?}");
+        let advised: u64 = advised.parse().unwrap();
+        // All whole bars since 1970 but the spare one.
+        let since_1970 = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        assert!(
+            (1..=2).contains(&(since_1970.as_secs() / most - advised)),
+            "{advised}"
+        );
+        assert_eq!(venue.sim.stats().requests, 0);
+    }
 }
 
 #[test]
