@@ -75,6 +75,7 @@ const fn reason(reason: MissingReason) -> &'static str {
         MissingReason::BeyondDepth => "the exchange does not serve so far back",
         MissingReason::NoTrades => "nobody traded",
         MissingReason::Gap => "the exchange left them out",
+        MissingReason::Broken => "the exchange sent them broken",
         MissingReason::NotReached => "a page could not be had",
         MissingReason::NotYet => "they lie in the future",
         _ => "for another reason",

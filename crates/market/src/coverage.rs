@@ -15,6 +15,8 @@ pub enum MissingReason {
     NoTrades,
     /// The exchange left them out and should not have.
     Gap,
+    /// The exchange sent them, but so that they cannot be read.
+    Broken,
     /// A page could not be had: an error, or the end of the reader's time.
     NotReached,
     /// They lie in the future.
