@@ -99,7 +99,7 @@ mod tests {
                 rows = rows.split_off(rows.len().saturating_sub(limit));
             }
             page.rows = rows;
-            pages.take(&page);
+            pages.take(&page, &[]);
         }
         pages.finish(now)
     }
@@ -128,7 +128,7 @@ mod tests {
                 .filter(|minute| held(*minute) && at(*minute) <= now)
                 .map(|minute| bar(minute, now))
                 .collect();
-            pages.take(&page);
+            pages.take(&page, &[]);
         }
         pages.finish(now)
     }
@@ -271,7 +271,7 @@ mod tests {
         );
         let mut page = Candles::new(symbol(), Interval::M1);
         page.rows = (0..1_000).map(|minute| bar(minute, at(9_000))).collect();
-        pages.take(&page);
+        pages.take(&page, &[]);
         let (_, coverage) = pages.finish(at(9_000));
         assert_eq!(
             reasons(&coverage),
@@ -317,7 +317,7 @@ mod tests {
                 .take(limit.unwrap_or(0) as usize)
                 .cloned()
                 .collect();
-            pages.take(&page);
+            pages.take(&page, &[]);
         }
         let (trades, coverage) = pages.finish(at(100));
         let ids: Vec<u64> = trades
@@ -343,11 +343,117 @@ mod tests {
             assert!(pages.pages < 30, "the series ends");
             let mut page = Trades::new(symbol());
             page.rows = held.iter().take(64).cloned().collect();
-            pages.take(&page);
+            pages.take(&page, &[]);
         }
         let (trades, coverage) = pages.finish(at(1));
         assert_eq!(trades.rows.len(), 64);
         assert_eq!(coverage.missing[0].reason, MissingReason::NotReached);
+    }
+
+    #[test]
+    fn a_broken_trade_in_a_full_page_does_not_end_the_series() {
+        let second = |id: u64| at(0).saturating_add(Duration::from_secs(id));
+        let paging = Paging {
+            page: 64,
+            from_time: true,
+            depth: None,
+            sparse: true,
+        };
+        let mut pages = TradePages::new(symbol(), Some(at(0)), 300, paging, at(100));
+        while let Some(Request::Trades { since, .. }) = pages.next() {
+            assert!(pages.pages < 30, "the series ends");
+            let since = since.expect("a time");
+            let mut page = Trades::new(symbol());
+            let mut objected = Vec::new();
+            let sent = (0..400).filter(|id| second(*id) >= since).take(64);
+            for (position, id) in sent.enumerate() {
+                if id % 50 == 20 {
+                    objected.push(position);
+                } else {
+                    page.rows.push(trade(id, second(id)));
+                }
+            }
+            pages.take(&page, &objected);
+        }
+        let (trades, coverage) = pages.finish(at(100));
+        assert_eq!(trades.rows.len(), 300);
+        assert!(coverage.is_complete(), "{coverage:?}");
+    }
+
+    #[test]
+    fn a_span_before_all_that_is_kept_is_beyond_the_depth() {
+        let depth = Some(DepthLimit {
+            rows: 720,
+            source: "test",
+        });
+        for (from_time, page) in [(true, 720), (false, 2_000)] {
+            let paging = Paging {
+                page,
+                from_time,
+                depth,
+                sparse: false,
+            };
+            let (_, coverage) = fetch(&(0..50_000), paging, Some(1_000), 5_000, at(43_000));
+            assert_eq!((coverage.got, coverage.pages), (0, 1));
+            assert_eq!(
+                reasons(&coverage),
+                [(MissingReason::BeyondDepth, Some(5_000))]
+            );
+        }
+    }
+
+    #[test]
+    fn a_hole_inside_the_depth_is_not_beyond_it() {
+        let depth = Some(DepthLimit {
+            rows: 720,
+            source: "test",
+        });
+        let paging = Paging {
+            page: 720,
+            depth,
+            ..BINANCE
+        };
+        let mut pages =
+            CandlePages::new(symbol(), Interval::M1, Some(at(0)), 1_000, paging, at(999));
+        let mut page = Candles::new(symbol(), Interval::M1);
+        page.rows = (500..1_000).map(|minute| bar(minute, at(999))).collect();
+        pages.take(&page, &[]);
+        let (_, coverage) = pages.finish(at(999));
+        assert_eq!(
+            reasons(&coverage),
+            [
+                (MissingReason::BeyondDepth, Some(280)),
+                (MissingReason::Gap, Some(220))
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bar_that_came_broken_is_named_so_whatever_the_exchange_leaves_out() {
+        for (sparse, other) in [(true, MissingReason::NoTrades), (false, MissingReason::Gap)] {
+            let paging = Paging { sparse, ..BINANCE };
+            let mut pages =
+                CandlePages::new(symbol(), Interval::M1, Some(at(0)), 10, paging, at(100));
+            let mut page = Candles::new(symbol(), Interval::M1);
+            // Minute 2 came broken, 5 and 6 did not come, 8 was read and has a fault, 9 came broken.
+            page.rows = [0, 1, 3, 4, 7, 8]
+                .map(|minute| bar(minute, at(100)))
+                .to_vec();
+            pages.take(&page, &[2, 6, 7]);
+            let rest = Candles::new(symbol(), Interval::M1);
+            assert!(pages.next().is_some());
+            pages.take(&rest, &[0]);
+            let (_, coverage) = pages.finish(at(100));
+            assert_eq!(
+                reasons(&coverage),
+                [
+                    (MissingReason::Broken, Some(1)),
+                    (other, Some(2)),
+                    (MissingReason::Broken, Some(1))
+                ]
+            );
+            assert!(!coverage.is_complete());
+        }
     }
 
     #[test]

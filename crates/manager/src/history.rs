@@ -66,10 +66,11 @@ impl Series {
         }
     }
 
-    fn take(&mut self, payload: &Payload) -> bool {
+    fn take(&mut self, payload: &Payload, quality: Option<&Report>) -> bool {
+        let objected = quality.map_or(&[][..], |report| &report.exclusions);
         match (self, payload) {
-            (Self::Candles(pages), Payload::Candles(page)) => pages.take(page),
-            (Self::Trades(pages), Payload::Trades(page)) => pages.take(page),
+            (Self::Candles(pages), Payload::Candles(page)) => pages.take(page, objected),
+            (Self::Trades(pages), Payload::Trades(page)) => pages.take(page, objected),
             _ => return false,
         }
         true
@@ -144,7 +145,7 @@ pub(crate) async fn fetch(
         page.timeout = None;
         page.deadline = ends;
         match manager.service().oneshot(page).await {
-            Ok(sample) if series.take(&sample.data) => {
+            Ok(sample) if series.take(&sample.data, sample.quality.as_deref()) => {
                 pages += 1;
                 progress(Progress {
                     rows: series.rows(),

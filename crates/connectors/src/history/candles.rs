@@ -1,5 +1,7 @@
 //! Long series of price bars.
 
+use std::collections::HashMap;
+
 use robust_market::{
     Candle, Candles, Coverage, Interval, Missing, MissingReason, Request, Symbol, Timestamp,
 };
@@ -19,6 +21,14 @@ pub struct CandlePages {
     now: Timestamp,
     next: Option<Timestamp>,
     rows: Vec<Candle>,
+    /// Rows that could not be read, by the time of the row after them.
+    broken: HashMap<Timestamp, u64>,
+    /// Rows that could not be read in pages that hold no other.
+    carried: u64,
+    /// Rows that could not be read at the end of the last page. The next page begins with them.
+    trailing: u64,
+    /// The oldest row that was sent, asked for or not.
+    oldest: Option<Timestamp>,
     pub(super) pages: u32,
 }
 
@@ -48,6 +58,10 @@ impl CandlePages {
             now,
             next: Some(from),
             rows: Vec::new(),
+            broken: HashMap::new(),
+            carried: 0,
+            trailing: 0,
+            oldest: None,
             pages: 0,
         }
     }
@@ -77,9 +91,13 @@ impl CandlePages {
             .min(self.paging.page)
     }
 
-    /// Takes in the answer to [`next`](Self::next).
-    pub fn take(&mut self, page: &Candles) {
+    /// Takes in the answer to [`next`](Self::next). `objected` are the positions on the wire of rows with a fault, among them all
+    /// that could not be read and so are not in `page`.
+    pub fn take(&mut self, page: &Candles, objected: &[usize]) {
         self.pages += 1;
+        self.note_broken(page, objected);
+        let first = page.rows.first().map(|row| row.time);
+        self.oldest = self.oldest.into_iter().chain(first).min();
         let end = self.end();
         let after = self.after_silence();
         let last = self.rows.last().map(|row| row.time);
@@ -110,6 +128,34 @@ impl CandlePages {
                 .map(|row| row.time.saturating_add(self.interval.duration()))
                 .filter(|next| *next < end)
         };
+    }
+
+    /// Finds the rows that could not be read: positions with a fault where the page has a hole.
+    fn note_broken(&mut self, page: &Candles, objected: &[usize]) {
+        let step = self.interval.duration();
+        let mut due = self.next.unwrap_or(self.from);
+        let mut position = 0;
+        for row in &page.rows {
+            let hole = steps(due, row.time, self.interval);
+            let mut broken = 0;
+            while broken < hole && objected.binary_search(&position).is_ok() {
+                broken += 1;
+                position += 1;
+            }
+            broken += std::mem::take(&mut self.carried);
+            if broken > 0 {
+                self.broken.insert(row.time, broken);
+            }
+            position += 1;
+            due = row.time.saturating_add(step);
+        }
+        let rest = objected.iter().filter(|at| **at >= position).count() as u64;
+        if page.rows.is_empty() {
+            self.carried += rest;
+            self.trailing = 0;
+        } else {
+            self.trailing = rest;
+        }
     }
 
     /// Where to go on when the page that was asked for holds nothing.
@@ -162,59 +208,77 @@ impl Gaps<'_> {
         let step = pages.interval.duration();
         let mut due = pages.from;
         for (index, row) in pages.rows.iter().enumerate() {
-            let reason = if index == 0 {
-                self.head(row.time)
+            let broken = pages.broken.get(&row.time).copied().unwrap_or(0);
+            let from = if index == 0 {
+                self.beyond(coverage, due, row.time)
             } else {
-                self.hole()
+                due
             };
-            self.miss(coverage, due, row.time, reason);
+            self.hole(coverage, from, row.time, broken);
             due = row.time.saturating_add(step);
         }
         // What has not begun yet cannot be missing for any other reason.
         let end = pages.end();
         let begun = grid(self.now, pages.interval, Round::Down)
             .saturating_add(step)
-            .min(end);
-        let tail = if pages.next.is_some() {
-            MissingReason::NotReached
+            .min(end)
+            .max(due);
+        let reached = pages.next.map_or(begun, |next| next.clamp(due, begun));
+        let from = if pages.rows.is_empty() {
+            self.beyond(coverage, due, reached)
         } else {
-            self.hole()
+            due
         };
-        self.miss(coverage, due, begun.max(due), tail);
-        self.miss(coverage, begun.max(due), end, MissingReason::NotYet);
+        let broken = pages.carried.saturating_add(pages.trailing);
+        self.hole(coverage, from, reached, broken);
+        self.miss(coverage, reached, begun, MissingReason::NotReached);
+        self.miss(coverage, begun, end, MissingReason::NotYet);
     }
 
-    /// Why the first rows are missing.
-    fn head(&self, first: Timestamp) -> MissingReason {
+    /// Notes what of the first missing rows the exchange does not serve any more, and says where that ends.
+    fn beyond(&self, coverage: &mut Coverage, from: Timestamp, to: Timestamp) -> Timestamp {
         let pages = self.pages;
-        let beyond = pages.paging.depth.is_some_and(|depth| {
-            let reach = pages
-                .interval
-                .duration()
-                .saturating_mul(depth.rows.saturating_add(1));
-            pages.from < grid(self.now, pages.interval, Round::Down).saturating_sub(reach)
-                && first > pages.from
+        let step = pages.interval.duration();
+        // The newest row may count as one of those that are kept.
+        let kept = pages.paging.depth.map(|depth| {
+            let rows = depth.rows.saturating_sub(1);
+            grid(self.now, pages.interval, Round::Down).saturating_sub(step.saturating_mul(rows))
         });
-        if beyond || !pages.paging.from_time {
-            MissingReason::BeyondDepth
+        let edge = if pages.paging.from_time {
+            kept
         } else {
-            self.hole()
-        }
+            // The one answer holds all there is.
+            pages.oldest.or(kept)
+        };
+        let edge = edge.map_or(from, |edge| edge.clamp(from, to.max(from)));
+        self.miss(coverage, from, edge, MissingReason::BeyondDepth);
+        edge
     }
 
-    fn hole(&self) -> MissingReason {
-        if self.pages.paging.sparse {
+    /// Notes a hole, of which `broken` rows came and could not be read. Which of its rows they are cannot be told unless all are.
+    fn hole(&self, coverage: &mut Coverage, from: Timestamp, to: Timestamp, broken: u64) {
+        let rows = steps(from, to, self.pages.interval);
+        let broken = broken.min(rows);
+        let other = if self.pages.paging.sparse {
             MissingReason::NoTrades
         } else {
             MissingReason::Gap
+        };
+        for (rows, reason) in [(broken, MissingReason::Broken), (rows - broken, other)] {
+            if rows > 0 {
+                coverage.miss(Missing {
+                    from,
+                    to,
+                    rows: Some(rows),
+                    reason,
+                });
+            }
         }
     }
 
     fn miss(&self, coverage: &mut Coverage, from: Timestamp, to: Timestamp, reason: MissingReason) {
-        let step = self.pages.interval.duration().as_nanos();
-        let rows = u64::try_from(to.since(from).as_nanos() / step.max(1)).unwrap_or(u64::MAX);
-        // Calendar months differ in length, so what is shorter than a step is none.
-        if rows > 0 && (!self.pages.interval.is_calendar_month() || rows > 1) {
+        let rows = steps(from, to, self.pages.interval);
+        if rows > 0 {
             coverage.miss(Missing {
                 from,
                 to,
@@ -222,5 +286,17 @@ impl Gaps<'_> {
                 reason,
             });
         }
+    }
+}
+
+/// The bars between two times.
+fn steps(from: Timestamp, to: Timestamp, interval: Interval) -> u64 {
+    let step = interval.duration().as_nanos();
+    let rows = u64::try_from(to.since(from).as_nanos() / step.max(1)).unwrap_or(u64::MAX);
+    // Calendar months differ in length, so what is shorter than a step is none.
+    if interval.is_calendar_month() && rows <= 1 {
+        0
+    } else {
+        rows
     }
 }

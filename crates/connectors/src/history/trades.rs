@@ -68,8 +68,9 @@ impl TradePages {
         })
     }
 
-    /// Takes in the answer to [`next`](Self::next).
-    pub fn take(&mut self, page: &Trades) {
+    /// Takes in the answer to [`next`](Self::next). `objected` are the positions on the wire of rows with a fault, among them all
+    /// that could not be read and so are not in `page`.
+    pub fn take(&mut self, page: &Trades, objected: &[usize]) {
         self.pages += 1;
         let before = self.rows.len();
         for row in &page.rows {
@@ -82,7 +83,10 @@ impl TradePages {
                 self.rows.push(row.clone());
             }
         }
-        let full = page.rows.len() as u64 >= u64::from(self.paging.page);
+        // What could not be read fills the page as well. A row that has a fault and was read counts twice: at worst that costs one
+        // request that brings nothing new.
+        let sent = page.rows.len().saturating_add(objected.len()) as u64;
+        let full = sent >= u64::from(self.paging.page);
         let grown = self.rows.len() > before;
         // A page that is full of one moment cannot be passed by time.
         self.stuck = full && !grown;
