@@ -73,6 +73,25 @@ async fn kraken_serves_720_and_the_report_says_what_is_beyond() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_before_all_that_is_kept_is_said_also_of_one_page() {
+    let world = World::new();
+    let since = start().saturating_sub(Duration::from_secs(30 * 86_400));
+    let candles = world
+        .manager
+        .candles("kraken", "BTC/USD", Interval::M1)
+        .since(since)
+        .limit(500)
+        .await
+        .unwrap();
+    let coverage = candles.meta.coverage.clone().expect("a start has a report");
+    assert_eq!((coverage.asked, coverage.got), (500, 0));
+    let reasons: Vec<_> = coverage.missing.iter().map(|hole| hole.reason).collect();
+    assert_eq!(reasons, [MissingReason::BeyondDepth]);
+    assert!(!coverage.is_complete() && candles.rows.is_empty());
+    world.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn trades_of_kraken_are_paged_by_its_cursor_without_loss() {
     let world = World::new();
     let since = start().saturating_sub(Duration::from_secs(6 * 3_600));
