@@ -5,7 +5,8 @@ use std::time::Duration;
 use robust_data_manager::market::{Exchange, Interval, Symbol};
 use robust_data_manager::{DataJob, Priority, Query};
 
-/// Shorter times than the defaults, so that a minute shows failure and recovery.
+/// Shorter times than the defaults, so that a minute shows failure and recovery. The open time doubles with each probe that fails, so
+/// that an exchange that stays down is asked ever more rarely, up to a bound within which a person sees it recover.
 pub(super) const SETTINGS: &str = r#"
 timeout = "2s"
 max_timeout = "12s"
@@ -14,6 +15,8 @@ backoff_base = "250ms"
 backoff_max = "2s"
 breaker_failures = 3
 breaker_open = "8s"
+breaker_open_factor = 2.0
+breaker_open_max = "32s"
 "#;
 
 /// One job of the plan.
