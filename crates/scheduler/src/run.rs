@@ -80,6 +80,10 @@ pub struct RunError {
     text: Arc<str>,
     pub(crate) class: Class,
     pub(crate) retry_after: Option<Duration>,
+    /// Whether the handler itself has run out of time.
+    pub(crate) late: bool,
+    /// Whether the failure says nothing about the job.
+    pub(crate) excused: bool,
 }
 
 /// What kind of failure it was.
@@ -125,6 +129,24 @@ impl RunError {
         Self::of(Class::SourceAway, text.as_ref()).retry_after(wait)
     }
 
+    /// The run has used its time up, as its handler found out before the job's timeout did: recorded as
+    /// [`Outcome::TimedOut`](crate::Outcome::TimedOut), with all that follows from it.
+    pub fn timed_out(text: impl AsRef<str>) -> Self {
+        Self {
+            late: true,
+            ..Self::of(Class::Transient, text.as_ref())
+        }
+    }
+
+    /// Says nothing about the job: it is recorded as any failure and counts for the source, but neither
+    /// stretches the job's gaps nor brings it nearer to its quarantine. For a source that is ill, which
+    /// its breaker has to judge.
+    #[must_use]
+    pub fn excused(mut self) -> Self {
+        self.excused = true;
+        self
+    }
+
     /// No retry before this has passed.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
@@ -141,6 +163,8 @@ impl RunError {
             text: text.get(..end).unwrap_or_default().into(),
             class,
             retry_after: None,
+            late: false,
+            excused: false,
         }
     }
 

@@ -22,6 +22,17 @@ pub(crate) enum End {
     Cancelled,
 }
 
+/// Who is to blame for a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blame {
+    /// The job, which may do better next time.
+    Job,
+    /// The job, which will not.
+    Hopeless,
+    /// Somebody else.
+    Other,
+}
+
 /// Waits for data that is not ready.
 const NOT_READY: [Nanos; 3] = [250_000_000, 500_000_000, 1_000_000_000];
 
@@ -35,6 +46,11 @@ impl<H: Clone> Roster<H> {
         let slot = ticket.job.slot;
         let run = self.take_run(ticket)?;
         let settle = self.entry(slot)?.spec.trigger.settle();
+        let excused = matches!(&end, End::Failed(error) if error.excused);
+        let end = match end {
+            End::Failed(error) if error.late => End::TimedOut,
+            end => end,
+        };
         let (class, retry_after) = match &end {
             End::Failed(error) => (Some(error.class), error.retry_after),
             End::Panicked | End::TimedOut => (Some(Class::Transient), None),
@@ -100,8 +116,12 @@ impl<H: Clone> Roster<H> {
                     // `conclude` counts it as one that had waited for another try.
                     tally.retrying += 1;
                 });
-                let permanent = class == Some(Class::Permanent);
-                self.conclude_at(slot, &occurrence, now, permanent);
+                let blame = match class {
+                    _ if excused => Blame::Other,
+                    Some(Class::Permanent) => Blame::Hopeless,
+                    _ => Blame::Job,
+                };
+                self.conclude_at(slot, &occurrence, now, blame);
             }
         }
         if let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.as_mut())
@@ -219,10 +239,10 @@ impl<H: Clone> Roster<H> {
 
     /// Ends an occurrence that has run, without a time of its own: the end of its last try counts.
     pub(super) fn conclude(&mut self, slot: u32, occurrence: &Occurrence) {
-        self.conclude_at(slot, occurrence, occurrence.last_end, false);
+        self.conclude_at(slot, occurrence, occurrence.last_end, Blame::Job);
     }
 
-    fn conclude_at(&mut self, slot: u32, occurrence: &Occurrence, now: Nanos, permanent: bool) {
+    fn conclude_at(&mut self, slot: u32, occurrence: &Occurrence, now: Nanos, blame: Blame) {
         let outcome = occurrence.last.clone().unwrap_or(Outcome::Cancelled);
         self.book(slot, |tally| {
             tally.retrying = tally.retrying.saturating_sub(1);
@@ -245,8 +265,10 @@ impl<H: Clone> Roster<H> {
             }
             Outcome::Failed(_) | Outcome::Panicked | Outcome::TimedOut => {
                 job.last_other = job.last_other.max(Some(nominal));
-                job.failures = job.failures.saturating_add(1);
-                self.hold_back(slot, nominal, permanent);
+                if blame != Blame::Other {
+                    job.failures = job.failures.saturating_add(1);
+                    self.hold_back(slot, nominal, blame == Blame::Hopeless);
+                }
             }
             Outcome::Cancelled | Outcome::Deferred => {
                 job.last_other = job.last_other.max(Some(nominal));

@@ -353,6 +353,21 @@ impl<H: Clone> Roster<H> {
             let wait = duration(until.saturating_sub(now));
             self.tell(|| crate::event::Event::Parked { source, wait });
         }
+        self.rehome(source);
+    }
+
+    /// What waits for a parked source and can be served by another goes there.
+    fn rehome(&mut self, source: u32) {
+        let Some(state) = self.sources.get(source) else {
+            return;
+        };
+        let waiting = state.lanes.iter().flatten().map(|key| key.slot);
+        let several = |slot: &u32| self.entry(*slot).is_some_and(|job| job.sources.len() > 1);
+        let slots: Vec<u32> = waiting.filter(several).collect();
+        for slot in slots {
+            self.withdraw(slot);
+            self.enqueue(slot);
+        }
     }
 
     /// Picks the source of a job's next run: the only one, or the better of two drawn at random.

@@ -162,3 +162,39 @@ async fn a_source_that_is_away_burns_no_retry_and_counts_no_failure() {
     }
     assert_eq!(scheduler.ledger().outcomes.ok, 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_excused_failure_is_recorded_and_leaves_the_schedule_as_it_is() {
+    let scheduler = builder().start();
+    let ill = |_| async { Err(RunError::new("the source is ill").excused()) };
+    let id = scheduler
+        .add(Job::every("job", secs(10)).handler(ill))
+        .unwrap();
+    sleep(secs(101)).await;
+    let job = scheduler.job(id).unwrap();
+    assert_eq!((job.failures, job.state), (0, JobState::Scheduled));
+    let ledger = scheduler.ledger();
+    assert_eq!((ledger.due, ledger.outcomes.failed), (10, 10));
+    assert!(ledger.balances());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_runs_out_of_time_by_itself_has_timed_out() {
+    let scheduler = builder().start();
+    let limits = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&limits);
+    let job = Job::every("job", secs(100))
+        .timeout(secs(30))
+        .escalated_timeout(secs(90));
+    let job = job.handler(move |run| {
+        let limit = run.deadline.unwrap() - Instant::now();
+        seen.lock().unwrap().push(limit.as_secs());
+        async { Err(RunError::timed_out("no answer").excused()) }
+    });
+    scheduler.add(job).unwrap();
+    sleep(secs(401)).await;
+    let ledger = scheduler.ledger();
+    assert_eq!((ledger.outcomes.timed_out, ledger.outcomes.failed), (4, 0));
+    // The run after one that timed out has longer, once.
+    assert_eq!(*limits.lock().unwrap(), [30, 90, 30, 90]);
+}

@@ -312,3 +312,22 @@ async fn a_forecast_tells_the_load_of_a_day_its_crowds_and_its_clock_changes() {
     sleep(secs(86_400)).await;
     assert_eq!(scheduler.ledger().due, forecast.runs);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_parked_source_goes_where_another_can_serve_it() {
+    let scheduler = builder().start();
+    let closed = Instant::now() + secs(3_600);
+    scheduler.source(Source::new("shut").gate(move |_: &Ask| Admission::NotBefore(closed)));
+    for n in 0..10 {
+        let job = Job::every(format!("job {n}"), secs(10)).any_source(["shut", "open"]);
+        scheduler.add(job.handler(|_| async { Ok(()) })).unwrap();
+    }
+    sleep(secs(101)).await;
+    let ledger = scheduler.ledger();
+    assert_eq!((ledger.due, ledger.outcomes.ok), (100, 100), "{ledger:?}");
+    let shut = scheduler
+        .history()
+        .iter()
+        .any(|run| run.source.as_deref() == Some("shut"));
+    assert!(!shut);
+}
