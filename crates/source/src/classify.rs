@@ -95,7 +95,7 @@ where
             }
             Err(failed) => Err(this.stats.judge(failed, attempt)),
         };
-        this.stats.attempt(&outcome, this.dispatched.elapsed());
+        this.stats.attempt(&outcome, *this.dispatched);
         Poll::Ready(outcome)
     }
 }

@@ -38,6 +38,7 @@ mod addresses;
 mod again;
 mod answer;
 mod attempt;
+mod attempted;
 mod call;
 mod cause;
 mod classify;
@@ -58,6 +59,7 @@ mod transport;
 mod venue;
 
 pub use answer::Answer;
+pub use attempted::Attempted;
 pub use call::Call;
 pub use cause::Cause;
 pub use config::{BuildError, SlowCalls, SourceConfig};

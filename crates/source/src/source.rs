@@ -23,8 +23,8 @@ use crate::stack::{self, Parts};
 use crate::stats::Stats;
 use crate::venue::{self, Venue};
 use crate::{
-    Answer, Attempts, BuildError, Call, SourceConfig, SourceError, SourceStats, Stack, SymbolCell,
-    Tap, Transport,
+    Answer, Attempted, Attempts, BuildError, Call, SourceConfig, SourceError, SourceStats, Stack,
+    SymbolCell, Tap, Transport,
 };
 
 /// The share of calls that may be retried, and the retries a second that are always allowed.
@@ -165,6 +165,14 @@ impl<V> Source<V> {
             waits: classes.map(|class| class.waits),
             ..self.shared.stats.snapshot()
         }
+    }
+
+    /// How the newest attempts went, at most `most` of them and never more than the last 1,000, oldest first.
+    ///
+    /// What an attempt is and when it has failed: see [`Attempted`].
+    #[must_use]
+    pub fn recent(&self, most: usize) -> Vec<Attempted> {
+        self.shared.stats.recent(most)
     }
 
     /// The pairs that are known to be listed.

@@ -1,18 +1,19 @@
 //! The counters of one source.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use robust_limiter::Waits;
 use robust_market::{Clock, Timestamp};
+use tokio::time::Instant;
 
 use crate::venue::Failed;
-use crate::{Answer, Judgement, SourceError};
+use crate::{Answer, Attempted, Cause, Health, Judgement, SourceError};
 
-/// Latencies that are kept for the percentiles.
-const LATENCIES: usize = 1_000;
+/// Attempts that are kept, for the percentiles and for [`Source::recent`](crate::Source::recent).
+const KEPT: usize = 1_000;
 
 /// What a source has done so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +37,14 @@ pub struct SourceStats {
     pub resent: u64,
     /// How long calls waited for the budget or a slot, by [`Class::index`](robust_limiter::Class::index).
     pub waits: [Waits; 4],
-    /// Mean time of the last 1,000 attempts, without queue and backoff.
+    /// Attempts that failed, by what failed: `network`, `timeout`, or the class of what the exchange said, such as `rate_limited` or
+    /// `malformed`. The same that [`Attempted::failed`] marks.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// When the last attempt ended, good or bad.
+    pub last_attempt: Option<Timestamp>,
+    /// When the last attempt that did not fail ended.
+    pub last_good: Option<Timestamp>,
+    /// Mean time of those of the last 1,000 attempts that sent something, without queue and backoff.
     pub mean: Option<Duration>,
     /// 95th percentile of the same.
     pub p95: Option<Duration>,
@@ -46,7 +54,7 @@ pub struct SourceStats {
     pub last_error: Option<(Timestamp, String)>,
 }
 
-/// What a good call touches is counted without a lock, but for the list of latencies.
+/// What a good call touches is counted without a lock, but for the list of attempts.
 #[derive(Debug)]
 pub(crate) struct Stats {
     clock: Arc<dyn Clock>,
@@ -65,7 +73,10 @@ pub(crate) struct Stats {
 
 #[derive(Debug)]
 struct Inner {
-    latencies: VecDeque<Duration>,
+    /// The newest last. It never grows beyond what it was given room for, so that an attempt costs no allocation.
+    attempts: VecDeque<Attempted>,
+    last_good: Option<Instant>,
+    failures: BTreeMap<&'static str, u64>,
     last_error: Option<(Timestamp, String)>,
 }
 
@@ -91,7 +102,9 @@ impl Stats {
             resent: zero(),
             usual: zero(),
             inner: Mutex::new(Inner {
-                latencies: VecDeque::with_capacity(LATENCIES),
+                attempts: VecDeque::with_capacity(KEPT),
+                last_good: None,
+                failures: BTreeMap::new(),
                 last_error: None,
             }),
         }
@@ -133,8 +146,10 @@ impl Stats {
         add(&self.resent);
     }
 
-    /// Notes one attempt.
-    pub(crate) fn attempt(&self, outcome: &Result<Answer, SourceError>, took: Duration) {
+    /// Notes one attempt that ends now.
+    pub(crate) fn attempt(&self, outcome: &Result<Answer, SourceError>, began: Instant) {
+        let ended = Instant::now();
+        let took = ended.saturating_duration_since(began);
         let (sent, attempt) = match outcome {
             Ok(answer) => (true, answer.attempts),
             Err(error) => (
@@ -153,25 +168,44 @@ impl Stats {
         }
         // Made before the lock: it takes long.
         let error = outcome.as_ref().err();
+        let failure = error.and_then(failure);
         let error = error.map(|error| (self.clock.now(), error.to_string()));
         let mut inner = self.lock();
-        if sent {
-            if inner.latencies.len() == LATENCIES {
-                inner.latencies.pop_front();
+        if sent || failure.is_some() {
+            if inner.attempts.len() == KEPT {
+                inner.attempts.pop_front();
             }
-            inner.latencies.push_back(took);
-            if outcome.is_ok() {
-                let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
-                let usual = match self.usual.load(Ordering::Relaxed) {
-                    0 => took,
-                    usual => usual - usual / 8 + took / 8,
-                };
-                self.usual.store(usual.max(1), Ordering::Relaxed);
+            let failed = failure.is_some();
+            inner.attempts.push_back(Attempted {
+                ended,
+                took: sent.then_some(took),
+                failed,
+            });
+            if !failed {
+                inner.last_good = Some(ended);
             }
+        }
+        if outcome.is_ok() {
+            let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
+            let usual = match self.usual.load(Ordering::Relaxed) {
+                0 => took,
+                usual => usual - usual / 8 + took / 8,
+            };
+            self.usual.store(usual.max(1), Ordering::Relaxed);
+        }
+        if let Some(failure) = failure {
+            *inner.failures.entry(failure).or_default() += 1;
         }
         if error.is_some() {
             inner.last_error = error;
         }
+    }
+
+    /// The newest attempts, at most so many, oldest first.
+    pub(crate) fn recent(&self, most: usize) -> Vec<Attempted> {
+        let inner = self.lock();
+        let before = inner.attempts.len().saturating_sub(most);
+        inner.attempts.iter().skip(before).copied().collect()
     }
 
     /// Notes the end of a whole call.
@@ -190,10 +224,14 @@ impl Stats {
     pub(crate) fn snapshot(&self) -> SourceStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let inner = self.lock();
-        let mut sorted: Vec<Duration> = inner.latencies.iter().copied().collect();
+        let mut sorted: Vec<Duration> = inner.attempts.iter().filter_map(|one| one.took).collect();
+        let last_attempt = inner.attempts.back().map(|one| one.ended);
+        let (last_good, failures) = (inner.last_good, inner.failures.clone());
         let last_error = inner.last_error.clone();
         drop(inner);
         sorted.sort_unstable();
+        let (present, now) = (self.clock.now(), Instant::now());
+        let wall = |then: Instant| present.saturating_sub(now.saturating_duration_since(then));
         let total: Duration = sorted.iter().sum();
         let count = u32::try_from(sorted.len()).ok().filter(|n| *n > 0);
         SourceStats {
@@ -206,11 +244,28 @@ impl Stats {
             retries: read(&self.retries),
             resent: read(&self.resent),
             waits: <[Waits; 4]>::default(),
+            failures,
+            last_attempt: last_attempt.map(wall),
+            last_good: last_good.map(wall),
             mean: count.map(|n| total / n),
             p95: percentile(&sorted, 95),
             p99: percentile(&sorted, 99),
             last_error,
         }
+    }
+}
+
+/// What failed, where the exchange or the way to it is to blame. A question that the exchange answers with "no" has not failed, and
+/// one that cannot be put to it was no attempt.
+fn failure(error: &SourceError) -> Option<&'static str> {
+    let judgement = error.judgement.as_ref()?;
+    match (judgement.health, &error.cause) {
+        (Health::Well, _) => None,
+        (Health::Unknown, _) if !judgement.sent => None,
+        (_, Cause::Refused(verdict)) => Some(verdict.class.as_str()),
+        (_, Cause::Timeout { .. }) => Some("timeout"),
+        (_, Cause::Network(_)) => Some("network"),
+        _ => Some("other"),
     }
 }
 

@@ -5,6 +5,7 @@
     reason = "a test may stop where it cannot go on"
 )]
 
+mod attempts;
 mod budget;
 mod cancel;
 mod edges;
