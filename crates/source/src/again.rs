@@ -96,9 +96,12 @@ where
     }
 }
 
-/// Tells the policy that the call goes out now; the copy for another attempt, unless this is the last that is permitted.
+/// Tells the policy that the call goes out now; the copy for another attempt, unless this is the last that is permitted, by the
+/// source or by the call.
 fn clone_request(policy: &mut Policy<Read>, call: &Call) -> Option<Call> {
-    tower::retry::Policy::<Call, Answer, SourceError>::clone_request(policy, call)
+    let next = tower::retry::Policy::<Call, Answer, SourceError>::clone_request(policy, call);
+    // The first attempt has no number before it goes out, the second has the number 2.
+    next.filter(|_| call.retries.is_none_or(|most| call.attempt.max(1) <= most))
 }
 
 /// A call that can say, when its time is over, how its last attempt failed.

@@ -22,6 +22,8 @@ pub struct Call {
     /// The latest useful start of the first attempt: when the budget cannot be had by then, the call is refused at once. Equals
     /// `deadline` unless the caller's patience is shorter.
     pub admit_by: Instant,
+    /// Attempts beyond the first at most; `None` is as many as the source makes, and more than these are not made.
+    pub retries: Option<u32>,
     /// The name of the call in events and records.
     pub id: RequestId,
     /// The number of the attempt that is running, from 1.
@@ -45,6 +47,7 @@ impl Call {
             class: class.into(),
             deadline,
             admit_by: deadline,
+            retries: None,
             id,
             attempt: 0,
             present: None,
@@ -55,6 +58,13 @@ impl Call {
     #[must_use]
     pub const fn admit_by(mut self, latest: Instant) -> Self {
         self.admit_by = latest;
+        self
+    }
+
+    /// Makes at most this many attempts beyond the first, for a caller with other chances than this call.
+    #[must_use]
+    pub const fn retries(mut self, most: u32) -> Self {
+        self.retries = Some(most);
         self
     }
 }

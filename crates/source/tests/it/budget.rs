@@ -27,6 +27,20 @@ async fn every_retry_pays_the_budget_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_may_have_fewer_retries_than_its_source_and_never_more() {
+    for (most, attempts) in [(0, 1), (1, 2), (2, 3), (3, 4), (9, 4)] {
+        let world = World::kraken();
+        world.sim.set_fault(Some("503".parse().unwrap()));
+        let call = world.call(world.ticker(), Class::Medium).retries(most);
+        let error = world.source.call(call).await.unwrap_err();
+        assert_eq!(
+            (error.attempts, world.sim.stats().requests),
+            (attempts, u64::from(attempts))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hundred_calls_on_kraken_are_served_in_time_or_refused_at_once() {
     let world = World::kraken();
     let began = Instant::now();
