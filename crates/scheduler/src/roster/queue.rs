@@ -195,7 +195,7 @@ impl<H: Clone> Roster<H> {
         job.missed += count;
         job.last_other = job.last_other.max(Some(latest));
         if reason == SkipReason::Shutdown {
-            job.redo = Some(job.redo.map_or(latest, |redo| redo.min(latest)));
+            job.redo.push(latest);
         }
         self.tell_of(slot, |job| Event::Skipped {
             job,
@@ -266,6 +266,8 @@ impl<H: Clone> Roster<H> {
         state.next = Some(key.slot);
         self.withdraw(key.slot);
         self.enqueue(key.slot);
+        // If it found no place there, the next of its job may.
+        self.come_forward(key.slot);
     }
 }
 

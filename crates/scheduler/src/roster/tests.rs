@@ -453,6 +453,15 @@ impl Model {
             self.roster.history().len() as u64,
             total.outcomes.total().min(LIMITS.history as u64)
         );
+        for job in self
+            .roster
+            .slots
+            .iter()
+            .filter_map(|slot| slot.job.as_ref())
+        {
+            let moves = job.backlog.is_empty() || job.waiting.is_some() || !job.has_room();
+            prop_assert!(moves, "a backlog comes forward: {job:?}");
+        }
         let mut sources: HashMap<String, u64> = HashMap::new();
         for known in self.jobs.iter().filter(|job| !job.gone) {
             let status = self.roster.job(known.id).unwrap();
@@ -627,4 +636,39 @@ fn nothing_is_left_of_jobs_that_are_gone() {
         places <= 2 && names + classes == 0,
         "{places} {names} {classes}"
     );
+}
+
+#[test]
+fn behind_one_that_finds_the_queue_full_the_others_come_forward() {
+    let limits = Limits {
+        max_in_flight: 2,
+        reserve: 0,
+        queues: [9, 9, 1, 9, 9],
+        ..LIMITS
+    };
+    let mut roster = Roster::new(limits, Time::new(Instant::now(), 0), None);
+    let hose = |name: &str| Job::every(name, ms(10_000)).exclusive("hose");
+    let all = Misfire::All { max: 9 };
+    let first = hose("first").priority(1).run_at_start(true);
+    let second = hose("second").misfire(all).overlap(Overlap::Queue(9));
+    let id = add(&mut roster, first.spec, 0).unwrap();
+    let second = add(&mut roster, second.spec, 0).unwrap();
+    let first = roster.dispatch(0).unwrap();
+    assert_eq!(first.ticket.job, id);
+    for _ in 0..3 {
+        roster.run_now(second, 1).unwrap();
+    }
+    // Set aside: the group is busy. Then others fill the places and the queue.
+    assert!(roster.dispatch(1).is_none());
+    for name in ["place", "queue"] {
+        let job = Job::every(name, ms(10_000)).run_at_start(true);
+        add(&mut roster, job.spec, 2).unwrap();
+        let _ = roster.dispatch(2);
+    }
+    assert_eq!((roster.running, roster.waiting), (2, [0, 0, 1, 0, 0]));
+    roster.finish(first.ticket, End::Ok, 3);
+    let ledger = roster.job_ledger(second).unwrap();
+    assert_eq!(ledger.pending, 0, "{ledger:?}");
+    assert_eq!(ledger.skipped[&SkipReason::QueueFull], 3);
+    assert!(roster.ledger().balances());
 }
