@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::clock::{Clock, SystemClock};
-use crate::driver::{Journal, drive};
-use crate::journal::Store;
+use crate::driver::drive;
+use crate::journal::{Journal, Store};
 use crate::moment::nanos;
 use crate::roster::{Limits, Roster, Time};
 use crate::scheduler::{Owner, Scheduler};
@@ -131,15 +131,11 @@ impl Builder {
         let time = Time::new(Instant::now(), nanos(self.clock.now()));
         let restored = self.store.as_mut().map(|store| store.load());
         let roster = Roster::new(self.limits, time, restored);
-        let shared = Arc::new(Shared::new(roster, self.clock, time, self.events));
-        let (report, done) = watch::channel(None);
         let journal = self.store.map(Journal::new);
-        let drive = drive(
-            Arc::clone(&shared),
-            journal,
-            self.limits.cancel_grace,
-            report,
-        );
+        let shared = Shared::new(roster, self.clock, time, self.events, journal);
+        let shared = Arc::new(shared);
+        let (report, done) = watch::channel(None);
+        let drive = drive(Arc::clone(&shared), self.limits.cancel_grace, report);
         let driver = tokio::spawn(drive).abort_handle();
         Scheduler::new(Owner {
             shared,

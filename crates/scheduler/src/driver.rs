@@ -1,6 +1,6 @@
 //! The one task that starts everything, and the runs it starts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::event::Event;
-use crate::journal::{JobMark, Store};
 use crate::moment::nanos;
 use crate::report::ShutdownReport;
 use crate::roster::{Effect, End, Start, Ticket};
@@ -26,7 +24,6 @@ const BATCH: usize = 256;
 /// The runs are in its join set: when the driver is dropped, they are aborted.
 pub(crate) async fn drive(
     shared: Arc<Shared>,
-    mut journal: Option<Journal>,
     cancel_grace: Duration,
     done: watch::Sender<Option<ShutdownReport>>,
 ) {
@@ -34,30 +31,9 @@ pub(crate) async fn drive(
     let mut starts = Vec::new();
     let mut tokens: HashMap<Ticket, watch::Sender<bool>> = HashMap::new();
     loop {
-        let (effect, cancels, marks) = shared.with(|roster, now| {
-            roster.observe(now, nanos(shared.clock.now()));
-            roster.advance(now);
-            while starts.len() < BATCH
-                && let Some(start) = roster.dispatch(now)
-            {
-                starts.push(start);
-            }
-            (
-                roster.proceed(now),
-                roster.drain_cancels(),
-                roster.drain_marks(),
-            )
-        });
+        let (effect, cancels) = decide(&shared, &mut starts);
         let more = starts.len() >= BATCH;
         while runs.try_join_next().is_some() {}
-        if let Some(journal) = &mut journal
-            && let Err(error) = journal.write(marks, &starts)
-        {
-            shared.tell(Event::JournalFailed {
-                text: error.to_string().into(),
-            });
-            unstart(&shared, &mut starts);
-        }
         for ticket in cancels {
             if let Some(token) = tokens.remove(&ticket) {
                 token.send_replace(true);
@@ -94,6 +70,32 @@ pub(crate) async fn drive(
     }
 }
 
+/// What is to be done now, and which runs begin; those that must be marked before are.
+fn decide(shared: &Shared, starts: &mut Vec<Start<BoxedHandler>>) -> (Effect, Vec<Ticket>) {
+    let mut journal = shared.journal();
+    let (effect, cancels, marks) = shared.with(|roster, now| {
+        roster.observe(now, nanos(shared.clock.now()));
+        roster.advance(now);
+        while starts.len() < BATCH
+            && let Some(start) = roster.dispatch(now)
+        {
+            starts.push(start);
+        }
+        (
+            roster.proceed(now),
+            roster.drain_cancels(),
+            roster.drain_marks(),
+        )
+    });
+    if let Some(journal) = &mut journal {
+        let begin = starts.iter().filter_map(|start| start.mark.as_ref());
+        if !shared.write(journal, marks, begin) {
+            unstart(shared, starts);
+        }
+    }
+    (effect, cancels)
+}
+
 async fn sleep(until: Option<Instant>) {
     match until {
         Some(until) => sleep_until(until).await,
@@ -111,46 +113,6 @@ fn unstart(shared: &Shared, starts: &mut Vec<Start<BoxedHandler>>) {
     for start in unmarked {
         let gone = shared.with(|roster, now| roster.unstart(start.ticket, now));
         drop(gone);
-    }
-}
-
-/// The store, and the marks that it did not take.
-pub(crate) struct Journal {
-    store: Box<dyn Store>,
-    /// By job, so that a store that is full does not fill the memory too.
-    owed: BTreeMap<String, JobMark>,
-}
-
-impl Journal {
-    pub(crate) fn new(store: Box<dyn Store>) -> Self {
-        Self {
-            store,
-            owed: BTreeMap::new(),
-        }
-    }
-
-    /// Writes what has ended and what is about to begin.
-    fn write(
-        &mut self,
-        ended: Vec<JobMark>,
-        starts: &[Start<BoxedHandler>],
-    ) -> std::io::Result<()> {
-        let owed = std::mem::take(&mut self.owed).into_values();
-        let mut marks: Vec<JobMark> = owed.chain(ended).collect();
-        let of_ended = marks.len();
-        marks.extend(starts.iter().filter_map(|start| start.mark.clone()));
-        if marks.is_empty() {
-            return Ok(());
-        }
-        let written = self.store.append(&marks);
-        if written.is_err() {
-            marks.truncate(of_ended);
-            self.owed = marks
-                .into_iter()
-                .map(|mark| (mark.job.clone(), mark))
-                .collect();
-        }
-        written
     }
 }
 

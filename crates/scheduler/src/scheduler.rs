@@ -75,7 +75,7 @@ impl Scheduler {
     ) -> Result<Vec<JobId>, (usize, AddError)> {
         // What is left of refused jobs is dropped when the lock is free again.
         let mut jobs: Vec<Job> = jobs.into_iter().collect();
-        let added = self.owner.shared.with(|core, now| {
+        let added = self.owner.shared.change(|core, now| {
             core.advance(now);
             let specs: Vec<&Spec> = jobs.iter().map(|job| &job.spec).collect();
             core.check(&specs, now)?;
@@ -117,7 +117,7 @@ impl Scheduler {
             .with(|core, _| core.spec(id))
             .ok_or(AddError::Unknown)?;
         let spec = change(JobBuilder { spec }).spec;
-        let updated = shared.with(|core, now| {
+        let updated = shared.change(|core, now| {
             core.advance(now);
             core.update(id, spec, now)
         });
@@ -141,7 +141,7 @@ impl Scheduler {
     ///
     /// The job is not there.
     pub fn pause(&self, id: JobId) -> Result<(), UnknownJob> {
-        self.owner.shared.with(|core, now| {
+        self.owner.shared.change(|core, now| {
             core.advance(now);
             core.pause(id)
         })
@@ -153,7 +153,7 @@ impl Scheduler {
     ///
     /// The job is not there.
     pub fn resume(&self, id: JobId) -> Result<(), UnknownJob> {
-        self.owner.shared.with(|core, now| {
+        self.owner.shared.change(|core, now| {
             core.advance(now);
             core.resume(id)
         })
@@ -166,7 +166,7 @@ impl Scheduler {
     ///
     /// The job is not there, or others wait for it and [`Dependents::Refuse`] was said.
     pub fn disable(&self, id: JobId, dependents: Dependents) -> Result<(), RemoveError> {
-        self.owner.shared.with(|core, now| {
+        self.owner.shared.change(|core, now| {
             core.advance(now);
             core.disable(id, dependents)
         })
@@ -179,7 +179,7 @@ impl Scheduler {
     /// The job is not there.
     pub fn enable(&self, id: JobId) -> Result<(), UnknownJob> {
         let shared = &self.owner.shared;
-        let enabled = shared.with(|core, now| {
+        let enabled = shared.change(|core, now| {
             core.advance(now);
             core.enable(id, now)
         });
@@ -194,7 +194,7 @@ impl Scheduler {
     /// The job is not there.
     pub fn run_now(&self, id: JobId) -> Result<(), UnknownJob> {
         let shared = &self.owner.shared;
-        let due = shared.with(|core, now| {
+        let due = shared.change(|core, now| {
             core.advance(now);
             core.run_now(id, now)
         });
@@ -219,7 +219,7 @@ impl Scheduler {
     /// The job is not there, or others wait for it and [`Dependents::Refuse`] was said.
     pub fn remove_with(&self, id: JobId, dependents: Dependents) -> Result<(), RemoveError> {
         let shared = &self.owner.shared;
-        let gone = shared.with(|core, now| {
+        let gone = shared.change(|core, now| {
             core.advance(now);
             core.remove(id, dependents)
         })?;

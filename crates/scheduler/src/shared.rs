@@ -1,6 +1,6 @@
 //! What the handles, the driver and the runs share.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::job::Handler;
+use crate::journal::{JobMark, Journal};
 use crate::moment::Nanos;
 use crate::roster::{Roster, Time};
 
@@ -15,6 +16,9 @@ use crate::roster::{Roster, Time};
 /// never while a handler is called or dropped.
 pub(crate) struct Shared {
     roster: Mutex<Roster<BoxedHandler>>,
+    /// Taken before the roster by all who take both, so that marks are written in the order in which
+    /// they were made.
+    journal: Option<Mutex<Journal>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) time: Time,
     pub(crate) wake: Notify,
@@ -44,9 +48,11 @@ impl Shared {
         clock: Arc<dyn Clock>,
         time: Time,
         events: usize,
+        journal: Option<Journal>,
     ) -> Self {
         Self {
             roster: Mutex::new(roster),
+            journal: journal.map(Mutex::new),
             clock,
             time,
             wake: Notify::new(),
@@ -67,6 +73,44 @@ impl Shared {
             self.tell(event);
         }
         result
+    }
+
+    /// Changes the roster, and the journal knows of it when this returns.
+    pub(crate) fn change<R>(
+        &self,
+        change: impl FnOnce(&mut Roster<BoxedHandler>, Nanos) -> R,
+    ) -> R {
+        let mut journal = self.journal();
+        let (result, marks) = self.with(|roster, now| {
+            let result = change(roster, now);
+            (result, roster.drain_marks())
+        });
+        if let Some(journal) = &mut journal {
+            self.write(journal, marks, []);
+        }
+        result
+    }
+
+    /// The journal, if there is one.
+    pub(crate) fn journal(&self) -> Option<MutexGuard<'_, Journal>> {
+        let journal = self.journal.as_ref()?;
+        Some(journal.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes what has changed and what is about to begin; says whether it was written.
+    pub(crate) fn write<'a>(
+        &self,
+        journal: &mut Journal,
+        changed: Vec<JobMark>,
+        begin: impl IntoIterator<Item = &'a JobMark>,
+    ) -> bool {
+        let written = journal.write(changed, begin);
+        if let Err(error) = &written {
+            self.tell(Event::JournalFailed {
+                text: error.to_string().into(),
+            });
+        }
+        written.is_ok()
     }
 
     pub(crate) fn tell(&self, event: Event) {

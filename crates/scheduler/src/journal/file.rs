@@ -171,9 +171,13 @@ mod tests {
         JobMark {
             job: job.to_owned(),
             nominal,
+            fresh: false,
             last_success: Some(nominal),
             failures: 0,
             quarantined: false,
+            paused: false,
+            disabled: false,
+            open: Vec::new(),
             anchor: None,
             gone: false,
         }

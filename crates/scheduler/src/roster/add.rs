@@ -196,7 +196,6 @@ impl<H: Clone> Roster<H> {
 
     /// Adds a job that was checked.
     pub(crate) fn insert(&mut self, spec: Spec, handler: H, now: Nanos) -> JobId {
-        let restored = self.restored.remove(&*spec.name);
         let sources: SmallVec<[u32; 1]> = spec
             .sources
             .iter()
@@ -207,9 +206,9 @@ impl<H: Clone> Roster<H> {
         let offset = self.time.offset();
         let shift = spec.follows_mono().then_some(offset);
         let own = now.saturating_add(offset);
-        let anchor = restored
-            .as_ref()
-            .and_then(|mark| mark.anchor)
+        let known = self.known(&spec, own);
+        let anchor = known
+            .anchor
             .or_else(|| first(&spec, own, self.limits.seed, nth));
         let timetable = timetable(&spec, anchor);
         let splay = match length(spec.splay) {
@@ -217,8 +216,7 @@ impl<H: Clone> Roster<H> {
             most => golden(most.min(class.1.max(1)).max(1), self.limits.seed, nth),
         };
         let demand = self.demand(&spec, now);
-        let from = restored.as_ref().map(|mark| mark.nominal);
-        let next = match (&spec.trigger, from) {
+        let next = match (&spec.trigger, known.from) {
             (_, Some(from)) => timetable.next_after(from),
             (Trigger::At(moment), None) => Some(nanos(*moment)),
             (_, None) => timetable.next_after(own),
@@ -236,10 +234,10 @@ impl<H: Clone> Roster<H> {
             sources,
             demand,
             next,
-            watermark: from,
-            last_success: restored.as_ref().and_then(|mark| mark.last_success),
+            watermark: known.watermark,
+            last_success: known.last_success,
             last_other: None,
-            redo: None,
+            redo: Vec::new(),
             waiting: None,
             backlog: Default::default(),
             runs: SmallVec::new(),
@@ -247,12 +245,12 @@ impl<H: Clone> Roster<H> {
             missed: 0,
             needs: Vec::new(),
             inherited: None,
-            failures: restored.as_ref().map_or(0, |mark| mark.failures),
+            failures: known.failures,
             not_before: None,
-            quarantined: restored.as_ref().is_some_and(|mark| mark.quarantined),
+            quarantined: known.quarantined,
             timed_out_last: false,
-            paused: false,
-            disabled: false,
+            paused: known.paused,
+            disabled: known.disabled,
             faulted: false,
             removed: false,
             tally: Tally::default(),
@@ -265,9 +263,19 @@ impl<H: Clone> Roster<H> {
         self.weigh(id.slot, true);
         self.tell(|| Event::Added { job: name });
         self.schedule(id.slot);
-        if run_at_start {
+        if known.marked && !known.disabled {
+            self.redo(id.slot, known.open, now);
+            // What succeeded before the end of the last process, and was not followed.
+            self.follow(id.slot, now);
+            self.catch_up(id.slot, now);
+        }
+        let at_start = run_at_start && !known.disabled;
+        if at_start {
             let nominal = self.fresh_nominal(id.slot, now);
             self.due_now(id.slot, nominal, now);
+        }
+        if at_start || !known.marked {
+            self.mark(id.slot);
         }
         id
     }
@@ -414,6 +422,9 @@ impl<H: Clone> Roster<H> {
             .for_each(|source| self.sources.count_job(*source, false));
         self.schedule(slot);
         self.come_forward(slot);
+        if other_times {
+            self.mark(slot);
+        }
         self.tell_of(slot, |job| Event::Updated { job });
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::moment::{Nanos, SECOND, duration, length};
 const STEP: Nanos = 500_000_000;
 
 /// Set back by more than this, jobs no longer wait for the moments that they had planned.
-const RE_ANCHOR: Nanos = 3 * 3_600 * SECOND;
+pub(super) const RE_ANCHOR: Nanos = 3 * 3_600 * SECOND;
 
 /// How long at most until the clocks are compared again. Tokio's timers stand still while the
 /// machine sleeps.
@@ -83,6 +83,7 @@ impl<H: Clone> Roster<H> {
         job.not_before = None;
         job.next = job.timetable.next_after(wall);
         self.schedule(slot);
+        self.mark(slot);
     }
 
     /// When there is something to do next.

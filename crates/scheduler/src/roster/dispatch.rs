@@ -14,7 +14,7 @@ use crate::job::JobId;
 use crate::journal::JobMark;
 use crate::ledger::SkipReason;
 use crate::moment::{Nanos, length, system};
-use crate::policy::{Mark, Overlap};
+use crate::policy::Overlap;
 use crate::source::{Admission, Ask};
 
 /// How long a source whose gate panicked is left alone.
@@ -272,7 +272,7 @@ impl<H: Clone> Roster<H> {
         });
         let deadline = ends.map(|ends| self.time.instant(ends));
         let name = self.sources.name(source);
-        let mark = self.mark_before(slot, &occurrence);
+        let mark = self.mark_before(slot, occurrence.attempts);
         let job = self.entry_mut(slot)?;
         job.next_run += 1;
         job.last_source = source;
@@ -329,12 +329,5 @@ impl<H: Clone> Roster<H> {
         self.after_skip(slot);
         self.come_forward(slot);
         self.vacate_if_done(slot)
-    }
-
-    /// The mark of a job that must not run twice, before its first try.
-    fn mark_before(&self, slot: u32, occurrence: &super::Occurrence) -> Option<JobMark> {
-        let job = self.entry(slot)?;
-        let wanted = self.journaling && job.spec.mark == Mark::BeforeRun;
-        (wanted && occurrence.attempts == 1).then(|| self.mark_at(job, occurrence.nominal))
     }
 }

@@ -8,7 +8,6 @@ use crate::event::Event;
 use crate::job::JobId;
 use crate::ledger::SkipReason;
 use crate::moment::{Nanos, SECOND, duration, length, system};
-use crate::policy::Mark;
 use crate::record::{Ended, Outcome};
 use crate::run::{Class, RunError};
 
@@ -249,7 +248,7 @@ impl<H: Clone> Roster<H> {
             tally.outcomes.count(&outcome);
         });
         self.remember(slot, occurrence, &outcome, now);
-        let nominal = occurrence.nominal;
+        let (nominal, stops) = (occurrence.nominal, !self.is_open());
         let Some(job) = self.entry_mut(slot) else {
             return;
         };
@@ -272,13 +271,13 @@ impl<H: Clone> Roster<H> {
             }
             Outcome::Cancelled | Outcome::Deferred => {
                 job.last_other = job.last_other.max(Some(nominal));
-                if outcome == Outcome::Cancelled {
-                    job.redo = Some(job.redo.map_or(nominal, |redo| redo.min(nominal)));
+                if outcome == Outcome::Cancelled && stops {
+                    job.redo.push(nominal);
                 }
             }
         }
         self.count_end(&outcome, slot);
-        self.mark_after(slot, Mark::AfterRun);
+        self.mark(slot);
         self.rest(slot, now);
         self.resolved(slot);
         if outcome == Outcome::Ok {

@@ -1,50 +1,142 @@
 //! What the journal is told, and what it knew.
 
+use super::clock::RE_ANCHOR;
 use super::{Entry, Roster};
+use crate::job::Spec;
 use crate::journal::JobMark;
 use crate::moment::Nanos;
 use crate::policy::Mark;
+use crate::trigger::Trigger;
+
+/// What a journal says of a job that is added under a name it knows.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Moments up to this one are done with.
+    pub(super) from: Option<Nanos>,
+    /// The latest moment that had come due.
+    pub(super) watermark: Option<Nanos>,
+    pub(super) last_success: Option<Nanos>,
+    pub(super) anchor: Option<Nanos>,
+    pub(super) failures: u32,
+    pub(super) quarantined: bool,
+    pub(super) paused: bool,
+    pub(super) disabled: bool,
+    /// Moments to be run again that no timetable holds.
+    pub(super) open: Vec<Nanos>,
+    /// Whether there was a mark at all.
+    pub(super) marked: bool,
+}
 
 impl<H: Clone> Roster<H> {
-    /// What is known of a job, with this as the latest moment that must not run again.
-    pub(super) fn mark_at(&self, job: &Entry<H>, nominal: Nanos) -> JobMark {
+    /// What is known of a job that is being added at `own`, on its own clock.
+    pub(super) fn known(&mut self, spec: &Spec, own: Nanos) -> Known {
+        let follows = matches!(spec.trigger, Trigger::OnSuccess(_));
+        let Some(mark) = self.restored.remove(&*spec.name) else {
+            return Known {
+                // What others did before it came does not concern it.
+                watermark: follows.then(|| self.slowest_of(spec)).flatten(),
+                ..Known::default()
+            };
+        };
+        // The clock was set far back while nobody looked: planned anew, as when it happens in sight.
+        let seen = mark.nominal <= own.saturating_add(RE_ANCHOR);
+        let from = if seen { mark.nominal } else { own };
+        let began = !mark.fresh || (follows && mark.nominal > Nanos::MIN);
+        Known {
+            from: Some(from),
+            watermark: (seen && began).then_some(from),
+            last_success: mark.last_success.filter(|success| seen || *success <= own),
+            anchor: mark.anchor,
+            failures: mark.failures,
+            quarantined: mark.quarantined,
+            paused: mark.paused,
+            disabled: mark.disabled,
+            open: if seen { mark.open } else { Vec::new() },
+            marked: true,
+        }
+    }
+
+    /// The oldest of the last successes of those that a job comes by, if all have had one; of those
+    /// that are not here yet, as the journal knows it.
+    fn slowest_of(&self, spec: &Spec) -> Option<Nanos> {
+        let successes = spec.trigger.upstreams().iter().map(|name| {
+            let here = self.slot_of(name).and_then(|slot| self.entry(slot));
+            match here {
+                Some(job) => job.last_success,
+                None => self.restored.get(&**name)?.last_success,
+            }
+        });
+        let all: Option<Vec<Nanos>> = successes.collect();
+        all?.into_iter().min()
+    }
+
+    /// What is known of a job now. Its moment goes as far as everything before is done with: begun,
+    /// for a job that must not run twice; ended, for one that must not lose a run.
+    fn mark_of(&self, job: &Entry<H>) -> JobMark {
+        let waits = |tried: bool| {
+            let waiting = job.waiting.iter();
+            let waiting = waiting.filter(move |waiting| tried || waiting.attempts == 0);
+            waiting.map(|waiting| waiting.nominal)
+        };
+        let backlog = job.backlog.iter().copied();
+        let mut open: Vec<Nanos> = match job.spec.mark {
+            Mark::BeforeRun => waits(false).chain(backlog).collect(),
+            Mark::AfterRun => {
+                let runs = job.runs.iter().map(|run| run.occurrence.nominal);
+                let again = job.redo.iter().copied();
+                waits(true)
+                    .chain(backlog)
+                    .chain(runs)
+                    .chain(again)
+                    .collect()
+            }
+        };
+        open.sort_unstable();
+        let nominal = match (job.watermark, open.first()) {
+            (Some(seen), Some(open)) => seen.min(open.saturating_sub(1)),
+            (Some(seen), None) => seen,
+            (None, _) if matches!(job.spec.trigger, Trigger::OnSuccess(_)) => Nanos::MIN,
+            (None, _) => {
+                let own = self.own_time(job, self.now);
+                job.next.map_or(own, |next| own.min(next.saturating_sub(1)))
+            }
+        };
+        let comes_back = |moment: &Nanos| {
+            let before = moment.saturating_sub(1);
+            job.timetable.next_after(before) == Some(*moment)
+        };
+        open.retain(|moment| !comes_back(moment));
         JobMark {
             job: job.spec.name.to_string(),
             nominal,
+            open,
+            fresh: job.watermark.is_none(),
             last_success: job.last_success,
             failures: job.failures,
             quarantined: job.quarantined,
+            paused: job.paused,
+            disabled: job.disabled,
             anchor: job.anchor,
             gone: false,
         }
     }
 
-    /// An occurrence of a job has ended. The mark of a job that must not lose one goes as far as
-    /// everything before has ended too.
-    pub(super) fn mark_after(&mut self, slot: u32, when: Mark) {
+    /// The mark of a job that must not run twice, before the first try of an occurrence.
+    pub(super) fn mark_before(&self, slot: u32, attempts: u32) -> Option<JobMark> {
+        let job = self.entry(slot)?;
+        let wanted = self.journaling && job.spec.mark == Mark::BeforeRun && attempts == 1;
+        wanted.then(|| self.mark_of(job))
+    }
+
+    /// Something about a job has changed that must outlive the process.
+    pub(super) fn mark(&mut self, slot: u32) {
         if !self.journaling {
             return;
         }
-        let Some(job) = self.entry(slot) else {
-            return;
-        };
-        if job.spec.mark != when {
-            return;
+        if let Some(job) = self.entry(slot) {
+            let mark = self.mark_of(job);
+            self.marks.push(mark);
         }
-        let open = job
-            .runs
-            .iter()
-            .map(|run| run.occurrence.nominal)
-            .chain(job.waiting.iter().map(|waiting| waiting.nominal))
-            .chain(job.backlog.iter().copied())
-            .chain(job.redo);
-        let done = match (job.watermark, open.min()) {
-            (Some(seen), Some(open)) => seen.min(open.saturating_sub(1)),
-            (Some(seen), None) => seen,
-            (None, _) => return,
-        };
-        let mark = self.mark_at(job, done);
-        self.marks.push(mark);
     }
 
     /// A job is gone for good.
@@ -55,7 +147,7 @@ impl<H: Clone> Roster<H> {
         if let Some(job) = self.entry(slot) {
             let mark = JobMark {
                 gone: true,
-                ..self.mark_at(job, job.watermark.unwrap_or_default())
+                ..self.mark_of(job)
             };
             self.marks.push(mark);
         }

@@ -131,8 +131,8 @@ struct Entry<H> {
     last_success: Option<Nanos>,
     /// The latest moment that ended otherwise.
     last_other: Option<Nanos>,
-    /// The earliest moment that was cut off and is to be run again after a restart.
-    redo: Option<Nanos>,
+    /// Moments that the stop cut off, to be run again after a restart.
+    redo: Vec<Nanos>,
     waiting: Option<Occurrence>,
     backlog: VecDeque<Nanos>,
     runs: SmallVec<[Running; 1]>,
@@ -330,6 +330,14 @@ impl<H> Entry<H> {
             _ => 1,
         };
         self.runs.len() < most
+    }
+
+    /// How many of the moments that came due together may have a run of their own.
+    fn keeps(&self) -> usize {
+        match self.spec.misfire {
+            crate::policy::Misfire::All { max } => usize::from(max.max(1)),
+            _ => 1,
+        }
     }
 
     fn is_idle(&self) -> bool {

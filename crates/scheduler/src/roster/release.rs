@@ -75,10 +75,7 @@ impl<H: Clone> Roster<H> {
             return;
         };
         let until = self.own_time(job, now).saturating_sub(delay).max(first);
-        let keep = match job.spec.misfire {
-            Misfire::All { max } => usize::from(max.max(1)),
-            Misfire::Skip | Misfire::Once => 1,
-        };
+        let keep = job.keeps();
         let due = if job.spec.trigger.rests() {
             Some(Due {
                 count: 1,
@@ -99,6 +96,37 @@ impl<H: Clone> Roster<H> {
             job.next = due.next;
         }
         self.schedule(slot);
+        self.occur(slot, &due, now);
+    }
+
+    /// Moments of the last process that no timetable brings back come due again, together with those
+    /// that came due since: one decision.
+    pub(super) fn redo(&mut self, slot: u32, mut open: Vec<Nanos>, now: Nanos) {
+        let delay = self.delay(slot);
+        let Some(job) = self.entry(slot).filter(|_| !open.is_empty()) else {
+            return;
+        };
+        let until = self.own_time(job, now).saturating_sub(delay);
+        let (keep, first) = (job.keeps(), job.next.filter(|first| *first <= until));
+        let since = first.map(|first| job.timetable.due(first, until, keep));
+        let mut count = open.len() as u64;
+        if let Some(since) = &since {
+            count += since.count;
+            open.extend(&since.latest);
+        }
+        open.sort_unstable();
+        let latest = open.split_off(open.len().saturating_sub(keep));
+        let next = since.as_ref().map_or(job.next, |since| since.next);
+        if let Some(job) = self.entry_mut(slot) {
+            job.next = next;
+        }
+        self.schedule(slot);
+        let due = Due {
+            count,
+            at_least: since.is_some_and(|since| since.at_least),
+            latest: latest.into(),
+            next,
+        };
         self.occur(slot, &due, now);
     }
 

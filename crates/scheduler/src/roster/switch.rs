@@ -21,6 +21,7 @@ impl<H: Clone> Roster<H> {
         self.tell_of(slot, |job| Event::Paused { job });
         self.skip_all(slot, SkipReason::Paused);
         self.after_skip(slot);
+        self.mark(slot);
         Ok(())
     }
 
@@ -31,6 +32,7 @@ impl<H: Clone> Roster<H> {
             return Ok(());
         };
         job.paused = false;
+        self.mark(slot);
         self.tell_of(slot, |job| Event::Resumed { job });
         Ok(())
     }
@@ -45,6 +47,7 @@ impl<H: Clone> Roster<H> {
             job.disabled = true;
             self.skip_all(slot, SkipReason::Removed);
             self.schedule(slot);
+            self.mark(slot);
             self.tell_of(slot, |job| Event::Disabled { job });
             self.resolved(slot);
         }
@@ -69,6 +72,7 @@ impl<H: Clone> Roster<H> {
         (job.disabled, job.quarantined, job.faulted) = (false, false, false);
         (job.failures, job.not_before) = (0, None);
         self.schedule(slot);
+        self.mark(slot);
         self.tell_of(slot, |job| Event::Enabled { job });
         Ok(())
     }
@@ -85,6 +89,7 @@ impl<H: Clone> Roster<H> {
         if let Some(job) = self.entry_mut(slot) {
             (job.paused, job.not_before) = held;
         }
+        self.mark(slot);
         Ok(())
     }
 

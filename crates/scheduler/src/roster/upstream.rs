@@ -137,23 +137,28 @@ impl<H: Clone> Roster<H> {
     /// A job has succeeded: those that come by success are due, if all of theirs have.
     pub(super) fn follow(&mut self, slot: u32, now: Nanos) {
         for waiter in self.waiters(slot) {
-            let Some(job) = self.entry(waiter) else {
-                continue;
-            };
-            if job.spec.trigger.upstreams().is_empty() || job.removed || job.disabled {
-                continue;
-            }
-            let successes = job.spec.trigger.upstreams().iter().map(|name| {
-                let other = self.slot_of(name).and_then(|slot| self.entry(slot));
-                other.and_then(|other| other.last_success)
-            });
-            let slowest: Option<Vec<Nanos>> = successes.collect();
-            let Some(nominal) = slowest.and_then(|all| all.into_iter().min()) else {
-                continue;
-            };
-            if job.watermark.is_none_or(|seen| nominal > seen) {
-                self.due_now(waiter, nominal, now);
-            }
+            self.catch_up(waiter, now);
+        }
+    }
+
+    /// A job that comes by success is due, if all that it comes by have succeeded anew.
+    pub(super) fn catch_up(&mut self, slot: u32, now: Nanos) {
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        if job.spec.trigger.upstreams().is_empty() || job.removed || job.disabled {
+            return;
+        }
+        let successes = job.spec.trigger.upstreams().iter().map(|name| {
+            let other = self.slot_of(name).and_then(|slot| self.entry(slot));
+            other.and_then(|other| other.last_success)
+        });
+        let slowest: Option<Vec<Nanos>> = successes.collect();
+        let Some(nominal) = slowest.and_then(|all| all.into_iter().min()) else {
+            return;
+        };
+        if job.watermark.is_none_or(|seen| nominal > seen) {
+            self.due_now(slot, nominal, now);
         }
     }
 

@@ -5,6 +5,7 @@
 mod cadence;
 mod clock_changes;
 mod clock_steps;
+mod crashes;
 mod dependencies;
 mod dispatch;
 mod failures;

@@ -294,3 +294,82 @@ async fn a_job_that_must_not_run_unmarked_does_not_and_others_are_marked_later()
         .collect();
     assert_eq!(nominals, [("careful", 30), ("easy", 30)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_paused_or_disabled_still_is_and_a_clock_set_far_back_stops_nobody() {
+    let (store, diary) = (MemoryStore::default(), Diary::default());
+    let start = |wall| {
+        Scheduler::builder()
+            .clock(SimClock::at(wall))
+            .store(store.clone())
+            .start()
+    };
+    let names = ["paused", "disabled", "resumed", "free"];
+    let jobs = || {
+        let diary = diary.clone();
+        names.map(move |name| {
+            let job = Job::every(name, secs(10)).phase(Phase::Epoch);
+            job.handler(diary.keeps(ms(0)))
+        })
+    };
+    let scheduler = start(base() + secs(86_400));
+    let ids = scheduler.add_all(jobs()).unwrap();
+    scheduler.pause(ids[0]).unwrap();
+    scheduler
+        .disable(ids[1], robust_scheduler::Dependents::Refuse)
+        .unwrap();
+    scheduler.pause(ids[2]).unwrap();
+    scheduler.resume(ids[2]).unwrap();
+    sleep(secs(15)).await;
+    drop(scheduler);
+    assert_eq!(diary.names(), ["resumed", "free"]);
+    // A day back: the marks lie in the future, and nobody waits for that.
+    let scheduler = start(base());
+    let ids = scheduler.add_all(jobs()).unwrap();
+    let states = ids.iter().map(|id| scheduler.job(*id).unwrap().state);
+    let expected = [
+        robust_scheduler::JobState::Paused,
+        robust_scheduler::JobState::Disabled,
+        robust_scheduler::JobState::Scheduled,
+        robust_scheduler::JobState::Scheduled,
+    ];
+    assert!(states.eq(expected));
+    sleep(secs(15)).await;
+    assert_eq!(diary.names()[2..], ["resumed", "free"]);
+    for id in &ids[..2] {
+        scheduler.resume(*id).unwrap();
+        scheduler.enable(*id).unwrap();
+    }
+    sleep(secs(10)).await;
+    assert_eq!(diary.names().len(), 8);
+    assert!(scheduler.ledger().balances());
+}
+
+/// A store that cannot be written when a job is added still learns of it with the next mark.
+#[tokio::test(start_paused = true)]
+async fn a_job_is_marked_when_its_adding_returns_or_as_soon_as_the_store_can() {
+    let (full, store) = (Arc::new(Mutex::new(false)), MemoryStore::default());
+    let scheduler = crate::builder()
+        .store(Full(Arc::clone(&full), store.clone()))
+        .start();
+    let job = |name: &str| Job::every(name, secs(3_600)).handler(|_| async { Ok(()) });
+    scheduler.add(job("one")).unwrap();
+    let marked = || -> Vec<_> {
+        let marks = store.clone().load().into_iter();
+        marks.map(|mark| (mark.job, mark.fresh)).collect()
+    };
+    assert_eq!(marked(), [("one".to_owned(), true)]);
+    *full.lock().unwrap() = true;
+    let mut events = scheduler.events();
+    let two = scheduler.add(job("two")).unwrap();
+    let told = |event: &robust_scheduler::Event| {
+        matches!(event, robust_scheduler::Event::JournalFailed { .. })
+    };
+    assert!(std::iter::from_fn(|| events.try_recv().ok()).any(|event| told(&event)));
+    assert_eq!(marked().len(), 1);
+    *full.lock().unwrap() = false;
+    sleep(secs(1)).await;
+    assert_eq!(marked().len(), 2, "{:?}", marked());
+    scheduler.remove(two).unwrap();
+    assert_eq!(marked().len(), 1);
+}

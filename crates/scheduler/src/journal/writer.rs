@@ -1,0 +1,45 @@
+//! What stands between the scheduler and a store that may be full.
+
+use std::collections::BTreeMap;
+
+use super::{JobMark, Store};
+
+/// The store, and the marks that it did not take.
+pub(crate) struct Journal {
+    store: Box<dyn Store>,
+    /// By job, so that a store that is full does not fill the memory too.
+    owed: BTreeMap<String, JobMark>,
+}
+
+impl Journal {
+    pub(crate) fn new(store: Box<dyn Store>) -> Self {
+        Self {
+            store,
+            owed: BTreeMap::new(),
+        }
+    }
+
+    /// Writes what has changed, and what is about to begin: only the first is owed if it fails.
+    pub(crate) fn write<'a>(
+        &mut self,
+        changed: Vec<JobMark>,
+        begin: impl IntoIterator<Item = &'a JobMark>,
+    ) -> std::io::Result<()> {
+        let owed = std::mem::take(&mut self.owed).into_values();
+        let mut marks: Vec<JobMark> = owed.chain(changed).collect();
+        let of_changed = marks.len();
+        marks.extend(begin.into_iter().cloned());
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let written = self.store.append(&marks);
+        if written.is_err() {
+            marks.truncate(of_changed);
+            self.owed = marks
+                .into_iter()
+                .map(|mark| (mark.job.clone(), mark))
+                .collect();
+        }
+        written
+    }
+}
