@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest injected latency: an hour.
 const MAX_LATENCY: Duration = Duration::from_secs(3_600);
+/// The rarest broken record.
+const MAX_ONE_IN: u32 = 1_000_000;
 /// The longest injected `Retry-After`: three days, the longest ban that Binance announces.
 const MAX_RETRY_AFTER: u64 = 259_200;
 
@@ -62,6 +64,12 @@ pub enum Fault {
     Garbage,
     /// `stale`: the same snapshot again and again, with its old times.
     Stale,
+    /// `broken:10`: of bars and trades about one record in ten comes with a null where a price, or an amount, should be. It is the
+    /// same records at each request; one that changes, as an open bar does, may come broken once and sound the next time.
+    Broken {
+        /// One record in so many.
+        one_in: u32,
+    },
 }
 
 /// A text that names no [`Fault`].
@@ -74,8 +82,7 @@ pub struct InvalidFault {
     pub remedy: Cow<'static, str>,
 }
 
-const FORMS: &str =
-    "use refuse, reset, hang, latency:2s, 503, 429:5, 418:20, truncated, html, garbage or stale";
+const FORMS: &str = "use refuse, reset, hang, latency:2s, 503, 429:5, 418:20, truncated, html, garbage, stale or broken:10";
 
 impl Fault {
     fn read(text: &str) -> Result<Self, &'static str> {
@@ -94,6 +101,10 @@ impl Fault {
             ("latency", Some(by)) => match humantime::parse_duration(by) {
                 Ok(by) if by <= MAX_LATENCY => Ok(Self::Latency { by }),
                 _ => Err("latency takes a duration up to 1h, such as latency:2s"),
+            },
+            ("broken", Some(one_in)) => match one_in.parse() {
+                Ok(one_in @ 1..=MAX_ONE_IN) => Ok(Self::Broken { one_in }),
+                _ => Err("broken takes one in how many records, 1 to 1000000, such as broken:10"),
             },
             ("429", Some(seconds)) => Ok(Self::RateLimited {
                 retry_after: retry_after(seconds)?,
@@ -147,6 +158,7 @@ impl fmt::Display for Fault {
                 return f.pad(&format!("429:{}", retry_after.as_secs()));
             }
             Self::Ban { retry_after } => return f.pad(&format!("418:{}", retry_after.as_secs())),
+            Self::Broken { one_in } => return f.pad(&format!("broken:{one_in}")),
         };
         f.pad(text)
     }
@@ -188,6 +200,8 @@ mod tests {
             "html",
             "garbage",
             "stale",
+            "broken:1",
+            "broken:1000000",
         ] {
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }
@@ -214,6 +228,10 @@ mod tests {
             "refuse:",
             "5000",
             "503:1",
+            "broken",
+            "broken:0",
+            "broken:1000001",
+            "broken:-1",
         ] {
             let error = text.parse::<Fault>().unwrap_err();
             assert_eq!(error.value, text);

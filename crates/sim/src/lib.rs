@@ -42,6 +42,7 @@
 //! The numbers of the limits, each with its source, stand in `docs/sim-limits.md`.
 
 mod binance;
+mod broken;
 mod clock;
 mod fault;
 mod htx;

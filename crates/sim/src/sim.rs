@@ -82,6 +82,7 @@ pub struct SimBuilder {
     recorded: Option<PathBuf>,
     unlimited: bool,
     test_key: TestKey,
+    listed: Vec<(Symbol, Timestamp)>,
 }
 
 /// Why a simulated exchange could not be built.
@@ -93,6 +94,14 @@ pub enum BuildError {
     UnknownExchange {
         /// The exchange that was asked for.
         exchange: Exchange,
+    },
+    /// A pair that is to be listed later is not listed at all.
+    #[error("pair {symbol} is not listed by the simulated {exchange}: use one of Sim::symbols")]
+    UnknownPair {
+        /// The exchange.
+        exchange: Exchange,
+        /// The pair.
+        symbol: Symbol,
     },
     /// The recorded cases cannot be served.
     #[error(transparent)]
@@ -142,18 +151,36 @@ impl SimBuilder {
         self
     }
 
+    /// Lists this pair of the generated market at that time: nobody has traded it before, and its bars begin with the one that holds
+    /// the listing. Every other pair is as old as the exchange's memory.
+    #[must_use]
+    pub fn listed(mut self, symbol: Symbol, at: Timestamp) -> Self {
+        self.listed.push((symbol, at));
+        self
+    }
+
     /// Builds the exchange; reads the recorded cases, if there are any.
     ///
     /// # Errors
     ///
-    /// [`BuildError::UnknownExchange`] when nobody taught the simulator the exchange, [`BuildError::Recorded`] when a
-    /// recorded case cannot be read; it names the file and the reason.
+    /// [`BuildError::UnknownExchange`] when nobody taught the simulator the exchange, [`BuildError::UnknownPair`] when it does not
+    /// have a pair that is to be listed later, [`BuildError::Recorded`] when a recorded case cannot be read; it names the file and
+    /// the reason.
     pub fn build(self) -> Result<Sim, BuildError> {
         let Some(venue) = Venue::of(&self.exchange) else {
             return Err(BuildError::UnknownExchange {
                 exchange: self.exchange,
             });
         };
+        let mut market = venue.market(self.seed);
+        for (symbol, at) in self.listed {
+            if !market.list(&symbol, clamp(at)) {
+                return Err(BuildError::UnknownPair {
+                    exchange: self.exchange,
+                    symbol,
+                });
+            }
+        }
         let recorded = self
             .recorded
             .map(|dir| Recorded::load(venue, &self.exchange, &dir))
@@ -162,7 +189,7 @@ impl SimBuilder {
             exchange: self.exchange,
             venue,
             clock: self.clock,
-            market: venue.market(self.seed),
+            market,
             test_key: self.test_key,
             recorded,
             fault: watch::Sender::new(None),
@@ -192,6 +219,7 @@ impl Sim {
             recorded: None,
             unlimited: false,
             test_key: TEST_KEY,
+            listed: Vec::new(),
         }
     }
 
@@ -220,7 +248,7 @@ impl Sim {
         let query = Query::parse(request.uri().query().unwrap_or(""));
         let (verdict, mut reply) = self.route(request, &query, now, fault);
         if let Some(fault) = fault {
-            reply = spoil(reply, fault, self.0.venue, now);
+            reply = spoil(reply, fault, self.0.venue, request.uri().path(), now);
         }
         for (name, value) in &verdict.headers {
             reply.number(name, *value);

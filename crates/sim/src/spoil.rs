@@ -2,6 +2,7 @@
 
 use http::{HeaderValue, StatusCode, header};
 
+use crate::broken;
 use crate::fault::Fault;
 use crate::reply::{Action, Now, Reply};
 use crate::venue::Venue;
@@ -10,16 +11,20 @@ use crate::venue::Venue;
 pub(crate) fn needs_body(fault: Option<Fault>) -> bool {
     matches!(
         fault,
-        None | Some(Fault::Latency { .. } | Fault::Truncated | Fault::Stale)
+        None | Some(Fault::Latency { .. } | Fault::Truncated | Fault::Stale | Fault::Broken { .. })
     )
 }
 
 const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head><body>Checking your browser.</body></html>\n";
 
-/// What a fault makes of an answer.
-pub(crate) fn spoil(mut reply: Reply, fault: Fault, venue: Venue, now: Now) -> Reply {
+/// What a fault makes of an answer to a request of this path.
+pub(crate) fn spoil(mut reply: Reply, fault: Fault, venue: Venue, path: &str, now: Now) -> Reply {
     match fault {
         Fault::Stale => reply,
+        Fault::Broken { one_in } => {
+            reply.body = broken::records(path, &reply.body, one_in).unwrap_or(reply.body);
+            reply
+        }
         Fault::Refuse => with(reply, Action::Refuse),
         Fault::Reset => with(reply, Action::Close),
         Fault::Hang => with(reply, Action::Hang),

@@ -3,7 +3,7 @@
 use crate::binance::error::Refusal;
 use crate::binance::params::{limit, number, one};
 use crate::market::fixed::Fixed;
-use crate::market::{Bar, DAY, HOUR, Listing, Market, SECOND, Span, horizon};
+use crate::market::{Bar, DAY, HOUR, Listing, Market, SECOND, Span};
 use crate::query::Query;
 
 const PLACES: u32 = 8;
@@ -57,7 +57,7 @@ pub(crate) fn klines(query: &Query, market: &Market, at: i64) -> Result<String, 
     let until = number(query, "endTime")?.map_or(at, |end| in_time(end).min(at));
     let (listing, mut feed) = market.pair(pair).ok_or(Refusal::Symbol)?;
 
-    let oldest = horizon(at);
+    let oldest = feed.oldest(at, |time| interval.start(time));
     let mut starts = Vec::with_capacity(limit);
     if let Some(from) = from {
         let from = from.max(oldest);

@@ -4,7 +4,7 @@ use crate::htx::error::Refusal;
 use crate::htx::listing::{price, turnover, volume};
 use crate::htx::ticker::AHEAD;
 use crate::htx::{SYMBOL, channel, pair, size};
-use crate::market::{Bar, DAY, HOUR, Listing, Market, SECOND, Span, horizon};
+use crate::market::{Bar, DAY, HOUR, Listing, Market, SECOND, Span};
 use crate::query::Query;
 
 /// Rows of an answer when `size` is left out.
@@ -42,7 +42,7 @@ pub(crate) fn kline(query: &Query, market: &Market, at: i64) -> Result<String, R
     let span = span(name).ok_or(Refusal::Parameter("invalid period"))?;
     let count = size(query, ROWS)?;
     let (listing, mut feed) = market.pair(pair).ok_or(SYMBOL)?;
-    let oldest = horizon(at);
+    let oldest = feed.oldest(at, |time| span.start(time));
     let mut rows = Vec::with_capacity(count);
     let mut start = span.start(at);
     while start >= oldest && rows.len() < count {

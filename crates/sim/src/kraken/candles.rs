@@ -3,7 +3,7 @@
 use crate::kraken::error::Refusal;
 use crate::kraken::pairs::{number, one};
 use crate::market::fixed::Fixed;
-use crate::market::{Market, SECOND, horizon};
+use crate::market::{Market, SECOND};
 use crate::query::Query;
 
 /// The intervals in minutes.
@@ -26,7 +26,8 @@ pub(crate) fn ohlc(query: &Query, market: &Market, at: i64) -> Result<String, Re
 
     let open = at.div_euclid(step) * step;
     // The first whole interval that the exchange remembers.
-    let oldest = -(-horizon(at)).div_euclid(step) * step;
+    let oldest = feed.oldest(at, |time| time.div_euclid(step) * step);
+    let oldest = -(-oldest).div_euclid(step) * step;
     let mut start = (open - MAX_ROWS * step).max(oldest).min(open);
     if let Some(since) = since {
         // Rows after `since`; the open row is there regardless.

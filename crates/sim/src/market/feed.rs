@@ -58,6 +58,8 @@ pub(crate) struct Terms {
 #[derive(Debug)]
 pub(crate) struct Feed {
     terms: Terms,
+    /// When the pair was listed; nobody traded before.
+    listed: i64,
     hours: BTreeMap<i64, Arc<[Trade]>>,
     hour_sums: BTreeMap<i64, Option<Bar>>,
     day_sums: BTreeMap<i64, Option<Bar>>,
@@ -75,9 +77,30 @@ impl Feed {
     pub(crate) fn new(terms: Terms) -> Self {
         Self {
             terms,
+            listed: i64::MIN,
             hours: BTreeMap::new(),
             hour_sums: BTreeMap::new(),
             day_sums: BTreeMap::new(),
+        }
+    }
+
+    /// Lets the trades begin at that time.
+    pub(crate) fn list(&mut self, at: i64) {
+        let fresh = Self::new(self.terms.clone());
+        *self = Self {
+            listed: at,
+            ..fresh
+        };
+    }
+
+    /// The oldest bar that is served at `at` begins at this time or later: the one that holds the listing, or the first whole one that
+    /// is remembered. `start` is the start of the bar that holds a time.
+    pub(crate) fn oldest(&self, at: i64, start: impl Fn(i64) -> i64) -> i64 {
+        let remembered = horizon(at);
+        if self.listed > remembered {
+            start(self.listed)
+        } else {
+            remembered
         }
     }
 
@@ -138,6 +161,7 @@ impl Feed {
                 id += 1;
             }
         }
+        trades.retain(|trade| trade.time >= self.listed);
         trades
     }
 
@@ -197,7 +221,7 @@ impl Feed {
         let hour = (before - 1).div_euclid(HOUR);
         let trades = self.hour(hour);
         let found = slice(&trades, hour * HOUR, before).last().copied();
-        // Every hour has trades, so one hour back is always enough.
+        // Every hour since the listing has trades, so one hour back is always enough.
         found.or_else(|| self.hour(hour - 1).last().copied())
     }
 
@@ -300,6 +324,21 @@ mod tests {
             assert!(trades.len() < MAX_TRADES);
             assert_eq!(feed.bar(from, to), Bar::of(&trades), "{back} {length}");
         }
+    }
+
+    #[test]
+    fn nobody_trades_before_the_listing() {
+        let (mut late, mut old) = (feed(7, 40), feed(7, 40));
+        late.list(AT - 5_000 * 1_000_000_000);
+        let trades = late.newest(10_000, AT);
+        assert!(!trades.is_empty() && trades.len() < 200);
+        assert_eq!(trades, old.newest(trades.len(), AT), "the same market");
+        assert!(trades[0].time >= AT - 5_000 * 1_000_000_000);
+        assert_eq!(
+            late.bar(horizon(AT), AT),
+            Bar::of(&late.range(0, AT, MAX_TRADES))
+        );
+        assert_eq!(late.last_before(AT - 5_000 * 1_000_000_000), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod bar;
 mod book;
 mod feed;
 pub(crate) mod fixed;
-mod hash;
+pub(crate) mod hash;
 mod path;
 mod span;
 
@@ -71,6 +71,17 @@ impl Market {
             .map(|(listing, terms)| (listing, Mutex::new(Feed::new(terms))))
             .unzip();
         Self { listings, feeds }
+    }
+
+    /// Lists a pair at that time and no earlier; `false` when it is none of the exchange's.
+    pub(crate) fn list(&mut self, symbol: &Symbol, at: Timestamp) -> bool {
+        let found = self.listings.iter().position(|l| l.symbol == *symbol);
+        let Some(feed) = found.and_then(|index| self.feeds.get_mut(index)) else {
+            return false;
+        };
+        let feed = feed.get_mut().unwrap_or_else(PoisonError::into_inner);
+        feed.list(at.as_ns());
+        true
     }
 
     pub(crate) fn symbols(&self) -> Vec<Symbol> {
