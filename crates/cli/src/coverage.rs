@@ -1,6 +1,8 @@
 //! What of a long series came, in words.
 
-use robust_data_manager::market::{Coverage, Missing, MissingReason};
+use robust_data_manager::market::{Coverage, Missing, MissingReason, Stopped};
+
+use crate::show::age;
 
 /// Missing parts that are told one by one.
 const TOLD: usize = 5;
@@ -20,6 +22,10 @@ pub(crate) fn lines(coverage: &Coverage) -> Vec<String> {
     let mut lines = vec![first];
     let parts = coverage.missing.iter().take(TOLD);
     lines.extend(parts.map(|missing| part(missing, coverage)));
+    // What was not reached is the newest part, and the reason is worth a line however many holes come before it.
+    if let Some(stopped) = &coverage.stopped {
+        lines.push(format!("ended there: {}", why(stopped)));
+    }
     let kept = coverage.missing.len().saturating_sub(TOLD) as u64;
     let untold = kept + coverage.missing_dropped;
     if untold > 0 {
@@ -42,12 +48,31 @@ pub(crate) fn complaint(coverage: &Coverage) -> Option<String> {
             reasons.push(reason);
         }
     }
-    Some(format!(
+    let mut complaint = format!(
         "the series is not complete: {} of {}; {}",
         coverage.got,
         rows(coverage.asked),
         reasons.join("; ")
-    ))
+    );
+    if let Some(stopped) = &coverage.stopped {
+        complaint.push_str(&format!(": {}", why(stopped)));
+    }
+    Some(complaint)
+}
+
+/// Why the requests ended, and when asking again makes sense.
+fn why(stopped: &Stopped) -> String {
+    match stopped {
+        Stopped::Failed(failure) => match failure.retry_in {
+            Some(wait) => format!("{}; ask again in {}", failure.message, age(wait)),
+            None => failure.message.clone(),
+        },
+        Stopped::OneMoment => {
+            "one moment holds more than a page, and pages cannot begin within it".to_owned()
+        }
+        Stopped::Unreadable => "nothing on a page could be read".to_owned(),
+        _ => "for another reason".to_owned(),
+    }
 }
 
 fn part(missing: &Missing, coverage: &Coverage) -> String {
@@ -75,6 +100,10 @@ const fn reason(reason: MissingReason) -> &'static str {
         MissingReason::BeyondDepth => "the exchange does not serve so far back",
         MissingReason::NoTrades => "nobody traded",
         MissingReason::Gap => "the exchange left them out",
+        MissingReason::BeforeFirst => "they lie before the first that the exchange has",
+        MissingReason::Unexplained => {
+            "the exchange left them out, and does not say whether it does so where nobody traded"
+        }
         MissingReason::Broken => "the exchange sent them broken",
         MissingReason::NotReached => "a page could not be had",
         MissingReason::NotYet => "they lie in the future",
@@ -94,7 +123,7 @@ fn many(count: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use robust_data_manager::market::{DepthLimit, Timestamp};
+    use robust_data_manager::market::{Category, DepthLimit, Failure, Timestamp};
 
     fn missing(reason: MissingReason) -> Missing {
         Missing {
@@ -130,6 +159,25 @@ mod tests {
             complaint(&coverage).as_deref(),
             Some(
                 "the series is not complete: 2 of 3 rows; the exchange does not serve so far back"
+            )
+        );
+    }
+
+    #[test]
+    fn why_a_page_could_not_be_had_is_told_with_the_time_to_come_back() {
+        let mut coverage = coverage();
+        coverage.miss(missing(MissingReason::NotReached));
+        let failure = Failure::new(Category::Limited, "throttled", "kraken: slow down");
+        let wait = Some(std::time::Duration::from_secs(12));
+        coverage.stopped = Some(Stopped::Failed(failure.retry_in(wait)));
+        assert_eq!(
+            lines(&coverage)[2],
+            "ended there: kraken: slow down; ask again in 12s"
+        );
+        assert_eq!(
+            complaint(&coverage).as_deref(),
+            Some(
+                "the series is not complete: 2 of 3 rows; a page could not be had: kraken: slow down; ask again in 12s"
             )
         );
     }

@@ -4,6 +4,7 @@
 
 mod candles;
 mod grid;
+mod left_out;
 mod trades;
 
 use robust_market::DepthLimit;
@@ -20,8 +21,30 @@ pub struct Paging {
     pub from_time: bool,
     /// How far back the series goes; `None` where it does not end.
     pub depth: Option<DepthLimit>,
-    /// Whether the exchange leaves out bars in which nobody traded.
-    pub sparse: bool,
+    /// What the exchange does with bars in which nobody traded; means nothing for trades.
+    pub empty_bars: EmptyBars,
+}
+
+impl Paging {
+    /// Whether an answer of so many readable rows, and so many that were left out, is as long as the exchange sends any.
+    fn fills(&self, rows: usize, excluded: usize) -> bool {
+        let longest = self
+            .depth
+            .map_or(self.page, |depth| depth.rows.min(self.page));
+        rows.saturating_add(excluded) as u64 >= u64::from(longest)
+    }
+}
+
+/// What an exchange does with bars in which nobody traded: what a hole in a series means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EmptyBars {
+    /// It sends them, with no volume: a hole is a fault.
+    Sent,
+    /// It leaves them out: a hole is silence.
+    LeftOut,
+    /// It does not say: nobody knows what a hole is.
+    Unknown,
 }
 
 #[cfg(test)]
@@ -31,8 +54,8 @@ mod tests {
     use robust_market::decimal;
 
     use robust_market::{
-        Candle, Candles, Coverage, Interval, MissingReason, Request, Symbol, Timestamp, Trade,
-        Trades,
+        Candle, Candles, Category, Coverage, Failure, Interval, MissingReason, Request, Stopped,
+        Symbol, Timestamp, Trade, Trades,
     };
 
     use super::grid::{Round, grid};
@@ -42,7 +65,7 @@ mod tests {
         page: 1_000,
         from_time: true,
         depth: None,
-        sparse: false,
+        empty_bars: EmptyBars::Sent,
     };
 
     fn symbol() -> Symbol {
@@ -113,7 +136,7 @@ mod tests {
     ) -> (Candles, Coverage) {
         let paging = Paging {
             page: 1_500,
-            sparse: true,
+            empty_bars: EmptyBars::LeftOut,
             ..BINANCE
         };
         let now = at(now);
@@ -140,6 +163,91 @@ mod tests {
         assert_eq!(coverage.got, 1_000);
         assert_eq!(candles.rows.first().map(|row| row.time), Some(at(4_000)));
         assert_eq!(reasons(&coverage), [(MissingReason::NoTrades, Some(4_000))]);
+    }
+
+    #[test]
+    fn a_market_that_was_listed_later_has_nothing_before_its_first_bar() {
+        let held = 4_000..6_001;
+        let (_, coverage) = fetch(&held, BINANCE, Some(0), 5_000, at(6_000));
+        assert_eq!((coverage.got, coverage.pages), (1_000, 1));
+        assert_eq!(
+            reasons(&coverage),
+            [(MissingReason::BeforeFirst, Some(4_000))]
+        );
+        // Also where the listing lies behind all that was asked for.
+        let (_, coverage) = fetch(&held, BINANCE, Some(0), 3_000, at(6_000));
+        assert_eq!(
+            reasons(&coverage),
+            [(MissingReason::BeforeFirst, Some(3_000))]
+        );
+        assert!(!coverage.is_complete());
+    }
+
+    #[test]
+    fn one_answer_that_is_not_full_holds_all_there_is() {
+        let depth = Some(DepthLimit {
+            rows: 2_000,
+            source: "test",
+        });
+        let paging = Paging {
+            page: 2_000,
+            from_time: false,
+            depth,
+            empty_bars: EmptyBars::Unknown,
+        };
+        let (_, coverage) = fetch(&(8_000..10_000), paging, Some(5_000), 4_000, at(8_999));
+        assert_eq!((coverage.got, coverage.open), (1_000, 1));
+        assert_eq!(
+            reasons(&coverage),
+            [(MissingReason::BeforeFirst, Some(3_000))]
+        );
+        for (held, beyond) in [(64_u64, false), (100, true)] {
+            let paging = Paging {
+                page: 100,
+                depth: Some(DepthLimit {
+                    rows: 100,
+                    source: "test",
+                }),
+                ..paging
+            };
+            let mut pages = TradePages::new(symbol(), Some(at(0)), 500, paging, at(99));
+            let mut page = Trades::new(symbol());
+            page.rows = (0..held).map(|id| trade(id, at(50))).collect();
+            pages.take(&page, &[]);
+            let (_, coverage) = pages.finish(at(99));
+            let expected: &[_] = if beyond {
+                &[(MissingReason::BeyondDepth, None)]
+            } else {
+                &[]
+            };
+            assert_eq!(reasons(&coverage), expected, "{held}");
+        }
+    }
+
+    #[test]
+    fn of_the_one_answer_that_there_is_come_the_first_trades_from_the_start_on() {
+        let paging = Paging {
+            page: 100,
+            from_time: false,
+            depth: None,
+            empty_bars: EmptyBars::Unknown,
+        };
+        let mut pages = TradePages::new(symbol(), Some(at(40)), 30, paging, at(99));
+        let request = pages.next();
+        let Some(Request::Trades { since, limit, .. }) = request else {
+            panic!("{request:?}")
+        };
+        assert_eq!((since, limit), (None, Some(100)), "the whole answer");
+        let mut page = Trades::new(symbol());
+        page.rows = (0..100).map(|id| trade(id, at(id.cast_signed()))).collect();
+        pages.take(&page, &[]);
+        let (trades, coverage) = pages.finish(at(99));
+        let ids: Vec<_> = trades.rows.iter().map(|row| row.time).collect();
+        assert_eq!(ids, (40..70).map(at).collect::<Vec<_>>());
+        assert!(
+            coverage.is_complete() && coverage.missing.is_empty(),
+            "the answer goes further back than that: {coverage:?}"
+        );
     }
 
     #[test]
@@ -233,7 +341,7 @@ mod tests {
             page: 2_000,
             from_time: false,
             depth,
-            sparse: true,
+            empty_bars: EmptyBars::LeftOut,
         };
         let (_, coverage) = fetch(&(0..10_000), paging, Some(5_000), 4_001, at(9_000));
         assert_eq!((coverage.got, coverage.pages), (2_000, 1));
@@ -248,7 +356,7 @@ mod tests {
         let (_, sparse) = fetch(
             &minutes,
             Paging {
-                sparse: true,
+                empty_bars: EmptyBars::LeftOut,
                 ..BINANCE
             },
             Some(0),
@@ -272,11 +380,14 @@ mod tests {
         let mut page = Candles::new(symbol(), Interval::M1);
         page.rows = (0..1_000).map(|minute| bar(minute, at(9_000))).collect();
         pages.take(&page, &[]);
+        let why = Stopped::Failed(Failure::new(Category::Timeout, "timeout", "no answer"));
+        pages.stop(why.clone());
         let (_, coverage) = pages.finish(at(9_000));
         assert_eq!(
             reasons(&coverage),
             [(MissingReason::NotReached, Some(2_000))]
         );
+        assert_eq!(coverage.stopped, Some(why));
     }
 
     fn trade(id: u64, time: Timestamp) -> Trade {
@@ -304,7 +415,7 @@ mod tests {
             page: 64,
             from_time: true,
             depth: None,
-            sparse: true,
+            empty_bars: EmptyBars::LeftOut,
         };
         let mut pages = TradePages::new(symbol(), Some(at(2)), 400, paging, at(100));
         while let Some(Request::Trades { since, limit, .. }) = pages.next() {
@@ -336,7 +447,7 @@ mod tests {
             page: 64,
             from_time: true,
             depth: None,
-            sparse: true,
+            empty_bars: EmptyBars::LeftOut,
         };
         let mut pages = TradePages::new(symbol(), Some(at(0)), 200, paging, at(1));
         while pages.next().is_some() {
@@ -348,36 +459,74 @@ mod tests {
         let (trades, coverage) = pages.finish(at(1));
         assert_eq!(trades.rows.len(), 64);
         assert_eq!(coverage.missing[0].reason, MissingReason::NotReached);
+        assert_eq!(coverage.stopped, Some(Stopped::OneMoment));
     }
 
     #[test]
-    fn a_broken_trade_in_a_full_page_does_not_end_the_series() {
-        let second = |id: u64| at(0).saturating_add(Duration::from_secs(id));
+    fn a_page_of_trades_that_cannot_be_read_ends_the_series_and_says_so() {
         let paging = Paging {
             page: 64,
-            from_time: true,
-            depth: None,
-            sparse: true,
+            ..BINANCE
+        };
+        let mut pages = TradePages::new(symbol(), Some(at(0)), 200, paging, at(1));
+        pages.take(&Trades::new(symbol()), &(0..64).collect::<Vec<_>>());
+        assert!(pages.next().is_none());
+        let (_, coverage) = pages.finish(at(1));
+        assert_eq!(
+            reasons(&coverage),
+            [
+                (MissingReason::Broken, Some(64)),
+                (MissingReason::NotReached, None)
+            ]
+        );
+        assert_eq!(coverage.stopped, Some(Stopped::Unreadable));
+    }
+
+    #[test]
+    fn a_broken_trade_in_a_full_page_does_not_end_the_series_and_is_counted_once() {
+        // Two trades a second; pages of 63 end within a second, and overlap by it.
+        let second = |id: u64| at(0).saturating_add(Duration::from_secs(id / 2));
+        let paging = Paging {
+            page: 63,
+            ..BINANCE
         };
         let mut pages = TradePages::new(symbol(), Some(at(0)), 300, paging, at(100));
         while let Some(Request::Trades { since, .. }) = pages.next() {
             assert!(pages.pages < 30, "the series ends");
             let since = since.expect("a time");
             let mut page = Trades::new(symbol());
-            let mut objected = Vec::new();
-            let sent = (0..400).filter(|id| second(*id) >= since).take(64);
+            let mut excluded = Vec::new();
+            let sent = (0..305).filter(|id| second(*id) >= since).take(63);
             for (position, id) in sent.enumerate() {
-                if id % 50 == 20 {
-                    objected.push(position);
+                if id % 31 == 30 || id == 304 {
+                    excluded.push(position);
                 } else {
                     page.rows.push(trade(id, second(id)));
                 }
             }
-            pages.take(&page, &objected);
+            pages.take(&page, &excluded);
         }
         let (trades, coverage) = pages.finish(at(100));
-        assert_eq!(trades.rows.len(), 300);
-        assert!(coverage.is_complete(), "{coverage:?}");
+        assert_eq!(trades.rows.len(), 295);
+        // 30, 61, …, 278: each between its neighbours; 304 after the last.
+        let mut expected: Vec<_> = (0..9)
+            .map(|turn| 30 + 31 * turn)
+            .map(|id| (second(id - 1), second(id + 1)))
+            .collect();
+        expected.push((second(303), at(100)));
+        let found: Vec<_> = coverage
+            .missing
+            .iter()
+            .map(|hole| (hole.from, hole.to))
+            .collect();
+        assert_eq!(found, expected);
+        assert!(
+            coverage
+                .missing
+                .iter()
+                .all(|hole| (hole.reason, hole.rows) == (MissingReason::Broken, Some(1)))
+        );
+        assert!(!coverage.is_complete() && coverage.stopped.is_none());
     }
 
     #[test]
@@ -391,7 +540,7 @@ mod tests {
                 page,
                 from_time,
                 depth,
-                sparse: false,
+                empty_bars: EmptyBars::Sent,
             };
             let (_, coverage) = fetch(&(0..50_000), paging, Some(1_000), 5_000, at(43_000));
             assert_eq!((coverage.got, coverage.pages), (0, 1));
@@ -403,7 +552,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_inside_the_depth_is_not_beyond_it() {
+    fn a_hole_before_the_first_row_and_inside_the_depth_is_not_beyond_it() {
         let depth = Some(DepthLimit {
             rows: 720,
             source: "test",
@@ -423,23 +572,30 @@ mod tests {
             reasons(&coverage),
             [
                 (MissingReason::BeyondDepth, Some(280)),
-                (MissingReason::Gap, Some(220))
+                (MissingReason::BeforeFirst, Some(220))
             ]
         );
     }
 
     #[test]
     fn a_bar_that_came_broken_is_named_so_whatever_the_exchange_leaves_out() {
-        for (sparse, other) in [(true, MissingReason::NoTrades), (false, MissingReason::Gap)] {
-            let paging = Paging { sparse, ..BINANCE };
+        for (empty_bars, other) in [
+            (EmptyBars::LeftOut, MissingReason::NoTrades),
+            (EmptyBars::Sent, MissingReason::Gap),
+            (EmptyBars::Unknown, MissingReason::Unexplained),
+        ] {
+            let paging = Paging {
+                empty_bars,
+                ..BINANCE
+            };
             let mut pages =
                 CandlePages::new(symbol(), Interval::M1, Some(at(0)), 10, paging, at(100));
             let mut page = Candles::new(symbol(), Interval::M1);
-            // Minute 2 came broken, 5 and 6 did not come, 8 was read and has a fault, 9 came broken.
+            // Minute 2 came broken, 5 and 6 did not come, 9 came broken.
             page.rows = [0, 1, 3, 4, 7, 8]
                 .map(|minute| bar(minute, at(100)))
                 .to_vec();
-            pages.take(&page, &[2, 6, 7]);
+            pages.take(&page, &[2, 7]);
             let rest = Candles::new(symbol(), Interval::M1);
             assert!(pages.next().is_some());
             pages.take(&rest, &[0]);
@@ -454,6 +610,46 @@ mod tests {
             );
             assert!(!coverage.is_complete());
         }
+    }
+
+    #[test]
+    fn what_came_broken_is_counted_in_its_own_hole_and_once() {
+        // Every minute but 3, 4 and 7 is held; 5 and 9 come broken, each time they are asked for, in pages of 4.
+        let paging = Paging { page: 4, ..BINANCE };
+        let mut pages = CandlePages::new(symbol(), Interval::M1, Some(at(0)), 12, paging, at(100));
+        while let Some(Request::Candles { since, limit, .. }) = pages.next() {
+            assert!(pages.pages < 9, "the series ends");
+            let since = since.expect("a time");
+            let sent = (0..20_i64)
+                .filter(|minute| ![3, 4, 7].contains(minute) && at(*minute) >= since)
+                .take(limit.expect("a limit") as usize);
+            let mut page = Candles::new(symbol(), Interval::M1);
+            let mut excluded = Vec::new();
+            for (position, minute) in sent.enumerate() {
+                if [5, 9].contains(&minute) {
+                    excluded.push(position);
+                } else {
+                    page.rows.push(bar(minute, at(100)));
+                }
+            }
+            pages.take(&page, &excluded);
+        }
+        let (candles, coverage) = pages.finish(at(100));
+        assert_eq!(candles.rows.len(), 7);
+        let holes: Vec<_> = coverage
+            .missing
+            .iter()
+            .map(|hole| (hole.from, hole.to, hole.reason, hole.rows))
+            .collect();
+        assert_eq!(
+            holes,
+            [
+                (at(3), at(6), MissingReason::Broken, Some(1)),
+                (at(3), at(6), MissingReason::Gap, Some(2)),
+                (at(7), at(8), MissingReason::Gap, Some(1)),
+                (at(9), at(10), MissingReason::Broken, Some(1)),
+            ]
+        );
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use robust_connectors::{Class, EncodeError};
-use robust_market::{Acceptance, Exchange, InvalidName, Report};
+pub use robust_market::Category;
+use robust_market::{Acceptance, Exchange, Failure, InvalidName, Report};
 use robust_source::{Cause, SourceError};
 
 /// Why there is no value.
@@ -164,23 +165,6 @@ impl std::fmt::Display for Stage {
     }
 }
 
-/// The five kinds of failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Category {
-    /// The way to the exchange failed, or is known to be down.
-    Network,
-    /// The exchange answered with an error.
-    Api,
-    /// The question or the value is not acceptable.
-    Validation,
-    /// No answer in time.
-    Timeout,
-    /// A limit: ours, or the exchange's.
-    Limited,
-}
-
 impl DataError {
     /// Which of the five kinds it is.
     #[must_use]
@@ -294,6 +278,12 @@ impl DataError {
             Self::Shutdown => "shutdown",
             Self::Defect { .. } => "defect",
         }
+    }
+
+    /// What is left of the error in a report that outlives it.
+    #[must_use]
+    pub fn summary(&self) -> Failure {
+        Failure::new(self.category(), self.name(), self.to_string()).retry_in(self.retry_in())
     }
 
     /// The same refusal of the exchange, which is not asked again before.

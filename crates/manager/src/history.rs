@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use robust_connectors::history::{CandlePages, Paging, TradePages};
-use robust_market::{Coverage, Freshness, Meta, Payload, Report, Request, Sample};
+use robust_market::{Coverage, Freshness, Meta, Payload, Report, Request, Sample, Stopped};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -66,14 +66,23 @@ impl Series {
         }
     }
 
-    fn take(&mut self, payload: &Payload, quality: Option<&Report>) -> bool {
-        let objected = quality.map_or(&[][..], |report| &report.exclusions);
-        match (self, payload) {
-            (Self::Candles(pages), Payload::Candles(page)) => pages.take(page, objected),
-            (Self::Trades(pages), Payload::Trades(page)) => pages.take(page, objected),
+    fn take(&mut self, page: &Answered) -> bool {
+        let unreadable = page.meta.unreadable.as_deref().unwrap_or_default();
+        match (self, &*page.data) {
+            (Self::Candles(pages), Payload::Candles(page)) => pages.take(page, unreadable),
+            (Self::Trades(pages), Payload::Trades(page)) => pages.take(page, unreadable),
             _ => return false,
         }
         true
+    }
+
+    /// Ends where the next page could not be had.
+    fn stop(&mut self, error: &DataError) {
+        let why = Stopped::Failed(error.summary());
+        match self {
+            Self::Candles(pages) => pages.stop(why),
+            Self::Trades(pages) => pages.stop(why),
+        }
     }
 
     fn rows(&self) -> u64 {
@@ -145,7 +154,7 @@ pub(crate) async fn fetch(
         page.timeout = None;
         page.deadline = ends;
         match manager.service().oneshot(page).await {
-            Ok(sample) if series.take(&sample.data, sample.quality.as_deref()) => {
+            Ok(sample) if series.take(&sample) => {
                 pages += 1;
                 progress(Progress {
                     rows: series.rows(),
@@ -156,7 +165,10 @@ pub(crate) async fn fetch(
             }
             Ok(_) => return Err(defect()),
             // What came before is worth having; without any page the error is the answer.
-            Err(_) if total.is_some() => break,
+            Err(error) if total.is_some() => {
+                series.stop(&error);
+                break;
+            }
             Err(error) => return Err(error),
         }
     }
@@ -165,6 +177,8 @@ pub(crate) async fn fetch(
     meta.exchange_time = payload.exchange_time();
     meta.data_age = meta.exchange_time.map(|time| clock.now().since(time));
     meta.coverage = Some(Arc::new(coverage));
+    // Positions mean something within one page only.
+    meta.unreadable = None;
     Ok(Sample {
         data: Arc::new(payload),
         meta,

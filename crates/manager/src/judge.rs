@@ -84,8 +84,11 @@ where
             let judge = |request: &Request, decoded: &Decoded<Payload>| {
                 shared.judges.judge(&seen, request, decoded)
             };
-            let store = |verdict: Option<&Verdict>, payload| {
+            let store = |verdict: Option<&Verdict>, decoded: Decoded<Payload>| {
                 Arc::new(Stored {
+                    unreadable: Some(decoded.excluded)
+                        .filter(|excluded| !excluded.is_empty())
+                        .map(Arc::from),
                     report: verdict.map(|verdict| Arc::clone(&verdict.report)),
                     exchange: exchange.clone(),
                     origin: answer.origin,
@@ -93,7 +96,7 @@ where
                     first_byte: answer.first_byte,
                     attempts: answer.attempts,
                     id,
-                    payload: Arc::<Payload>::new(payload),
+                    payload: Arc::new(decoded.value),
                 })
             };
             let connector = shared.venue(&exchange)?.source.connector();
@@ -105,13 +108,13 @@ where
                 .map(|(request, decoded)| {
                     let verdict = judge(&request, &decoded);
                     let request = Arc::new(request);
-                    let stored = store(verdict.as_ref(), decoded.value);
+                    let stored = store(verdict.as_ref(), decoded);
                     told.extend(change(&shared, &request, &stored, verdict, now, false));
                     (request, stored)
                 })
                 .collect();
             let verdict = judge(&request, &answer.decoded);
-            let stored = store(verdict.as_ref(), answer.decoded.value);
+            let stored = store(verdict.as_ref(), answer.decoded);
             told.extend(change(&shared, &request, &stored, verdict, now, true));
             drop(turn);
             let whole = std::iter::once((&request, &stored));

@@ -208,6 +208,7 @@ mod tests {
         let stored = Stored {
             payload: Arc::new(Payload::Ticker(Ticker::new(symbol))),
             report: None,
+            unreadable: None,
             exchange: Exchange::KRAKEN,
             origin: Origin::Simulated,
             received: Timestamp::from_ns(0),

@@ -17,6 +17,8 @@ pub(crate) type Answered = Sample<Arc<Payload>>;
 pub(crate) struct Stored {
     pub(crate) payload: Arc<Payload>,
     pub(crate) report: Option<Arc<Report>>,
+    /// Positions on the wire of the records that could not be read; `None` where every one could.
+    pub(crate) unreadable: Option<Arc<[usize]>>,
     pub(crate) exchange: Exchange,
     pub(crate) origin: Origin,
     pub(crate) received: Timestamp,
@@ -111,6 +113,7 @@ impl Stored {
         meta.data_age = meta.exchange_time.map(|time| now.since(time));
         meta.receive_age = Instant::now().saturating_duration_since(self.first_byte);
         meta.attempts = self.attempts;
+        meta.unreadable.clone_from(&self.unreadable);
         Sample {
             data: Arc::clone(&self.payload),
             meta,

@@ -36,7 +36,8 @@ fn answer(stored: &Stored) -> usize {
     let report = stored.report.as_ref().map_or(0, |report| {
         report.issues.len() * (size_of::<Issue>() + 4 * TEXT) + ENTRY
     });
-    size_of::<Stored>() + size_of::<Payload>() + rows + report
+    let unreadable = stored.unreadable.as_deref().map_or(0, size_of_val);
+    size_of::<Stored>() + size_of::<Payload>() + rows + report + unreadable
 }
 
 #[cfg(test)]

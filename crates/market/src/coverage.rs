@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::Timestamp;
+use crate::{Failure, Timestamp};
 
 /// Why a part of a series is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -15,9 +15,13 @@ pub enum MissingReason {
     NoTrades,
     /// The exchange left them out and should not have.
     Gap,
+    /// They lie before the first row that the exchange has: the market was listed later, or nothing was recorded.
+    BeforeFirst,
+    /// The exchange left them out, and nobody knows whether it does so where nobody traded.
+    Unexplained,
     /// The exchange sent them, but so that they cannot be read.
     Broken,
-    /// A page could not be had: an error, or the end of the reader's time.
+    /// A page could not be had; [`Coverage::stopped`] says why.
     NotReached,
     /// They lie in the future.
     NotYet,
@@ -47,6 +51,19 @@ pub struct DepthLimit {
     pub source: &'static str,
 }
 
+/// Why the requests for a series ended before the series did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Stopped {
+    /// The next page could not be had: an error, or the end of the reader's time.
+    Failed(Failure),
+    /// One moment fills a whole page, and the exchange's pages begin at a time and nowhere within a moment.
+    OneMoment,
+    /// No row of a page could be read, so nobody knows where the next one begins.
+    Unreadable,
+}
+
 /// What of a long series was asked for, what came, and why the rest did not. Nothing is filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -68,6 +85,8 @@ pub struct Coverage {
     pub missing_dropped: u64,
     /// How far back the exchange serves the series; `None` where it does not end.
     pub depth_limit: Option<DepthLimit>,
+    /// Why the requests ended before the series did; `None` when they did not.
+    pub stopped: Option<Stopped>,
 }
 
 impl Coverage {
@@ -86,6 +105,7 @@ impl Coverage {
             missing: Vec::new(),
             missing_dropped: 0,
             depth_limit,
+            stopped: None,
         }
     }
 

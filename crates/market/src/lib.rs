@@ -25,6 +25,7 @@
 //! | [`Decoded`], [`Defect`] | what could not be read |
 //! | [`Sample`], [`Meta`] | a value with its provenance |
 //! | [`Report`], [`Issue`] | how good it is |
+//! | [`Coverage`], [`Failure`] | what of a long series came, and why the rest did not |
 //! | [`unified`] | reads the exchange format back |
 //! | [`decimal`], [`Timestamp`], [`Clock`] | exact numbers and the time that is handed in |
 
@@ -34,6 +35,7 @@ mod coverage;
 pub mod decimal;
 mod error;
 mod exchange;
+mod failure;
 mod instrument;
 mod payload;
 mod report;
@@ -49,9 +51,10 @@ pub mod unified;
 
 pub use book::{Level, OrderBook};
 pub use candle::{Candle, Candles, Interval};
-pub use coverage::{Coverage, DepthLimit, Missing, MissingReason};
+pub use coverage::{Coverage, DepthLimit, Missing, MissingReason, Stopped};
 pub use error::{InvalidName, quote};
 pub use exchange::Exchange;
+pub use failure::{Category, Failure};
 pub use instrument::{Asset, Instrument, Operation, Status};
 pub use payload::{Decoded, Defect, DefectKind, Payload};
 pub use report::{Acceptance, Aging, Dimension, Issue, Report, Score, Severity};

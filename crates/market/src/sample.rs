@@ -116,6 +116,10 @@ pub struct Meta {
     pub request_id: RequestId,
     /// What of a series that took several requests came, and why the rest did not.
     pub coverage: Option<Arc<Coverage>>,
+    /// Positions on the wire of the records that could not be read and so are not in the value, ascending; `None` where every one
+    /// could, and for a series that took several requests. Not part of the exchange format, whose `quality.exclusions` hold them
+    /// among others.
+    pub unreadable: Option<Arc<[usize]>>,
 }
 
 impl Meta {
@@ -144,6 +148,7 @@ impl Meta {
             substituted_for: None,
             request_id,
             coverage: None,
+            unreadable: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The contract, fulfilled for OKX.
 
 use http::HeaderMap;
-use robust_connectors::history::Paging;
+use robust_connectors::history::{EmptyBars, Paging};
 use robust_connectors::{
     Charges, Connector, Context, EncodeError, Many, RateWindow, Reply, SymbolTable, Usages,
     Verdict, WireRequest,
@@ -84,13 +84,13 @@ impl Connector for Okx {
                     rows: 1_440,
                     source: "docs-v5, GET / Candlesticks: the latest 1,440 data entries",
                 }),
-                sparse: false,
+                empty_bars: EmptyBars::Sent,
             }),
             Kind::Trades => Some(Paging {
                 page: encode::TRADES_MAX,
                 from_time: false,
                 depth: None,
-                sparse: true,
+                empty_bars: EmptyBars::LeftOut,
             }),
             _ => None,
         }

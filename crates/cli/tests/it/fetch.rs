@@ -299,6 +299,48 @@ fn a_series_that_is_not_complete_ends_well_and_says_so() {
 }
 
 #[test]
+fn why_a_later_page_could_not_be_had_is_told_in_text_and_in_json() {
+    // Requests to Kraken are 1.25 s apart: time enough to begin to fail between the first and the second.
+    let words = [
+        "trades", "kraken", "BTC/USD", "--since", "20h ago", "--limit", "3000",
+    ];
+    let cut = |words: &[&str]| {
+        let kraken = simulated("kraken");
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                // What is counted has its answer already.
+                while kraken.sim.stats().requests == 0 {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                kraken.misbehave("html");
+            });
+            kraken.fetch(words)
+        })
+    };
+    let said = cut(&words);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let (complaint, why) = (
+        "rdm: the series is not complete: 1000 of 3000 rows; a page could not be had: kraken: ",
+        "ended there: kraken: ",
+    );
+    assert!(said.err.starts_with(complaint), "{}", said.err);
+    assert!(said.out.contains(why), "{}", said.out);
+
+    let said = cut(&[&words[..], &["--json"]].concat());
+    let sample: Value = serde_json::from_str(&said.out).unwrap();
+    let stopped = &sample["meta"]["coverage"]["stopped"];
+    assert_eq!(
+        (&stopped["why"], &stopped["category"], &stopped["name"]),
+        (&json!("failed"), &json!("api"), &json!("malformed"))
+    );
+    let members: Vec<_> = stopped.as_object().unwrap().keys().collect();
+    assert_eq!(
+        members,
+        ["category", "message", "name", "retry_in_ms", "why"]
+    );
+}
+
+#[test]
 fn a_beginning_that_makes_no_sense_is_refused_before_anything_is_sent() {
     let kraken = simulated("kraken");
     for (what, since, part) in [

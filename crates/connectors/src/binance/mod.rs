@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use robust_market::{Decoded, Exchange, Kind, Payload, Request, Timestamp};
 
-use crate::history::Paging;
+use crate::history::{EmptyBars, Paging};
 use crate::wire::{Window, either};
 use crate::{
     Charges, Class, Connector, Context, Credentials, EncodeError, Many, RateWindow, Reply,
@@ -90,13 +90,13 @@ impl Connector for Binance {
                 page: 1_000,
                 from_time: true,
                 depth: None,
-                sparse: false,
+                empty_bars: EmptyBars::Sent,
             }),
             Kind::Trades => Some(Paging {
                 page: 1_000,
                 from_time: true,
                 depth: None,
-                sparse: true,
+                empty_bars: EmptyBars::LeftOut,
             }),
             _ => None,
         }

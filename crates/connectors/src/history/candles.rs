@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use robust_market::{
-    Candle, Candles, Coverage, Interval, Missing, MissingReason, Request, Symbol, Timestamp,
+    Candle, Candles, Coverage, Interval, Missing, MissingReason, Request, Stopped, Symbol,
+    Timestamp,
 };
 
-use super::Paging;
 use super::grid::{Round, grid};
+use super::left_out::LeftOut;
+use super::{EmptyBars, Paging};
 
 /// Asks for a long series of price bars.
 #[derive(Debug)]
@@ -27,8 +29,13 @@ pub struct CandlePages {
     carried: u64,
     /// Rows that could not be read at the end of the last page. The next page begins with them.
     trailing: u64,
-    /// The oldest row that was sent, asked for or not.
+    /// The oldest readable row that was sent, asked for or not.
     oldest: Option<Timestamp>,
+    /// Rows that could not be read and were sent before it.
+    before_oldest: u32,
+    /// Whether the last page held as many rows as the exchange sends.
+    full: bool,
+    stopped: Option<Stopped>,
     pub(super) pages: u32,
 }
 
@@ -62,6 +69,9 @@ impl CandlePages {
             carried: 0,
             trailing: 0,
             oldest: None,
+            before_oldest: 0,
+            full: false,
+            stopped: None,
             pages: 0,
         }
     }
@@ -91,13 +101,19 @@ impl CandlePages {
             .min(self.paging.page)
     }
 
-    /// Takes in the answer to [`next`](Self::next). `objected` are the positions on the wire of rows with a fault, among them all
-    /// that could not be read and so are not in `page`.
-    pub fn take(&mut self, page: &Candles, objected: &[usize]) {
+    /// Takes in the answer to [`next`](Self::next). `excluded` are the positions on the wire of the rows that could not be read and
+    /// so are not in `page`, ascending.
+    pub fn take(&mut self, page: &Candles, excluded: &[usize]) {
         self.pages += 1;
-        self.note_broken(page, objected);
-        let first = page.rows.first().map(|row| row.time);
-        self.oldest = self.oldest.into_iter().chain(first).min();
+        self.note_broken(page, excluded);
+        self.full = self.paging.fills(page.rows.len(), excluded.len());
+        if let Some(first) = page.rows.first().map(|row| row.time)
+            && self.oldest.is_none_or(|oldest| first < oldest)
+        {
+            self.oldest = Some(first);
+            let before = LeftOut::new(excluded).before_next();
+            self.before_oldest = u32::try_from(before).unwrap_or(u32::MAX);
+        }
         let end = self.end();
         let after = self.after_silence();
         let last = self.rows.last().map(|row| row.time);
@@ -130,32 +146,34 @@ impl CandlePages {
         };
     }
 
-    /// Finds the rows that could not be read: positions with a fault where the page has a hole.
-    fn note_broken(&mut self, page: &Candles, objected: &[usize]) {
-        let step = self.interval.duration();
-        let mut due = self.next.unwrap_or(self.from);
-        let mut position = 0;
+    /// Notes between which rows those stand that could not be read.
+    fn note_broken(&mut self, page: &Candles, excluded: &[usize]) {
+        let (end, last) = (self.end(), self.rows.last().map(|row| row.time));
+        let mut left_out = LeftOut::new(excluded);
+        let mut broken = std::mem::take(&mut self.carried);
         for row in &page.rows {
-            let hole = steps(due, row.time, self.interval);
-            let mut broken = 0;
-            while broken < hole && objected.binary_search(&position).is_ok() {
-                broken += 1;
-                position += 1;
+            broken += left_out.before_next();
+            if row.time >= end {
+                // What comes after the end was not asked for.
+                self.trailing = broken;
+                return;
             }
-            broken += std::mem::take(&mut self.carried);
-            if broken > 0 {
+            if broken > 0 && row.time >= self.from && last.is_none_or(|last| row.time > last) {
                 self.broken.insert(row.time, broken);
             }
-            position += 1;
-            due = row.time.saturating_add(step);
+            broken = 0;
         }
-        let rest = objected.iter().filter(|at| **at >= position).count() as u64;
-        if page.rows.is_empty() {
-            self.carried += rest;
-            self.trailing = 0;
+        let rest = broken + left_out.rest();
+        (self.carried, self.trailing) = if page.rows.is_empty() {
+            (rest, 0)
         } else {
-            self.trailing = rest;
-        }
+            (0, rest)
+        };
+    }
+
+    /// Notes that the next page cannot be had.
+    pub fn stop(&mut self, why: Stopped) {
+        self.stopped = Some(why);
     }
 
     /// Where to go on when the page that was asked for holds nothing.
@@ -190,6 +208,7 @@ impl CandlePages {
         coverage.open = self.rows.iter().filter(|row| !row.closed).count() as u64;
         let gaps = Gaps { pages: &self, now };
         gaps.note(&mut coverage);
+        coverage.stopped = self.stopped;
         let mut candles = Candles::new(self.symbol, self.interval);
         candles.rows = self.rows;
         (candles, coverage)
@@ -209,12 +228,12 @@ impl Gaps<'_> {
         let mut due = pages.from;
         for (index, row) in pages.rows.iter().enumerate() {
             let broken = pages.broken.get(&row.time).copied().unwrap_or(0);
-            let from = if index == 0 {
-                self.beyond(coverage, due, row.time)
+            if index == 0 {
+                let from = self.beyond(coverage, due, row.time);
+                self.hole(coverage, from, row.time, broken, self.before_first());
             } else {
-                due
-            };
-            self.hole(coverage, from, row.time, broken);
+                self.hole(coverage, due, row.time, broken, self.silence());
+            }
             due = row.time.saturating_add(step);
         }
         // What has not begun yet cannot be missing for any other reason.
@@ -224,13 +243,19 @@ impl Gaps<'_> {
             .min(end)
             .max(due);
         let reached = pages.next.map_or(begun, |next| next.clamp(due, begun));
-        let from = if pages.rows.is_empty() {
-            self.beyond(coverage, due, reached)
-        } else {
-            due
-        };
         let broken = pages.carried.saturating_add(pages.trailing);
-        self.hole(coverage, from, reached, broken);
+        if pages.rows.is_empty() {
+            let from = self.beyond(coverage, due, reached);
+            // The oldest row that the exchange has may be one that was not asked for.
+            let other = if pages.oldest.is_some() {
+                self.before_first()
+            } else {
+                self.silence()
+            };
+            self.hole(coverage, from, reached, broken, other);
+        } else {
+            self.hole(coverage, due, reached, broken, self.silence());
+        }
         self.miss(coverage, reached, begun, MissingReason::NotReached);
         self.miss(coverage, begun, end, MissingReason::NotYet);
     }
@@ -239,31 +264,57 @@ impl Gaps<'_> {
     fn beyond(&self, coverage: &mut Coverage, from: Timestamp, to: Timestamp) -> Timestamp {
         let pages = self.pages;
         let step = pages.interval.duration();
+        // What could not be read before the oldest row was served all the same.
+        let served = pages
+            .oldest
+            .map(|oldest| oldest.saturating_sub(step.saturating_mul(pages.before_oldest)));
         // The newest row may count as one of those that are kept.
         let kept = pages.paging.depth.map(|depth| {
             let rows = depth.rows.saturating_sub(1);
             grid(self.now, pages.interval, Round::Down).saturating_sub(step.saturating_mul(rows))
         });
         let edge = if pages.paging.from_time {
-            kept
+            kept.map(|kept| served.map_or(kept, |served| served.min(kept)))
+        } else if pages.full {
+            // The one answer holds as many as there are to be had.
+            served.or(kept)
         } else {
-            // The one answer holds all there is.
-            pages.oldest.or(kept)
+            // It had room for more, so that there is no more.
+            None
         };
         let edge = edge.map_or(from, |edge| edge.clamp(from, to.max(from)));
         self.miss(coverage, from, edge, MissingReason::BeyondDepth);
         edge
     }
 
+    /// What a hole between two rows means.
+    const fn silence(&self) -> MissingReason {
+        match self.pages.paging.empty_bars {
+            EmptyBars::Sent => MissingReason::Gap,
+            EmptyBars::LeftOut => MissingReason::NoTrades,
+            EmptyBars::Unknown => MissingReason::Unexplained,
+        }
+    }
+
+    /// What a hole before the first row means: where nobody traded, nobody did so before the listing either.
+    const fn before_first(&self) -> MissingReason {
+        match self.pages.paging.empty_bars {
+            EmptyBars::LeftOut => MissingReason::NoTrades,
+            EmptyBars::Sent | EmptyBars::Unknown => MissingReason::BeforeFirst,
+        }
+    }
+
     /// Notes a hole, of which `broken` rows came and could not be read. Which of its rows they are cannot be told unless all are.
-    fn hole(&self, coverage: &mut Coverage, from: Timestamp, to: Timestamp, broken: u64) {
+    fn hole(
+        &self,
+        coverage: &mut Coverage,
+        from: Timestamp,
+        to: Timestamp,
+        broken: u64,
+        other: MissingReason,
+    ) {
         let rows = steps(from, to, self.pages.interval);
         let broken = broken.min(rows);
-        let other = if self.pages.paging.sparse {
-            MissingReason::NoTrades
-        } else {
-            MissingReason::Gap
-        };
         for (rows, reason) in [(broken, MissingReason::Broken), (rows - broken, other)] {
             if rows > 0 {
                 coverage.miss(Missing {

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use robust_market::{
-    Coverage, Missing, MissingReason, Request, Symbol, Timestamp, Trade, TradeId, Trades,
+    Coverage, Missing, MissingReason, Request, Stopped, Symbol, Timestamp, Trade, TradeId, Trades,
 };
 
 use super::Paging;
+use super::left_out::LeftOut;
 
 /// Asks for a long series of trades.
 ///
@@ -15,13 +16,23 @@ use super::Paging;
 pub struct TradePages {
     symbol: Symbol,
     paging: Paging,
+    /// Where the series begins, if anybody said so.
+    since: Option<Timestamp>,
     from: Timestamp,
     limit: u64,
+    /// The oldest row that was sent, asked for or not.
+    oldest: Option<Timestamp>,
     next: Option<Timestamp>,
     seen: HashSet<TradeId>,
     rows: Vec<Trade>,
+    /// Rows that could not be read, by the index of the row after them, ascending.
+    broken: Vec<(usize, u64)>,
+    /// Rows that could not be read at the end of the last page.
+    trailing: u64,
+    /// Whether the last page held as many rows as the exchange sends.
+    full: bool,
+    stopped: Option<Stopped>,
     pub(super) pages: u32,
-    stuck: bool,
 }
 
 impl TradePages {
@@ -40,13 +51,18 @@ impl TradePages {
                 from_time: paging.from_time && since.is_some(),
                 ..paging
             },
+            since,
             from: since.unwrap_or(now),
             limit: u64::from(limit),
+            oldest: None,
             next: Some(since.unwrap_or(now)),
             seen: HashSet::new(),
             rows: Vec::new(),
+            broken: Vec::new(),
+            trailing: 0,
+            full: false,
+            stopped: None,
             pages: 0,
-            stuck: false,
         }
     }
 
@@ -54,12 +70,13 @@ impl TradePages {
     #[must_use]
     pub fn next(&self) -> Option<Request> {
         let since = self.next?;
-        let left = u32::try_from(self.limit).unwrap_or(u32::MAX);
-        // A whole page, because its start overlaps with the page before.
-        let limit = if self.paging.from_time {
+        let limit = if self.since.is_some() {
+            // A whole page: where pages can begin at a time its start overlaps with the page before, elsewhere what is asked for may
+            // stand anywhere in it.
             self.paging.page
         } else {
-            left.min(self.paging.page)
+            let limit = u32::try_from(self.limit).unwrap_or(u32::MAX);
+            limit.min(self.paging.page)
         };
         Some(Request::Trades {
             symbol: self.symbol.clone(),
@@ -68,28 +85,42 @@ impl TradePages {
         })
     }
 
-    /// Takes in the answer to [`next`](Self::next). `objected` are the positions on the wire of rows with a fault, among them all
-    /// that could not be read and so are not in `page`.
-    pub fn take(&mut self, page: &Trades, objected: &[usize]) {
+    /// Takes in the answer to [`next`](Self::next). `excluded` are the positions on the wire of the rows that could not be read and
+    /// so are not in `page`, ascending.
+    pub fn take(&mut self, page: &Trades, excluded: &[usize]) {
         self.pages += 1;
         let before = self.rows.len();
+        let mut left_out = LeftOut::new(excluded);
         for row in &page.rows {
-            let old = self.paging.from_time && row.time < self.from;
+            let broken = left_out.before_next();
+            self.oldest = Some(self.oldest.map_or(row.time, |oldest| oldest.min(row.time)));
+            let old = self.since.is_some_and(|since| row.time < since);
             let seen = row
                 .id
                 .as_ref()
                 .is_some_and(|id| !self.seen.insert(id.clone()));
+            // What stands before a row that was seen was counted with the page before.
             if !old && !seen {
+                if broken > 0 {
+                    self.broken.push((self.rows.len(), broken));
+                }
                 self.rows.push(row.clone());
             }
         }
-        // What could not be read fills the page as well. A row that has a fault and was read counts twice: at worst that costs one
-        // request that brings nothing new.
-        let sent = page.rows.len().saturating_add(objected.len()) as u64;
-        let full = sent >= u64::from(self.paging.page);
+        // The next page begins with them once more.
+        self.trailing = left_out.rest();
+        // What could not be read fills the page as well.
+        self.full = self.paging.fills(page.rows.len(), excluded.len());
+        let full = self.full;
         let grown = self.rows.len() > before;
-        // A page that is full of one moment cannot be passed by time.
-        self.stuck = full && !grown;
+        if self.paging.from_time && full && !grown {
+            // A page that is full of one moment cannot be passed by time, and one of which nothing can be read neither.
+            self.stopped = Some(if page.rows.is_empty() {
+                Stopped::Unreadable
+            } else {
+                Stopped::OneMoment
+            });
+        }
         let last = self.rows.last().map(|row| row.time);
         let more = self.paging.from_time && full && grown && (self.rows.len() as u64) < self.limit;
         self.next = last.filter(|_| more);
@@ -98,6 +129,11 @@ impl TradePages {
             let again = self.rows.iter().rev().take_while(|row| row.time == last);
             self.seen = again.filter_map(|row| row.id.clone()).collect();
         }
+    }
+
+    /// Notes that the next page cannot be had.
+    pub fn stop(&mut self, why: Stopped) {
+        self.stopped = Some(why);
     }
 
     /// Rows that have come.
@@ -120,19 +156,38 @@ impl TradePages {
             rows: None,
             reason,
         };
-        let first = self.rows.first().map(|row| row.time);
         let last = self.rows.last().map(|row| row.time);
+        // An answer that had room for more holds all there is.
         if !self.paging.from_time
-            && let Some(first) = first.filter(|first| *first > self.from)
+            && self.full
+            && let Some(oldest) = self.oldest.filter(|oldest| *oldest > self.from)
         {
-            coverage.miss(missing(self.from, first, MissingReason::BeyondDepth));
+            coverage.miss(missing(self.from, oldest, MissingReason::BeyondDepth));
         }
-        if (coverage.got < self.limit) && (self.next.is_some() || self.stuck) {
+        let short = coverage.got < self.limit;
+        let mut broken = |from, to, rows| {
+            coverage.miss(Missing {
+                rows: Some(rows),
+                ..missing(from, to, MissingReason::Broken)
+            });
+        };
+        for (index, rows) in self.broken {
+            let Some(after) = self.rows.get(index) else {
+                break; // beyond what was asked for
+            };
+            let before = index.checked_sub(1).and_then(|index| self.rows.get(index));
+            broken(before.map_or(self.from, |row| row.time), after.time, rows);
+        }
+        if short && self.trailing > 0 {
+            broken(last.unwrap_or(self.from), now, self.trailing);
+        }
+        if short && (self.next.is_some() || self.stopped.is_some()) {
             coverage.miss(missing(
                 last.unwrap_or(self.from),
                 now,
                 MissingReason::NotReached,
             ));
+            coverage.stopped = self.stopped;
         }
         let mut trades = Trades::new(self.symbol);
         trades.rows = self.rows;

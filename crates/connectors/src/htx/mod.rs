@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use robust_market::{Decoded, DepthLimit, Exchange, Kind, Payload, Request};
 
-use crate::history::Paging;
+use crate::history::{EmptyBars, Paging};
 use crate::wire::{Window, either};
 use crate::{
     Charges, Class, Connector, Context, Credentials, EncodeError, Many, RateWindow, Reply,
@@ -69,7 +69,7 @@ impl Connector for Htx {
                 rows: encode::ROWS_MAX,
                 source: "huobiapi/docs, Get Klines and Get the Most Recent Trades: size 1 to 2000, no start",
             }),
-            sparse: true,
+            empty_bars: EmptyBars::Unknown,
         })
     }
 

@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use robust_market::{Decoded, DepthLimit, Exchange, Kind, Payload, Request};
 
-use crate::history::Paging;
+use crate::history::{EmptyBars, Paging};
 use crate::wire::{Window, either};
 use crate::{
     Charges, Class, Connector, Context, Credentials, EncodeError, Many, RateWindow, Reply,
@@ -64,13 +64,13 @@ impl Connector for Kraken {
                     rows: 720,
                     source: "docs.kraken.com, Get OHLC Data: up to 720 of the most recent entries, older data cannot be retrieved",
                 }),
-                sparse: false,
+                empty_bars: EmptyBars::Sent,
             }),
             Kind::Trades => Some(Paging {
                 page: 1_000,
                 from_time: true,
                 depth: None,
-                sparse: true,
+                empty_bars: EmptyBars::LeftOut,
             }),
             _ => None,
         }

@@ -25,7 +25,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 use robust_market::{Decoded, DepthLimit, Exchange, Kind, Payload, Request};
 
-use crate::history::Paging;
+use crate::history::{EmptyBars, Paging};
 use crate::wire::{Window, either};
 use crate::{
     Charges, Class, Connector, Context, Credentials, EncodeError, Many, RateWindow, Reply,
@@ -85,7 +85,7 @@ impl Connector for KuCoin {
                 page: encode::CANDLES_MAX,
                 from_time: true,
                 depth: None,
-                sparse: true,
+                empty_bars: EmptyBars::LeftOut,
             }),
             Kind::Trades => Some(Paging {
                 page: encode::TRADES_MAX,
@@ -94,7 +94,7 @@ impl Connector for KuCoin {
                     rows: encode::TRADES_MAX,
                     source: "KuCoin API specification, Get Trade History: the last 100 records",
                 }),
-                sparse: true,
+                empty_bars: EmptyBars::LeftOut,
             }),
             _ => None,
         }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use robust_data_manager::Query;
-use robust_data_manager::market::{Exchange, Interval, MissingReason, Timestamp};
+use robust_data_manager::market::{Exchange, Interval, MissingReason, Request, Stopped, Timestamp};
+use robust_data_manager::{Category, Query};
 
 use crate::world::{World, fault};
 
@@ -122,7 +122,7 @@ async fn what_came_before_a_failure_is_not_lost() {
     let sim = world.binance().clone();
     let query = Query::new(
         Exchange::BINANCE,
-        robust_data_manager::market::Request::Candles {
+        Request::Candles {
             symbol: "BTC/USDT".parse().unwrap(),
             interval: Interval::M1,
             since: Some(since),
@@ -150,6 +150,52 @@ async fn what_came_before_a_failure_is_not_lost() {
         (2_000, MissingReason::NotReached)
     );
     assert_eq!(coverage.missing[0].rows, Some(3_000));
+    // The report says why, in terms to branch on.
+    let Some(Stopped::Failed(failure)) = &coverage.stopped else {
+        panic!("{:?}", coverage.stopped)
+    };
+    assert_eq!(
+        (failure.category, failure.name),
+        (Category::Api, "malformed")
+    );
+    assert!(failure.message.starts_with("binance: "), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_series_that_the_readers_time_ends_says_so() {
+    let world = World::new();
+    let sim = world.kraken().clone();
+    // Trades of six hours are several pages, 1.25 s apart.
+    let since = start().saturating_sub(Duration::from_secs(6 * 3_600));
+    let query = Query::new(
+        Exchange::KRAKEN,
+        Request::Trades {
+            symbol: "BTC/USD".parse().unwrap(),
+            since: Some(since),
+            limit: Some(2_500),
+        },
+    );
+    let query = query.timeout(Duration::from_secs(4));
+    let sample = world
+        .manager
+        .get_with_progress(query, move |progress| {
+            if progress.pages == 1 {
+                sim.set_fault(fault("hang"));
+            }
+        })
+        .await
+        .unwrap();
+    let coverage = sample.meta.coverage.clone().unwrap();
+    assert_eq!(coverage.got, 1_000);
+    let reasons: Vec<_> = coverage.missing.iter().map(|hole| hole.reason).collect();
+    assert_eq!(reasons, [MissingReason::NotReached]);
+    let Some(Stopped::Failed(failure)) = &coverage.stopped else {
+        panic!("{:?}", coverage.stopped)
+    };
+    assert_eq!(
+        (failure.category, failure.name),
+        (Category::Timeout, "timeout")
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ mod memory;
 mod quality;
 mod refusals;
 mod secrets;
+mod series;
 mod sharing;
 mod signed;
 mod status;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use robust_data_manager::market::{Clock, Exchange, Timestamp};
 use robust_data_manager::{DataManager, DataManagerBuilder, Environment};
 use robust_http::{Error, Kind};
-use robust_sim::{DoorError, Fault, Sim, VirtualClock};
+use robust_sim::{DoorError, Fault, Sim, SimBuilder, VirtualClock};
 
 pub(crate) struct World {
     pub(crate) sims: BTreeMap<Exchange, Sim>,
@@ -28,6 +28,15 @@ impl World {
         exchanges: impl IntoIterator<Item = Exchange>,
         change: impl FnOnce(DataManagerBuilder) -> DataManagerBuilder,
     ) -> Self {
+        Self::of_sims(exchanges, |sim| sim, change)
+    }
+
+    /// These exchanges, with each simulator and the builder changed before the start.
+    pub(crate) fn of_sims(
+        exchanges: impl IntoIterator<Item = Exchange>,
+        sim: impl Fn(SimBuilder) -> SimBuilder,
+        change: impl FnOnce(DataManagerBuilder) -> DataManagerBuilder,
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(Timestamp::from_ns(
             1_750_000_000_000_000_000,
         )));
@@ -37,11 +46,10 @@ impl World {
             .seed(11);
         let mut sims = BTreeMap::new();
         for exchange in exchanges {
-            let sim = Sim::builder(exchange.clone())
+            let plain = Sim::builder(exchange.clone())
                 .seed(5)
-                .clock(Arc::clone(&clock))
-                .build()
-                .unwrap();
+                .clock(Arc::clone(&clock));
+            let sim = sim(plain).build().unwrap();
             let door = robust_source::in_memory(sim.service(), |error| match error {
                 DoorError::Refused => Error::new(Kind::Connect, false),
                 _ => Error::new(Kind::Closed, true),
