@@ -1,5 +1,6 @@
 //! One way from wire text to an exact decimal.
 
+use atoi::FromRadix10Checked;
 use rust_decimal::Decimal;
 
 /// Why a text is not a decimal that can be kept exactly.
@@ -36,19 +37,73 @@ const MAX_DIGITS: usize = 28;
 /// # Errors
 ///
 /// [`DecimalError`] says whether the text was no number, not finite, or too long to be exact.
-#[inline]
 pub fn parse(text: &str) -> Result<Decimal, DecimalError> {
-    // The way of nearly every price: what the library takes and our grammar too. It is not moved before it is known to be good.
-    match Decimal::from_str_exact(text) {
-        Ok(value) if is_plain(text, value.scale()) => Ok(value),
-        _ => parse_long(text),
-    }
+    let mut value = Decimal::ZERO;
+    parse_into(text, &mut value)?;
+    Ok(value)
 }
 
-/// Exponents, more than 28 digits, and whatever is no number.
+/// [`parse`] to where the value stays. What stands there is left as it is where the text is no decimal.
+///
+/// A decimal that is handed on through results is written in quarters and read again whole, which a processor has to wait for.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_into(text: &str, place: &mut Decimal) -> Result<(), DecimalError> {
+    match short(text) {
+        Some(value) => *place = value,
+        None => *place = parse_any(text)?,
+    }
+    Ok(())
+}
+
+/// Powers of ten that `i64` holds.
+const POWERS: [i64; 19] = {
+    let mut powers = [1; 19];
+    let mut places = 1;
+    while places < powers.len() {
+        powers[places] = 10 * powers[places - 1];
+        places += 1;
+    }
+    powers
+};
+
+/// The way of nearly every price: the whole numbers on both sides of the point, read by `atoi`, are one whole number whose point stands
+/// where it stood. No sign, only digits on both sides of at most one point, no more than `i64` holds; the rest is left to [`plain`].
+/// Decision 0003 says why, and `the_short_way_and_the_library_agree` that nothing is read in another way.
+#[inline]
+fn short(text: &str) -> Option<Decimal> {
+    let text = text.as_bytes();
+    let (whole, digits) = i64::from_radix_10_checked(text);
+    if digits == 0 {
+        return None;
+    }
+    let (mantissa, places) = match text.get(digits..)? {
+        [] => (whole?, 0),
+        [b'.', fraction @ ..] => {
+            let (part, places) = i64::from_radix_10_checked(fraction);
+            if places == 0 || places != fraction.len() {
+                return None;
+            }
+            let shifted = whole?.checked_mul(*POWERS.get(places)?)?;
+            (shifted.checked_add(part?)?, places)
+        }
+        _ => return None,
+    };
+    Decimal::try_new(mantissa, u32::try_from(places).ok()?).ok()
+}
+
+/// A number without an exponent, of digits that the library keeps.
+fn plain(text: &str) -> Option<Decimal> {
+    let value = Decimal::from_str_exact(text).ok()?;
+    is_plain(text, value.scale()).then_some(value)
+}
+
+/// Signs, long numbers, exponents, more than 28 digits, and whatever is no number.
 #[inline(never)]
-fn parse_long(text: &str) -> Result<Decimal, DecimalError> {
-    match scientific(text) {
+fn parse_any(text: &str) -> Result<Decimal, DecimalError> {
+    match plain(text).or_else(|| scientific(text)) {
         Some(value) => Ok(value),
         None => parse_slow(text),
     }
@@ -58,10 +113,7 @@ fn parse_long(text: &str) -> Result<Decimal, DecimalError> {
 fn scientific(text: &str) -> Option<Decimal> {
     let at = text.bytes().position(|byte| matches!(byte, b'e' | b'E'))?;
     let (mantissa, exponent) = (text.get(..at)?, text.get(at + 1..)?);
-    let mut value = Decimal::from_str_exact(mantissa).ok()?;
-    if !is_plain(mantissa, value.scale()) {
-        return None;
-    }
+    let mut value = plain(mantissa)?;
     let places = i64::from(value.scale()).checked_sub(exponent.parse().ok()?)?;
     value.set_scale(u32::try_from(places).ok()?).ok()?;
     Some(value)
@@ -226,17 +278,78 @@ mod tests {
     }
 
     #[test]
-    fn what_the_library_takes_is_read_by_it_alone() {
+    fn what_fits_just_so_is_read_the_short_way_and_as_the_library_reads_it() {
         for text in [
-            "999999999999999999",
-            "0.0000000000000001",
-            "99999999.999999999",
+            "0",
+            "0.0",
+            "0012.500",
             "000000000000000.07",
+            "0000000000000000000000000000000000000001.5",
+            "99999999.999999999",
+            "9223372036854775807",
+            "922337203685477580.7",
+            "9.223372036854775807",
+            "0.000000000000000001",
         ] {
             let read = Decimal::from_str_exact(text).unwrap();
-            assert!(is_plain(text, read.scale()), "{text}");
-            assert_eq!(parse(text), parse_slow(text), "{text}");
+            assert_eq!(short(text).map(digits), Some(digits(read)), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_no_short_number_is_left_to_the_library() {
+        for text in [
+            "",
+            ".",
+            "1.",
+            ".5",
+            "-0",
+            "-0.0",
+            "-1.5",
+            "+1",
+            "1.+5",
+            "1.-5",
+            "1_000",
+            "1._5",
+            "1.5_0",
+            "1..5",
+            "1.5.0",
+            "1e3",
+            "1 ",
+            " 1",
+            "1.5\0",
+            "\u{661}",
+            "1.\u{665}",
+            "1.5\u{ff10}",
+            "9223372036854775808",
+            "922337203685477580.8",
+            "9.223372036854775808",
+            "0.0000000000000000001",
+        ] {
+            assert_eq!(short(text), None, "{text}");
+            assert_eq!(
+                parse(text).map(digits),
+                parse_slow(text).map(digits),
+                "{text}"
+            );
+        }
+    }
+
+    /// The digits, the places and the sign: values that are equal can differ in them.
+    fn digits(value: Decimal) -> [u8; 16] {
+        value.serialize()
+    }
+
+    /// Numbers of every length, texts of their letters, and any text.
+    fn texts() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "-?[0-9]{0,22}[.]?[0-9]{0,22}",
+            "0{0,40}[0-9]{0,20}([.][0-9]{0,20}0{0,20})?",
+            "[0-9]{1,6}[.][0-9]{1,12}",
+            "[-+0-9._eE]{0,24}",
+            "[0-9.\\p{Nd}]{0,12}",
+            ".{0,60}",
+        ]
     }
 
     #[test]
@@ -270,20 +383,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_ways_agree(text in "-?[0-9]{0,22}[.]?[0-9]{0,22}") {
-            let (any, slow) = (parse(&text), parse_slow(&text));
-            prop_assert_eq!(any, slow, "{}", text);
-            if let (Ok(any), Ok(slow)) = (any, slow) {
-                prop_assert_eq!(any.serialize(), slow.serialize(), "digits and sign of {}", text);
+        fn the_short_way_and_the_library_agree(text in texts()) {
+            if let Some(short) = short(&text) {
+                let exact = Decimal::from_str_exact(&text);
+                prop_assert_eq!(Ok(digits(short)), exact.map(digits), "{}", text);
             }
+            prop_assert_eq!(parse(&text).map(digits), parse_any(&text).map(digits), "{}", text);
         }
 
         #[test]
-        fn both_ways_agree_on_exponents(text in "-?[0-9]{1,18}([.][0-9]{1,18})?[eE][-+]?[0-9]{1,2}") {
-            let (any, slow) = (parse(&text), parse_slow(&text));
-            prop_assert_eq!(any, slow, "{}", text);
-            if let (Ok(any), Ok(slow)) = (any, slow) {
-                prop_assert_eq!(any.serialize(), slow.serialize(), "digits and sign of {}", text);
+        fn all_ways_agree(text in texts()) {
+            prop_assert_eq!(parse(&text).map(digits), parse_slow(&text).map(digits), "{}", text);
+        }
+
+        #[test]
+        fn all_ways_agree_on_exponents(text in "-?[0-9]{1,18}([.][0-9]{1,18})?[eE][-+]?[0-9]{1,2}") {
+            prop_assert_eq!(parse(&text).map(digits), parse_slow(&text).map(digits), "{}", text);
+        }
+
+        #[test]
+        fn a_text_that_is_refused_leaves_the_place_as_it_was(text in ".{0,60}") {
+            let mut place = Decimal::ONE_HUNDRED;
+            match parse_into(&text, &mut place) {
+                Ok(()) => prop_assert_eq!(parse(&text).map(digits), Ok(digits(place))),
+                Err(error) => {
+                    prop_assert_eq!(parse(&text), Err(error));
+                    prop_assert_eq!(place, Decimal::ONE_HUNDRED);
+                }
             }
         }
 

@@ -1,6 +1,6 @@
 //! Reading an exchange's JSON: straight into borrowed text, never through a float, one broken record at a time.
 //!
-//! serde_json alone reads the JSON, rust_decimal and the standard library the numbers: a reader of our own was tried, was faster, and was taken out, because
+//! serde_json alone reads the JSON; rust_decimal, atoi and the standard library the numbers: a reader of our own was tried, was faster, and was taken out, because
 //! a well-kept library is trusted with what this project does not exist for.
 //!
 //! Nothing here builds a tree. Where nothing is broken, [`fill`] reads each value to its place ([`either`] says what the ways are). Everywhere else a

@@ -96,13 +96,7 @@ pub(crate) trait Values<'de> {
 
 #[inline]
 fn exact<E: Error>(text: &str, place: &mut Decimal) -> Result<(), E> {
-    match decimal::parse(text) {
-        Ok(value) => {
-            *place = value;
-            Ok(())
-        }
-        Err(_) => Err(surprise()),
-    }
+    decimal::parse_into(text, place).map_err(|_| surprise())
 }
 
 #[inline]
