@@ -1,6 +1,5 @@
 //! The one task that starts everything, and the runs it starts.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +9,20 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::moment::nanos;
+use crate::moment::{Nanos, nanos};
 use crate::report::ShutdownReport;
 use crate::roster::{Effect, End, Start, Ticket};
 use crate::run::{CancelToken, Run};
-use crate::shared::{BoxedHandler, Shared};
+use crate::shared::{Begin, Shared};
 
 /// How many runs are started before others get the thread.
 const BATCH: usize = 256;
+
+/// How many runs of a task follow each other before others get the thread.
+const IN_A_ROW: usize = 32;
+
+/// How long until marks are offered again that the store did not take.
+const OFFER: Nanos = 5_000_000_000;
 
 /// Starts what is due until the scheduler is stopped.
 ///
@@ -27,27 +32,14 @@ pub(crate) async fn drive(
     cancel_grace: Duration,
     done: watch::Sender<Option<ShutdownReport>>,
 ) {
-    let mut runs = JoinSet::new();
+    let mut tasks = JoinSet::new();
     let mut starts = Vec::new();
-    let mut tokens: HashMap<Ticket, watch::Sender<bool>> = HashMap::new();
     loop {
-        let (effect, cancels) = decide(&shared, &mut starts);
+        let effect = decide(&shared, &mut starts);
         let more = starts.len() >= BATCH;
-        while runs.try_join_next().is_some() {}
-        for ticket in cancels {
-            if let Some(token) = tokens.remove(&ticket) {
-                token.send_replace(true);
-            }
-        }
+        while tasks.try_join_next().is_some() {}
         for start in starts.drain(..) {
-            let own = start.cancellable.then(|| {
-                // Those of runs that have ended have nobody who listens.
-                tokens.retain(|_, token| !token.is_closed());
-                let (token, told) = watch::channel(false);
-                tokens.insert(start.ticket, token);
-                told
-            });
-            runs.spawn(run(start, own, cancel_grace, Arc::clone(&shared)));
+            tasks.spawn(runs(start, cancel_grace, Arc::clone(&shared)));
         }
         match effect {
             Effect::Wait(_) if more => tokio::task::yield_now().await,
@@ -61,7 +53,7 @@ pub(crate) async fn drive(
             Effect::Cancel => {
                 shared.cancel.send_replace(true);
             }
-            Effect::Abort => runs.abort_all(),
+            Effect::Abort => tasks.abort_all(),
             Effect::Stop(report) => {
                 done.send_replace(Some(report));
                 return;
@@ -71,9 +63,9 @@ pub(crate) async fn drive(
 }
 
 /// What is to be done now, and which runs begin; those that must be marked before are.
-fn decide(shared: &Shared, starts: &mut Vec<Start<BoxedHandler>>) -> (Effect, Vec<Ticket>) {
+fn decide(shared: &Shared, starts: &mut Vec<Begin>) -> Effect {
     let mut journal = shared.journal();
-    let (effect, cancels, marks) = shared.with(|roster, now| {
+    let (mut effect, marks) = shared.with(|roster, now| {
         roster.observe(now, nanos(shared.clock.now()));
         roster.advance(now);
         while starts.len() < BATCH
@@ -81,19 +73,24 @@ fn decide(shared: &Shared, starts: &mut Vec<Start<BoxedHandler>>) -> (Effect, Ve
         {
             starts.push(start);
         }
-        (
-            roster.proceed(now),
-            roster.drain_cancels(),
-            roster.drain_marks(),
-        )
+        let effect = roster.proceed(now);
+        if let Effect::Wait(until) = &effect {
+            roster.sleeps(*until);
+        }
+        (effect, roster.drain_marks())
     });
     if let Some(journal) = &mut journal {
         let begin = starts.iter().filter_map(|start| start.mark.as_ref());
         if !shared.write(journal, marks, begin) {
             unstart(shared, starts);
         }
+        if let (true, Effect::Wait(until)) = (journal.owes(), &mut effect) {
+            // A store that was full may not be for long, and what it has not taken could be lost.
+            let soon = shared.time.mono(Instant::now()).saturating_add(OFFER);
+            *until = Some(until.map_or(soon, |until| until.min(soon)));
+        }
     }
-    (effect, cancels)
+    effect
 }
 
 async fn sleep(until: Option<Instant>) {
@@ -104,27 +101,42 @@ async fn sleep(until: Option<Instant>) {
 }
 
 /// Takes back the runs that must not begin unmarked.
-fn unstart(shared: &Shared, starts: &mut Vec<Start<BoxedHandler>>) {
+fn unstart(shared: &Shared, starts: &mut Vec<Begin>) {
     let (unmarked, others) = std::mem::take(starts)
         .into_iter()
         .partition(|start| start.mark.is_some());
     *starts = others;
-    let unmarked: Vec<Start<BoxedHandler>> = unmarked;
+    let unmarked: Vec<Begin> = unmarked;
     for start in unmarked {
         let gone = shared.with(|roster, now| roster.unstart(start.ticket, now));
         drop(gone);
     }
 }
 
-/// One run, from its start to its place in the history.
-async fn run(
-    start: Start<BoxedHandler>,
-    own: Option<watch::Receiver<bool>>,
-    cancel_grace: Duration,
-    shared: Arc<Shared>,
-) {
+/// Runs, one after the other: whoever ends one goes on with the next that may start, as long as
+/// there is one. A task for each would cost more than most runs do.
+async fn runs(first: Begin, cancel_grace: Duration, shared: Arc<Shared>) {
+    let mut next = Some(first);
+    let mut since_others = 0;
+    while let Some(start) = next.take() {
+        let ending = Ending {
+            ticket: start.ticket,
+            shared: Arc::clone(&shared),
+            booked: false,
+        };
+        if since_others == IN_A_ROW {
+            since_others = 0;
+            tokio::task::yield_now().await;
+        }
+        since_others += 1;
+        let end = run(start, cancel_grace, &shared).await;
+        next = ending.with(end);
+    }
+}
+
+/// One run, from its start to its end.
+async fn run(start: Begin, cancel_grace: Duration, shared: &Shared) -> End {
     let Start {
-        ticket,
         handler,
         job,
         nominal,
@@ -133,16 +145,12 @@ async fn run(
         attempt,
         source,
         deadline,
+        told,
         ..
     } = start;
     let cancel = CancelToken {
         all: shared.cancel.subscribe(),
-        own: own.clone(),
-    };
-    let ending = Ending {
-        ticket,
-        shared,
-        end: End::Cancelled,
+        own: told.clone(),
     };
     let run = Run {
         job,
@@ -162,25 +170,25 @@ async fn run(
             None => Ok(work.await),
         }
     };
-    let result = match own {
+    let result = match told {
         None => Some(work.await),
-        Some(own) => tokio::select! {
+        Some(told) => tokio::select! {
             result = work => Some(result),
-            () = told(own, cancel_grace) => None,
+            () = cancelled(told, cancel_grace) => None,
         },
     };
-    ending.with(match result {
+    match result {
         Some(Ok(Ok(Ok(())))) => End::Ok,
         Some(Ok(Ok(Err(error)))) => End::Failed(error),
         Some(Ok(Err(_))) => End::Panicked,
         Some(Err(_)) => End::TimedOut,
         None => End::Cancelled,
-    });
+    }
 }
 
 /// Ends when the run has been told to end and had its grace.
-async fn told(mut own: watch::Receiver<bool>, grace: Duration) {
-    if own.wait_for(|told| *told).await.is_err() {
+async fn cancelled(mut told: watch::Receiver<bool>, grace: Duration) {
+    if told.wait_for(|told| *told).await.is_err() {
         // Nobody is left who could tell it.
         std::future::pending::<()>().await;
     }
@@ -191,25 +199,21 @@ async fn told(mut own: watch::Receiver<bool>, grace: Duration) {
 struct Ending {
     ticket: Ticket,
     shared: Arc<Shared>,
-    end: End,
+    booked: bool,
 }
 
 impl Ending {
-    fn with(mut self, end: End) {
-        self.end = end;
+    /// Gives the next run that this task may go on with.
+    fn with(mut self, end: End) -> Option<Begin> {
+        self.booked = true;
+        self.shared.finish(self.ticket, end, true)
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let mut end = std::mem::replace(&mut self.end, End::Cancelled);
-        let gone = self.shared.with(|roster, now| {
-            if roster.is_cancelling() && matches!(end, End::Failed(_)) {
-                end = End::Cancelled;
-            }
-            roster.finish(self.ticket, end, now)
-        });
-        drop(gone);
-        self.shared.wake.notify_one();
+        if !self.booked {
+            self.shared.finish(self.ticket, End::Cancelled, false);
+        }
     }
 }

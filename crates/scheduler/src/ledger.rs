@@ -134,8 +134,8 @@ impl Outcomes {
     }
 }
 
-/// A ledger as it is kept, one for each job: without allocation.
-#[derive(Debug, Clone, Copy, Default)]
+/// A ledger as it is kept, one for each job: most have never skipped anything.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     pub(crate) due: u64,
     pub(crate) ran: u64,
@@ -145,18 +145,23 @@ pub(crate) struct Tally {
     pub(crate) retrying: u64,
     pub(crate) retries: u64,
     pub(crate) outcomes: Outcomes,
-    skipped: [u64; SkipReason::ALL.len()],
+    skipped: Option<Box<[u64; SkipReason::ALL.len()]>>,
 }
 
 impl Tally {
     pub(crate) fn skip(&mut self, reason: SkipReason, count: u64) {
-        if let Some(counter) = self.skipped.get_mut(reason as usize) {
+        if count == 0 {
+            return;
+        }
+        let skipped = self.skipped.get_or_insert_default();
+        if let Some(counter) = skipped.get_mut(reason as usize) {
             *counter += count;
         }
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
-        let skipped = SkipReason::ALL.into_iter().zip(self.skipped);
+        let skipped = self.skipped.as_deref().copied().unwrap_or_default();
+        let skipped = SkipReason::ALL.into_iter().zip(skipped);
         Ledger {
             due: self.due,
             ran: self.ran,

@@ -63,7 +63,8 @@ impl Record {
     }
 }
 
-/// A record as it is kept: without the job's name.
+/// A record as it is kept, eight for each job: without the job's name, and with what most records of
+/// a job have in common kept once.
 #[derive(Debug, Clone)]
 pub(crate) struct Ended {
     pub(crate) nominal: Nanos,
@@ -71,21 +72,58 @@ pub(crate) struct Ended {
     pub(crate) start: Nanos,
     pub(crate) end: Nanos,
     pub(crate) attempts: u32,
-    pub(crate) source: Option<Arc<str>>,
-    pub(crate) outcome: Outcome,
+    how: How,
+    more: Option<Arc<More>>,
+}
+
+/// An outcome without its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Ok,
+    Failed,
+    Panicked,
+    TimedOut,
+    Cancelled,
+    Deferred,
+}
+
+/// What few records have, and what is the same for most records of a job.
+#[derive(Debug, PartialEq, Eq)]
+struct More {
+    source: Option<Arc<str>>,
+    /// Of an error.
+    text: Option<Arc<str>>,
+}
+
+/// When a run was to begin, began and ended, on the wall clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) nominal: Nanos,
+    pub(crate) release: Nanos,
+    pub(crate) start: Nanos,
+    pub(crate) end: Nanos,
 }
 
 impl Ended {
     pub(crate) fn record(&self, job: &Arc<str>) -> Record {
+        let more = self.more.as_deref();
+        let text = || more.and_then(|more| more.text.clone()).unwrap_or_default();
         Record {
             job: Arc::clone(job),
             nominal: system(self.nominal),
             release: system(self.release),
             start: system(self.start),
             end: system(self.end),
-            outcome: self.outcome.clone(),
+            outcome: match self.how {
+                How::Ok => Outcome::Ok,
+                How::Failed => Outcome::Failed(text()),
+                How::Panicked => Outcome::Panicked,
+                How::TimedOut => Outcome::TimedOut,
+                How::Cancelled => Outcome::Cancelled,
+                How::Deferred => Outcome::Deferred,
+            },
             attempts: self.attempts,
-            source: self.source.clone(),
+            source: more.and_then(|more| more.source.clone()),
         }
     }
 }
@@ -120,10 +158,40 @@ impl Aggregate {
 }
 
 impl Recent {
-    pub(crate) fn push(&mut self, ended: Ended) {
+    /// Takes in the end of a run, and gives it as it is kept.
+    pub(crate) fn push(
+        &mut self,
+        times: Times,
+        attempts: u32,
+        source: Option<Arc<str>>,
+        outcome: &Outcome,
+    ) -> Ended {
+        let Times {
+            nominal,
+            release,
+            start,
+            end,
+        } = times;
+        let (how, text) = match outcome {
+            Outcome::Ok => (How::Ok, None),
+            Outcome::Failed(text) => (How::Failed, Some(Arc::clone(text))),
+            Outcome::Panicked => (How::Panicked, None),
+            Outcome::TimedOut => (How::TimedOut, None),
+            Outcome::Cancelled => (How::Cancelled, None),
+            Outcome::Deferred => (How::Deferred, None),
+        };
+        let ended = Ended {
+            nominal,
+            release,
+            start,
+            end,
+            attempts,
+            how,
+            more: self.shared(More { source, text }),
+        };
         let (took, lag) = (
-            duration(ended.end.saturating_sub(ended.start)),
-            duration(ended.start.saturating_sub(ended.release)),
+            duration(end.saturating_sub(start)),
+            duration(start.saturating_sub(release)),
         );
         let sum = &mut self.aggregate;
         sum.runs += 1;
@@ -133,14 +201,25 @@ impl Recent {
         while self.last.len() >= PER_JOB {
             self.last.pop_front();
         }
-        self.last.push_back(ended);
+        self.last.push_back(ended.clone());
+        ended
+    }
+
+    /// The same as the last record has, if it is the same.
+    fn shared(&self, more: More) -> Option<Arc<More>> {
+        if more.source.is_none() && more.text.is_none() {
+            return None;
+        }
+        let last = self.last.back().and_then(|last| last.more.as_ref());
+        let same = last.filter(|last| ***last == more).map(Arc::clone);
+        Some(same.unwrap_or_else(|| Arc::new(more)))
     }
 }
 
 /// The last records of all jobs, oldest first.
 #[derive(Debug)]
 pub(crate) struct History {
-    ring: VecDeque<Record>,
+    ring: VecDeque<(Arc<str>, Ended)>,
     limit: usize,
 }
 
@@ -152,16 +231,64 @@ impl History {
         }
     }
 
-    pub(crate) fn push(&mut self, record: Record) {
+    pub(crate) fn push(&mut self, job: Arc<str>, ended: Ended) {
         while self.ring.len() >= self.limit {
             if self.ring.pop_front().is_none() {
                 return;
             }
         }
-        self.ring.push_back(record);
+        self.ring.push_back((job, ended));
     }
 
     pub(crate) fn to_vec(&self) -> Vec<Record> {
-        self.ring.iter().cloned().collect()
+        let records = self.ring.iter().map(|(job, ended)| ended.record(job));
+        records.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_comes_back_as_it_was_and_takes_little() {
+        // Eight for each job: what stands here is paid a hundred thousand times.
+        assert!(size_of::<Ended>() <= 48, "{}", size_of::<Ended>());
+        let mut recent = Recent::default();
+        let (well, other) = (Some(Arc::from("well")), Some(Arc::from("other")));
+        let ends = [
+            (Outcome::Ok, well.clone()),
+            (Outcome::Ok, well.clone()),
+            (Outcome::Failed("dry".into()), well.clone()),
+            (Outcome::Failed("dry".into()), other),
+            (Outcome::Panicked, None),
+            (Outcome::TimedOut, None),
+            (Outcome::Cancelled, well.clone()),
+            (Outcome::Deferred, well),
+            (Outcome::Failed("wet".into()), None),
+        ];
+        let job: Arc<str> = "garden".into();
+        for (nth, (outcome, source)) in (1..).zip(&ends) {
+            let times = Times {
+                nominal: nth,
+                release: nth + 1,
+                start: nth + 2,
+                end: nth + 5,
+            };
+            recent.push(times, 2, source.clone(), outcome);
+        }
+        let first = &recent.last[0].more;
+        assert!(first.is_some());
+        assert_eq!(recent.last.len(), PER_JOB);
+        for (ended, (outcome, source)) in recent.last.iter().zip(&ends[1..]) {
+            let record = ended.record(&job);
+            assert_eq!((&record.outcome, &record.source), (outcome, source));
+            assert_eq!((record.attempts, &record.job), (2, &job));
+            assert_eq!(
+                (record.lag(), record.ran_for()),
+                (Duration::from_nanos(1), Duration::from_nanos(3))
+            );
+        }
+        assert_eq!(recent.aggregate.runs, 9);
     }
 }

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::job::Handler;
 use crate::journal::{JobMark, Journal};
 use crate::moment::Nanos;
-use crate::roster::{Roster, Time};
+use crate::roster::{End, Roster, Start, Ticket, Time};
 
 /// The roster behind a lock that is held for the length of a decision, never across an await, and
 /// never while a handler is called or dropped.
@@ -31,6 +31,9 @@ impl std::fmt::Debug for Shared {
         f.debug_struct("Shared").finish_non_exhaustive()
     }
 }
+
+/// A run to be started.
+pub(crate) type Begin = Start<BoxedHandler>;
 
 /// A handler that can be printed.
 #[derive(Clone)]
@@ -72,7 +75,37 @@ impl Shared {
         for event in roster.drain_events() {
             self.tell(event);
         }
+        let cancels = roster.drain_cancels();
+        drop(roster);
+        for (_, cancel) in cancels {
+            cancel.send_replace(true);
+        }
         result
+    }
+
+    /// Books the end of a run; gives the next one that its task may go on with.
+    ///
+    /// The driver is woken only for what the task cannot do: under load, a lock for each run is all
+    /// that a run costs beside itself.
+    pub(crate) fn finish(&self, ticket: Ticket, end: End, goes_on: bool) -> Option<Begin> {
+        let (gone, next, wake) = self.with(|roster, now| {
+            let end = match end {
+                End::Failed(_) if roster.is_cancelling() => End::Cancelled,
+                end => end,
+            };
+            let gone = roster.finish(ticket, end, now);
+            // What must be marked before it begins is for the driver, which writes the marks.
+            let next = (goes_on && self.journal.is_none()).then(|| {
+                roster.advance(now);
+                roster.dispatch(now)
+            });
+            (gone, next.flatten(), roster.wants_driver())
+        });
+        drop(gone);
+        if wake {
+            self.wake.notify_one();
+        }
+        next
     }
 
     /// Changes the roster, and the journal knows of it when this returns.

@@ -19,6 +19,11 @@ impl Journal {
         }
     }
 
+    /// Whether there are marks that the store did not take.
+    pub(crate) fn owes(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
     /// Writes what has changed, and what is about to begin: only the first is owed if it fails.
     pub(crate) fn write<'a>(
         &mut self,

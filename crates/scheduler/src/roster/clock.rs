@@ -86,17 +86,22 @@ impl<H: Clone> Roster<H> {
         self.mark(slot);
     }
 
-    /// When there is something to do next.
+    /// When the clocks are to be compared, or something is due before.
     pub(super) fn next_wake(&self, now: Nanos) -> Option<Nanos> {
+        // Whoever follows the wall clock must hear of its steps.
+        let compare = (!self.by_wall.is_empty()).then(|| now.saturating_add(COMPARE));
+        [self.next_due(), compare].into_iter().flatten().min()
+    }
+
+    /// When something is due next.
+    pub(super) fn next_due(&self) -> Option<Nanos> {
         let mono = self.by_mono.first().map(|(at, _)| at);
         let wall = self
             .by_wall
             .first()
             .map(|(at, _)| at.saturating_sub(self.time.offset));
         let alarm = self.alarms.keys().next().map(|(at, _)| *at);
-        // Whoever follows the wall clock must hear of its steps.
-        let compare = (!self.by_wall.is_empty()).then(|| now.saturating_add(COMPARE));
-        [mono, wall, alarm, compare].into_iter().flatten().min()
+        [mono, wall, alarm].into_iter().flatten().min()
     }
 
     /// Sets an alarm, and gives the key to take it off with.

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use std::time::SystemTime;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::queue::{Key, Place};
@@ -38,8 +39,8 @@ pub(crate) struct Start<H> {
     pub(crate) attempt: u32,
     pub(crate) source: Option<Arc<str>>,
     pub(crate) deadline: Option<Instant>,
-    /// Whether a newer occurrence may tell it to end.
-    pub(crate) cancellable: bool,
+    /// By which a newer occurrence may tell it to end, if it may.
+    pub(crate) told: Option<watch::Receiver<bool>>,
     /// What the journal must know before it begins.
     pub(crate) mark: Option<JobMark>,
 }
@@ -274,6 +275,12 @@ impl<H: Clone> Roster<H> {
         let name = self.sources.name(source);
         let mark = self.mark_before(slot, occurrence.attempts);
         let job = self.entry_mut(slot)?;
+        let (cancel, told) = if job.spec.overlap == Overlap::CancelOther {
+            let (cancel, told) = watch::channel(false);
+            (Some(cancel), Some(told))
+        } else {
+            (None, None)
+        };
         job.next_run += 1;
         job.last_source = source;
         let start = Start {
@@ -293,7 +300,7 @@ impl<H: Clone> Roster<H> {
             attempt: occurrence.attempts,
             source: name,
             deadline,
-            cancellable: job.spec.overlap == Overlap::CancelOther,
+            told,
             mark,
         };
         job.runs.push(Running {
@@ -304,6 +311,7 @@ impl<H: Clone> Roster<H> {
             alarm,
             stuck: false,
             trial,
+            cancel,
         });
         self.tell(|| Event::Started {
             job: Arc::clone(&start.job),

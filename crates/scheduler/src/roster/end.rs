@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::job::JobId;
 use crate::ledger::SkipReason;
 use crate::moment::{Nanos, SECOND, duration, length, system};
-use crate::record::{Ended, Outcome};
+use crate::record::{Outcome, Times};
 use crate::run::{Class, RunError};
 
 /// How a try ended, as its task saw it.
@@ -195,7 +195,7 @@ impl<H: Clone> Roster<H> {
     fn put_off(
         &mut self,
         slot: u32,
-        mut occurrence: Occurrence,
+        mut occurrence: Box<Occurrence>,
         class: Class,
         wait: Nanos,
         now: Nanos,
@@ -294,21 +294,18 @@ impl<H: Clone> Roster<H> {
             return;
         };
         let shift = job.shift.unwrap_or(offset);
-        let ended = Ended {
+        let times = Times {
             nominal: occurrence.nominal,
             release: occurrence.release.saturating_add(shift),
             start: occurrence.first_start.saturating_add(shift),
             end: now.saturating_add(shift),
-            attempts: occurrence.attempts,
-            source,
-            outcome: outcome.clone(),
         };
-        let record = ended.record(&job.spec.name);
-        job.recent.push(ended);
+        let name = Arc::clone(&job.spec.name);
+        let ended = job.recent.push(times, occurrence.attempts, source, outcome);
         if self.listening {
-            self.outbox.push(Event::Ended(record.clone()));
+            self.outbox.push(Event::Ended(ended.record(&name)));
         }
-        self.history.push(record);
+        self.history.push(name, ended);
     }
 
     /// After a failure: stretches the gap to the next run, or quarantines the job.

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use tokio::sync::watch;
 
 use crate::event::Event;
 use crate::heap::IndexedHeap;
@@ -98,7 +99,9 @@ pub(crate) struct Roster<H> {
     listening: bool,
     outbox: Vec<Event>,
     /// Runs to be told to end.
-    cancels: Vec<Ticket>,
+    cancels: Vec<Cancel>,
+    /// Until when nothing is to be done, as the driver was told; it sleeps until then.
+    slept_until: Nanos,
 }
 
 /// A place for a job. The generation tells an old id from a new one.
@@ -133,7 +136,7 @@ struct Entry<H> {
     last_other: Option<Nanos>,
     /// Moments that the stop cut off, to be run again after a restart.
     redo: Vec<Nanos>,
-    waiting: Option<Occurrence>,
+    waiting: Option<Box<Occurrence>>,
     backlog: VecDeque<Nanos>,
     runs: SmallVec<[Running; 1]>,
     next_run: u64,
@@ -176,16 +179,21 @@ struct Occurrence {
 }
 
 /// A run under way.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Running {
-    occurrence: Occurrence,
+    occurrence: Box<Occurrence>,
     number: u64,
     source: u32,
     start: Nanos,
     alarm: Option<(Nanos, u64)>,
     stuck: bool,
     trial: bool,
+    /// Tells it to end, if a newer occurrence may.
+    cancel: Option<watch::Sender<bool>>,
 }
+
+/// A run that is to be told to end, and how.
+pub(crate) type Cancel = (Ticket, watch::Sender<bool>);
 
 /// Proof of a started run, to be handed back with its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -224,6 +232,7 @@ impl<H: Clone> Roster<H> {
             listening: true,
             outbox: Vec::new(),
             cancels: Vec::new(),
+            slept_until: Nanos::MIN,
         }
     }
 
@@ -296,8 +305,20 @@ impl<H: Clone> Roster<H> {
     }
 
     /// Runs that are to be told to end.
-    pub(crate) fn drain_cancels(&mut self) -> Vec<Ticket> {
+    pub(crate) fn drain_cancels(&mut self) -> Vec<Cancel> {
         std::mem::take(&mut self.cancels)
+    }
+
+    /// Whether the driver has to look before the moment that it sleeps until.
+    pub(crate) fn wants_driver(&self) -> bool {
+        let starts = self.running < self.limits.max_in_flight && self.sources.turn().is_some();
+        let earlier = || self.next_due().is_some_and(|due| due < self.slept_until);
+        starts || self.journaling || !self.is_open() || earlier()
+    }
+
+    /// The driver sleeps until this moment, unless it is woken.
+    pub(crate) fn sleeps(&mut self, until: Option<Nanos>) {
+        self.slept_until = until.unwrap_or(Nanos::MAX);
     }
 
     /// A job's own time on the monotonic clock.

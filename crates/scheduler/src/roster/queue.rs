@@ -57,7 +57,7 @@ impl<H: Clone> Roster<H> {
         let Some(job) = self.entry(slot) else {
             return;
         };
-        let behind = |waiting: &Occurrence| matches!(waiting.place, Place::Behind);
+        let behind = |waiting: &Box<Occurrence>| matches!(waiting.place, Place::Behind);
         if !job.has_room() || !job.waiting.as_ref().is_some_and(behind) {
             return;
         }
@@ -222,7 +222,8 @@ impl<H: Clone> Roster<H> {
                     return;
                 };
                 job.backlog.pop_front();
-                job.waiting = Some(Occurrence::new(nominal, release, now.max(release)));
+                let aged = now.max(release);
+                job.waiting = Some(Box::new(Occurrence::new(nominal, release, aged)));
             }
             self.line_up(slot);
             if self.entry(slot).is_some_and(|job| job.waiting.is_some()) {

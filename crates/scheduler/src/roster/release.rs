@@ -274,7 +274,7 @@ impl<H: Clone> Roster<H> {
             None => {
                 let waiting = Occurrence::new(nominal, release, aged.min(release));
                 if let Some(job) = self.entry_mut(slot) {
-                    job.waiting = Some(waiting);
+                    job.waiting = Some(Box::new(waiting));
                 }
             }
             Some(place) => {
@@ -329,16 +329,16 @@ impl<H: Clone> Roster<H> {
         let Some(generation) = self.slots.get(slot as usize).map(|slot| slot.generation) else {
             return;
         };
-        let Some(job) = self.entry(slot) else {
+        let Some(job) = self.entry_mut(slot) else {
             return;
         };
         let id = crate::job::JobId { slot, generation };
-        let tickets = job.runs.iter().map(|run| super::Ticket {
-            job: id,
-            number: run.number,
+        let runs = job.runs.iter_mut().filter_map(|run| {
+            let number = run.number;
+            Some((super::Ticket { job: id, number }, run.cancel.take()?))
         });
-        let tickets: Vec<_> = tickets.collect();
-        self.cancels.extend(tickets);
+        let told: Vec<_> = runs.collect();
+        self.cancels.extend(told);
     }
 
     /// After an occurrence that was not run: a period that counts from the end of the last run

@@ -381,7 +381,7 @@ impl Model {
             }
         }
         self.roster.advance(self.now);
-        for ticket in self.roster.drain_cancels() {
+        for (ticket, _) in self.roster.drain_cancels() {
             prop_assert!(
                 self.runs.iter().any(|(run, ..)| *run == ticket),
                 "only runs are told to end"
