@@ -78,6 +78,7 @@ async fn tell(events: &mut Events, bars: &Bars, as_json: bool) {
                 told(&line, as_json)
             }
             Event::Quality(word) => told(&quality(&word), as_json),
+            Event::Health(change) => told(&format!("health: {change}"), as_json),
             Event::Warning(warning) => told(&format!("warning: {warning}"), as_json),
             Event::Dropped(missed) => told(
                 &format!("{missed} events came faster than they were printed"),

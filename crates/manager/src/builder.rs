@@ -12,12 +12,14 @@ use robust_market::{Clock, Exchange, InvalidName, SystemClock, quote};
 use robust_scheduler::Scheduler;
 use robust_source::{Source, Tap, Transport};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::config::{
     CacheSettings, Config, ConfigError, Environment, ExchangeSettings, QualitySettings,
 };
 use crate::counters::Counters;
 use crate::event::Hub;
+use crate::health::{self, Monitor};
 use crate::judges::Judges;
 use crate::key::Key;
 use crate::latest::Latest;
@@ -224,6 +226,7 @@ impl DataManagerBuilder {
         let shared = Arc::new(Shared {
             venues,
             environment: self.config.environment,
+            started: (Instant::now(), self.clock.now()),
             clock: self.clock,
             hub: Hub::new(),
             counters: Counters::default(),
@@ -256,6 +259,7 @@ impl DataManagerBuilder {
                 changes,
             ));
         }
+        tasks.spawn(health::watch(Arc::downgrade(&shared)));
         Ok(DataManager::new(Parts {
             shared,
             cache,
@@ -365,6 +369,7 @@ impl DataManagerBuilder {
             quote_alias: settings.quote_alias.clone(),
             key,
             refusals: Refusals::default(),
+            health: Monitor::new(self.clock.now()),
         })
     }
 }
@@ -436,7 +441,6 @@ fn seed() -> u64 {
 #[cfg(test)]
 mod tests {
     use robust_http::Kind;
-    use tokio::time::Instant;
 
     use super::*;
 

@@ -10,7 +10,7 @@ use robust_market::{
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::{DataError, Warning};
+use crate::{DataError, HealthEvent, Warning};
 
 /// Events that are kept for a slow listener; older ones are dropped and counted.
 const EVENTS: usize = 1_024;
@@ -45,6 +45,8 @@ pub enum Event {
         /// The state now, in words.
         to: String,
     },
+    /// The health of a source changed; see [`Health`](crate::Health) for what it is and when it changes.
+    Health(HealthEvent),
     /// Something went wrong that stops nothing; also kept in [`Status::warnings`](crate::Status::warnings).
     Warning(Warning),
     /// This listener was too slow and has missed so many events. Never sent to others.

@@ -37,6 +37,7 @@ mod error;
 mod event;
 mod failover;
 mod feed;
+mod health;
 mod history;
 mod jobs;
 mod judge;
@@ -74,6 +75,7 @@ pub use config::{
 pub use counters::Reads;
 pub use error::{Category, DataError, Stage};
 pub use event::{Event, Events, QualityEvent, TooManyCallbacks};
+pub use health::{Health, HealthCause, HealthEvent, HealthStatus, OverallHealth};
 pub use history::Progress;
 pub use jobs::{DataJob, ScheduleError};
 pub use key::{KeyRefused, KeyStatus};

@@ -23,7 +23,7 @@ use crate::latest::{self, Market, Newest};
 use crate::query::QueryService;
 use crate::read::{Part, Read};
 use crate::shared::Shared;
-use crate::{Budget, DataError, Query, Status, Warning, remembered};
+use crate::{Budget, DataError, HealthEvent, HealthStatus, Query, Status, Warning, remembered};
 
 /// Market data of many exchanges behind one handle.
 ///
@@ -379,6 +379,54 @@ impl DataManager {
                 callback(event);
             }
         })
+    }
+
+    /// Calls `callback` when the health of a source changes; see [`Health`](crate::Health) for when, and [`on_event`](Self::on_event).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use robust_data_manager::{DataManager, Health};
+    ///
+    /// let manager = DataManager::builder().exchange("kraken").start()?;
+    /// manager.on_health(|change| {
+    ///     if change.is_worse() && change.now.state >= Health::Critical {
+    ///         eprintln!("{change}"); // kraken: healthy, now critical: 23 of 100 attempts failed, 120 ms on average
+    ///     }
+    /// })?;
+    /// // Nobody has asked anything yet.
+    /// assert_eq!(manager.health("kraken")?.state, Health::Unknown);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyCallbacks`] when there are 64 already; the callback is dropped.
+    pub fn on_health(
+        &self,
+        mut callback: impl FnMut(HealthEvent) + Send + 'static,
+    ) -> Result<(), TooManyCallbacks> {
+        self.on_event(move |event| {
+            if let Event::Health(event) = event {
+                callback(event);
+            }
+        })
+    }
+
+    /// How well one exchange does; see [`Health`](crate::Health). All of them together: [`Status::health`].
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownExchange`] when it is not configured, [`DataError::InvalidName`] when it is no name.
+    pub fn health<E>(&self, exchange: E) -> Result<HealthStatus, DataError>
+    where
+        E: TryInto<Exchange>,
+        DataError: From<E::Error>,
+    {
+        let exchange = exchange.try_into()?;
+        let shared = &self.parts.shared;
+        Ok(shared.health(&exchange, shared.venue(&exchange)?))
     }
 
     /// The scheduler that runs this manager's jobs.

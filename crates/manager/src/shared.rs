@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use robust_market::{Clock, Exchange, Request, Symbol};
+use robust_market::{Clock, Exchange, Request, Symbol, Timestamp};
 use robust_source::Source;
+use tokio::time::Instant;
 
 use crate::config::{Environment, QualitySettings};
 use crate::counters::Counters;
 use crate::event::Hub;
+use crate::health::Monitor;
 use crate::judges::Judges;
 use crate::key::Key;
 use crate::latest::Latest;
 use crate::listing::Refusals;
 use crate::warning::Warnings;
-use crate::{DataError, Event, Warning};
+use crate::{DataError, Event, HealthStatus, Warning};
 
 /// One configured exchange.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(crate) struct Venue {
     pub(crate) key: Option<Key>,
     /// What it said when it refused its list of pairs.
     pub(crate) refusals: Refusals,
+    /// How well it does.
+    pub(crate) health: Monitor,
 }
 
 impl Venue {
@@ -54,6 +58,8 @@ impl Venue {
 pub(crate) struct Shared {
     pub(crate) venues: BTreeMap<Exchange, Venue>,
     pub(crate) environment: Environment,
+    /// When the manager was started, by both clocks.
+    pub(crate) started: (Instant, Timestamp),
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hub: Hub,
     pub(crate) counters: Counters,
@@ -69,6 +75,11 @@ impl Shared {
     pub(crate) fn warn(&self, warning: Warning) {
         self.warnings.keep(&warning, self.clock.now());
         self.hub.tell(Event::Warning(warning));
+    }
+
+    /// Looks how well an exchange does, and tells it when that has changed.
+    pub(crate) fn health(&self, exchange: &Exchange, venue: &Venue) -> HealthStatus {
+        venue.health.look(exchange, &venue.source, self)
     }
 
     /// Finds a configured exchange.

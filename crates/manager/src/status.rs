@@ -1,6 +1,7 @@
 //! All that an operator wants to know at one moment.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use robust_breaker::State;
@@ -17,6 +18,7 @@ use crate::shared::Venue;
 use crate::standing::QualityStatus;
 use crate::waiting::WaitingStatus;
 use crate::warning::WarningStatus;
+use crate::{HealthStatus, OverallHealth};
 
 /// The state of a manager at one moment. Times are in milliseconds.
 #[derive(Debug, Clone, Serialize)]
@@ -24,6 +26,14 @@ use crate::warning::WarningStatus;
 pub struct Status {
     /// Whether the sources are real exchanges.
     pub environment: Environment,
+    /// When the manager was started, in milliseconds since 1970.
+    pub started_ms: i64,
+    /// How long ago that was.
+    pub uptime_ms: u64,
+    /// Whether it has not been shut down.
+    pub running: bool,
+    /// How well the sources do, all together.
+    pub health: OverallHealth,
     /// Each source.
     pub sources: BTreeMap<Exchange, SourceStatus>,
     /// Every read that was asked for, by outcome.
@@ -44,6 +54,8 @@ pub struct Status {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct SourceStatus {
+    /// How well it does, and the figures of its last 100 attempts.
+    pub health: HealthStatus,
     /// `closed`, `open` or `half_open`.
     pub breaker: &'static str,
     /// When the next probe may be made, if the breaker is open.
@@ -159,17 +171,25 @@ impl Status {
         let now = parts.shared.clock.now();
         let ledger = parts.scheduler.ledger();
         let cache = parts.cache.stats();
+        let shared = &parts.shared;
+        let sources: BTreeMap<Exchange, SourceStatus> = shared
+            .venues
+            .iter()
+            .map(|(exchange, venue)| {
+                let health = shared.health(exchange, venue);
+                let quality = shared.judges.status(exchange, now);
+                let source = SourceStatus::of(venue, health, quality);
+                (exchange.clone(), source)
+            })
+            .collect();
+        let health = sources.iter().map(|(name, one)| (name, one.health.state));
         Self {
-            environment: parts.shared.environment,
-            sources: parts
-                .shared
-                .venues
-                .iter()
-                .map(|(exchange, venue)| {
-                    let quality = parts.shared.judges.status(exchange, now);
-                    (exchange.clone(), SourceStatus::of(venue, quality))
-                })
-                .collect(),
+            environment: shared.environment,
+            started_ms: shared.started.1.as_ms(),
+            uptime_ms: whole_ms(shared.started.0.elapsed()),
+            running: !shared.closed.load(Ordering::Acquire),
+            health: OverallHealth::of(health),
+            sources,
             reads: parts.shared.counters.snapshot(),
             jobs: JobsStatus {
                 due: ledger.due,
@@ -200,11 +220,12 @@ impl Status {
 }
 
 impl SourceStatus {
-    fn of(venue: &Venue, quality: QualityStatus) -> Self {
+    fn of(venue: &Venue, health: HealthStatus, quality: QualityStatus) -> Self {
         let breaker = venue.source.breaker().snapshot();
         let limiter = venue.source.limiter().snapshot();
         let stats = venue.source.stats();
         Self {
+            health,
             breaker: match breaker.state {
                 State::Closed => "closed",
                 State::Open { .. } => "open",

@@ -1,4 +1,4 @@
-//! Tells the changes of a breaker as events.
+//! Tells the changes of a breaker as events, and what they make of the health of its source.
 
 use std::sync::Weak;
 
@@ -25,5 +25,8 @@ pub(crate) async fn breaker(
             from: change.from.to_string(),
             to: change.to.to_string(),
         });
+        if let Some(venue) = shared.venues.get(&exchange) {
+            shared.health(&exchange, venue);
+        }
     }
 }

@@ -10,6 +10,7 @@ mod configured;
 mod edges;
 mod events;
 mod four;
+mod health;
 mod history;
 mod jobs;
 mod latest;
