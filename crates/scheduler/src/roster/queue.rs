@@ -57,8 +57,9 @@ impl<H: Clone> Roster<H> {
         let Some(job) = self.entry(slot) else {
             return;
         };
-        let behind = |waiting: &Box<Occurrence>| matches!(waiting.place, Place::Behind);
-        if !job.has_room() || !job.waiting.as_ref().is_some_and(behind) {
+        let waits = job.waiting.as_ref();
+        let behind = waits.is_some_and(|waiting| matches!(waiting.place, Place::Behind));
+        if !job.has_room() || !behind {
             return;
         }
         if job.spec.upstreams.is_empty() {
