@@ -17,6 +17,9 @@ pub struct Stats {
     /// Requests that were answered 418 by the limits (injected 418s count as faulted).
     pub refused_418: u64,
     /// Requests that arrived before the `Retry-After` of an earlier reply, injected or not, had passed.
+    ///
+    /// It is counted where they arrive: what was sent before the client could read that reply is among them. A client with n requests
+    /// under way may so have n − 1 of them and have done nothing wrong; one that goes on sending has more.
     pub early: u64,
     /// Requests whose answer a fault changed.
     pub faulted: u64,

@@ -158,7 +158,9 @@ impl Board {
         text
     }
 
-    /// A probe that arrives before the end of the opening is heard of counts as well: the figure is never too small by it.
+    /// Counted where they arrive, so that what was under way when the breaker opened is among them: at most as many as may be under way
+    /// at once. On a machine that is too busy to follow the breaker at once, a probe that arrives before the end of the opening is
+    /// heard of counts as well: the figure is never too small by it.
     fn count(&mut self, exchange: &Exchange, change: &Change) {
         self.end(exchange, change.requests);
         if change.until.is_some() {

@@ -6,6 +6,7 @@
 )]
 
 mod attempts;
+mod bans;
 mod budget;
 mod cancel;
 mod edges;
