@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use robust_data_manager::market::{Exchange, OrderBook, Sample};
+use robust_data_manager::market::{Exchange, Freshness, OrderBook, Sample};
 use robust_data_manager::{
     Category, Config, Credentials, DataError, DataManager, Environment, StartError,
 };
@@ -41,6 +41,7 @@ async fn with_credentials_the_whole_book_of_kucoin_is_read_by_a_signed_request()
         deep.bids.len()
     );
     assert!(deep.bids.len() <= 500 && deep.asks.len() <= 500);
+    assert_eq!(deep.depth_limit, None, "nothing was cut off");
     assert_eq!(asked(&world, "level2"), 1);
     // What is public is asked without a signature, from the pool of the address.
     assert_eq!(book(&world.manager, 100).await.unwrap().bids.len(), 100);
@@ -56,12 +57,25 @@ async fn with_credentials_the_whole_book_of_kucoin_is_read_by_a_signed_request()
 #[tokio::test(start_paused = true)]
 async fn without_credentials_a_deep_book_of_kucoin_is_its_deepest_public_one() {
     let world = World::of([Exchange::KUCOIN], |builder| builder);
-    let book = book(&world.manager, 500).await.unwrap();
-    assert_eq!((book.bids.len(), book.asks.len()), (100, 100));
+    let deep = book(&world.manager, 500).await.unwrap();
+    assert_eq!((deep.bids.len(), deep.asks.len()), (100, 100));
+    // The book itself says that it was cut off, also when it is read from memory; one that is as deep as was asked for does not.
+    assert_eq!(deep.depth_limit, Some(100));
+    let again = book(&world.manager, 500).await.unwrap();
+    assert_eq!(
+        (again.depth_limit, again.meta.freshness),
+        (Some(100), Freshness::Cached)
+    );
+    let json = serde_json::to_value(&again.data).unwrap();
+    assert_eq!(json["depth_limit"], 100);
+    let latest = world.manager.latest::<OrderBook>("kucoin", "BTC/USDT");
+    assert_eq!(latest.unwrap().unwrap().depth_limit, Some(100));
     assert_eq!(
         (asked(&world, "level2"), asked(&world, "level2_100")),
         (0, 1)
     );
+    let shallow = book(&world.manager, 100).await.unwrap();
+    assert_eq!((shallow.bids.len(), shallow.depth_limit), (100, None));
     world.check();
 }
 
