@@ -94,7 +94,8 @@ fn at(args: &ValidateArgs, now: Timestamp) -> Result<Option<Timestamp>, Failure>
     }
 }
 
-/// Whether this is a sample of the exchange format, or its `data` alone.
+/// Whether this is a sample of the exchange format, of whatever version and however broken, or its `data` alone. No answer of an
+/// exchange has a member `v`.
 fn is_unified(value: &Value, kind: Kind) -> bool {
     let has = |key: &str| value.get(key).is_some();
     let named = value.get("symbol").and_then(Value::as_str);
@@ -104,7 +105,20 @@ fn is_unified(value: &Value, kind: Kind) -> bool {
         Kind::Book => unified_name && (has("bids") || has("asks")),
         _ => has("rows"),
     };
-    (has("v") && has("data")) || data
+    is_sample(value) || data
+}
+
+/// Whether this wants to be a sample of the exchange format.
+fn is_sample(value: &Value) -> bool {
+    value.get("v").is_some()
+}
+
+/// A value as it stands in the file, shortened.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => quote(text),
+        other => quote(&other.to_string()),
+    }
 }
 
 struct Reader<'a> {
@@ -172,7 +186,10 @@ impl Reader<'_> {
             let place = line
                 .map(|line| format!("line {line}: "))
                 .unwrap_or_default();
-            let sample = value.get("v").is_some() && value.get("data").is_some();
+            let sample = is_sample(&value);
+            if sample {
+                self.check_version(&value, &place)?;
+            }
             if sample && many && !self.is_asked_for(&value) {
                 captured.skipped += 1;
                 continue;
@@ -220,25 +237,51 @@ impl Reader<'_> {
                 .is_none_or(|symbol| is("symbol", symbol.as_str()))
     }
 
+    /// Refuses what another version of the program has written.
+    fn check_version(&self, sample: &Value, place: &str) -> Result<(), Failure> {
+        let version = sample.get("v").unwrap_or(&Value::Null);
+        if version.as_u64() == Some(1) {
+            return Ok(());
+        }
+        Err(self.refuse(format!(
+            "{place}v is {}, and this rdm reads version 1 of the exchange format; write the sample anew, or use --format exchange if it is what {} sent",
+            shown(version),
+            self.args.exchange
+        )))
+    }
+
     /// A sample that stands alone says what it is; whoever says otherwise is asked.
     fn check_sample(&self, sample: &Value, place: &str) -> Result<(), Failure> {
-        let version = sample.get("v").unwrap_or(&Value::Null);
-        if version.as_u64() != Some(1) {
-            let shown = quote(&version.to_string());
-            return Err(self.refuse(format!("{place}v is {shown}; this rdm reads version 1")));
-        }
         let kind = self.args.kind.kind().as_str();
         for (key, wanted) in [("kind", kind), ("exchange", self.args.exchange.as_str())] {
-            let found = sample.get(key).and_then(Value::as_str);
-            if let Some(found) = found.filter(|found| *found != wanted) {
-                let shown = quote(found);
-                return Err(self.refuse(format!(
-                    "{place}{key} is {shown}, not {wanted}; use --{key} {}",
-                    shown.trim_matches('"')
-                )));
+            match sample.get(key) {
+                None => {}
+                Some(Value::String(found)) if found == wanted => {}
+                Some(Value::String(found)) => {
+                    let shown = quote(found);
+                    return Err(self.refuse(format!(
+                        "{place}{key} is {shown}, not {wanted}; use --{key} {}",
+                        shown.trim_matches('"')
+                    )));
+                }
+                Some(other) => {
+                    return Err(self.refuse(format!(
+                        "{place}{key} is {}, which is no name; write \"{wanted}\"",
+                        shown(other)
+                    )));
+                }
             }
         }
-        Ok(())
+        match sample.get("data") {
+            Some(Value::Object(_)) => Ok(()),
+            None => Err(self.refuse(format!(
+                "{place}data is missing; give the whole sample, as rdm fetch --json prints it"
+            ))),
+            Some(other) => Err(self.refuse(format!(
+                "{place}data is {}, which is no object; give the whole sample, as rdm fetch --json prints it",
+                shown(other)
+            ))),
+        }
     }
 
     fn data(&self, data: &Value, place: &str) -> Result<(Request, Decoded<Payload>), Failure> {
@@ -268,12 +311,12 @@ impl Reader<'_> {
 
     fn exchange(&self, text: &str) -> Result<Captured, Failure> {
         let symbol = self.args.symbol.clone().ok_or_else(|| {
-            self.refuse("looks like an answer of an exchange, which may name no pair; add --symbol BASE/QUOTE, or --format unified")
+            self.refuse("has neither v and data nor what unified data has, so it is taken for an answer of an exchange, which may name no pair; add --symbol BASE/QUOTE, or --format unified")
         })?;
         let interval = match (self.args.kind.kind(), self.args.interval) {
             (Kind::Candles, None) => {
                 return Err(self.refuse(
-                    "looks like an answer of an exchange, which does not say the length of a bar; add --interval, such as --interval 1m",
+                    "has neither v and data nor rows, so it is taken for an answer of an exchange, which does not say the length of a bar; add --interval, such as --interval 1m",
                 ));
             }
             (_, interval) => interval.unwrap_or(Interval::M1),

@@ -524,6 +524,42 @@ fn what_cannot_be_judged_is_named_with_file_line_value_and_remedy() {
             &["v is \"2\"", "version 1"],
         ),
         (
+            "only a version",
+            "{\"v\":9}".into(),
+            &kraken,
+            &["v is \"9\"", "reads version 1", "write the sample anew"],
+        ),
+        (
+            "a version that is none",
+            "{\"v\":\"\\u001b[31m1\",\"data\":{}}".into(),
+            &kraken,
+            &["v is \"\\u{1b}[31m1\"", "reads version 1"],
+        ),
+        (
+            "a line of another version",
+            format!("{}\n{{\"v\":9}}\n", TICKER.replace('\n', "")),
+            &kraken,
+            &["line 2: v is \"9\"", "reads version 1"],
+        ),
+        (
+            "no data",
+            "{\"v\":1}".into(),
+            &kraken,
+            &["data is missing", "rdm fetch --json"],
+        ),
+        (
+            "data that is none",
+            "{\"v\":1,\"data\":[7]}".into(),
+            &kraken,
+            &["data is \"[7]\", which is no object", "rdm fetch --json"],
+        ),
+        (
+            "a kind that is none",
+            TICKER.replace("\"kind\":\"ticker\"", "\"kind\":null"),
+            &kraken,
+            &["kind is \"null\", which is no name", "write \"ticker\""],
+        ),
+        (
             "other",
             TICKER.replace("\"kraken\"", "\"htx\""),
             &kraken,
