@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use robust_data_manager::market::{Exchange, Kind, Payload, Request};
 use robust_data_manager::{
-    Category, Config, DataError, DataManager, Environment, ExchangeSettings,
+    Category, Config, DataError, DataManager, Environment, ExchangeSettings, WindowStatus,
 };
 use tokio::time::{Instant, timeout};
 
@@ -37,13 +37,48 @@ const RESOLUTION: Duration = Duration::from_secs(1);
 /// The seed of the simulated exchanges.
 const SEED: u64 = 7;
 
+/// One address of an exchange, and a manager that asks there and nowhere else.
+#[derive(Debug)]
+struct Place {
+    url: String,
+    manager: DataManager,
+}
+
+impl Place {
+    /// Host and port, as they stand in the address.
+    fn host(&self) -> &str {
+        let rest = self
+            .url
+            .split_once("://")
+            .map_or(&*self.url, |(_, rest)| rest);
+        rest.trim_end_matches('/')
+    }
+
+    /// What a name server is asked for.
+    fn target(&self) -> String {
+        let host = self.host();
+        let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+        if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) {
+            host.to_owned()
+        } else if self.url.starts_with("http://") {
+            format!("{host}:80")
+        } else {
+            format!("{host}:443")
+        }
+    }
+}
+
 /// The checks of one exchange.
 #[derive(Debug)]
-struct Patient<'a> {
-    manager: &'a DataManager,
-    answers: &'a Answers,
+struct Patient {
+    /// Sends nothing: the one budget that every question to any address is paid from.
+    desk: DataManager,
+    answers: Answers,
     exchange: Exchange,
-    url: String,
+    /// Every address in force, in the order in which they are asked.
+    places: Vec<Place>,
+    /// The one that is examined, and at last the first that answered.
+    at: usize,
     patience: Duration,
     /// What came of the question for the time, for the endpoint's own line.
     time: Option<(Outcome, Option<Answer>)>,
@@ -54,35 +89,47 @@ struct Patient<'a> {
 
 pub(crate) async fn run(args: DoctorArgs) -> Result<(), Failure> {
     let (config, simulated) = config(&args).await?;
+    let start = |config: &Config, answers: &Answers| {
+        let manager = DataManager::builder().config(config.clone());
+        manager.tap(answers.tap()).start().map_err(Failure::usage)
+    };
     let answers = Answers::default();
-    let manager = DataManager::builder().config(config.clone());
-    let manager = manager.tap(answers.tap()).start().map_err(Failure::usage)?;
+    let desk = start(&config, &answers)?;
+    let kinds = args.live.then(|| kinds(&args.kind));
     let mut examinations = tokio::task::JoinSet::new();
     for (name, settings) in &config.exchanges {
         let exchange: Exchange = name.parse().map_err(Failure::usage)?;
-        let source = manager.source(exchange.clone()).map_err(Failure::usage)?;
-        let own = source.connector().base_url();
-        let first = settings.base_url.as_ref().or(settings.base_urls.first());
-        let url = first.cloned().unwrap_or_else(|| own.to_owned());
-        let (manager, answers) = (manager.clone(), answers.clone());
-        let kinds = args.live.then(|| kinds(&args.kind));
+        let source = desk.source(exchange.clone()).map_err(Failure::usage)?;
+        let places = addresses(&source.connector().base_urls(), settings).into_iter();
+        let places = places.map(|url| {
+            let mut alone = config.clone();
+            alone.exchanges.retain(|other, _| other == name);
+            for settings in alone.exchanges.values_mut() {
+                settings.base_urls.clear();
+                settings.base_url = Some(url.clone());
+                settings.mirrors = false;
+            }
+            let manager = start(&alone, &answers)?;
+            Ok(Place { url, manager })
+        });
+        let mut patient = Patient {
+            desk: desk.clone(),
+            answers: answers.clone(),
+            exchange,
+            places: places.collect::<Result<_, Failure>>()?,
+            at: 0,
+            patience: if args.live { LIVE_PATIENCE } else { PATIENCE },
+            time: None,
+            checks: Vec::new(),
+            endpoints: Vec::new(),
+            renewed: Renewed::default(),
+        };
+        let kinds = kinds.clone();
         examinations.spawn(async move {
-            let mut patient = Patient {
-                manager: &manager,
-                answers: &answers,
-                exchange,
-                url,
-                patience: if kinds.is_some() {
-                    LIVE_PATIENCE
-                } else {
-                    PATIENCE
-                },
-                time: None,
-                checks: Vec::new(),
-                endpoints: Vec::new(),
-                renewed: Renewed::default(),
-            };
             patient.examine(kinds.as_deref()).await;
+            for place in &patient.places {
+                place.manager.shutdown(GRACE).await;
+            }
             (patient.checks, patient.endpoints, patient.renewed)
         });
     }
@@ -93,11 +140,26 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<(), Failure> {
             report::write_schema(folder, &renewed)?;
         }
     }
-    manager.shutdown(GRACE).await;
+    desk.shutdown(GRACE).await;
     for one in simulated {
         one.server.shutdown().await;
     }
     report.show(args.json.as_deref())
+}
+
+/// The addresses in force, as the manager takes them; `own` are those that the connector knows.
+fn addresses(own: &[&str], settings: &ExchangeSettings) -> Vec<String> {
+    match &settings.base_url {
+        _ if !settings.base_urls.is_empty() => settings.base_urls.clone(),
+        Some(url) => vec![url.clone()],
+        None => {
+            let known = if settings.mirrors { own.len() } else { 1 };
+            own.iter()
+                .take(known)
+                .map(|url| (*url).to_owned())
+                .collect()
+        }
+    }
 }
 
 /// The kinds that are asked for: those that are named, or all. The list of pairs comes before what is about pairs.
@@ -129,7 +191,9 @@ async fn config(args: &DoctorArgs) -> Result<(Config, Vec<Running>), Failure> {
             Exchange::HTX,
         ];
         for exchange in all {
-            let settings = ExchangeSettings::default();
+            let mut settings = ExchangeSettings::default();
+            // Whoever does not say which, wants to know of all that there are.
+            settings.mirrors = true;
             config
                 .exchanges
                 .insert(exchange.as_str().to_owned(), settings);
@@ -166,20 +230,21 @@ async fn simulators(config: &mut Config) -> Result<Vec<Running>, Failure> {
         let settings = config.exchanges.entry(one.exchange.as_str().to_owned());
         let settings = settings.or_default();
         settings.base_urls.clear();
+        settings.mirrors = false;
         settings.base_url = Some(one.server.base_url());
     }
     config.environment = Environment::Simulated;
     Ok(running)
 }
 
-impl Patient<'_> {
+impl Patient {
     async fn examine(&mut self, live: Option<&[Kind]>) {
-        if !self.name_is_found().await || !self.answers().await {
+        if !self.places().await {
             self.not_asked(live.unwrap_or_default());
             return;
         }
         if let Some(kinds) = live {
-            let source = self.manager.source(self.exchange.clone());
+            let source = self.desk.source(self.exchange.clone());
             let mut kinds = kinds.to_vec();
             kinds.retain(|kind| {
                 let source = source.as_ref();
@@ -188,6 +253,48 @@ impl Patient<'_> {
             self.endpoints(&kinds).await;
         }
         self.budget();
+    }
+
+    /// Examines every address, and turns to the first that answers; `false` when none does.
+    async fn places(&mut self) -> bool {
+        let mut reached = None;
+        for at in 0..self.places.len() {
+            self.at = at;
+            let answers = self.name_is_found().await && self.answers().await;
+            let time = self.time.take();
+            if answers && reached.is_none() {
+                reached = Some((at, time));
+            }
+        }
+        let Some((at, time)) = reached else {
+            return false;
+        };
+        (self.at, self.time) = (at, time);
+        // One address is enough: that another cannot be had is worth knowing, and no failure.
+        for check in &mut self.checks {
+            if check.state == State::Fail && ["dns", "reach"].contains(&check.check) {
+                check.state = State::Warn;
+            }
+        }
+        true
+    }
+
+    fn place(&self) -> Option<&Place> {
+        self.places.get(self.at)
+    }
+
+    fn host(&self) -> String {
+        self.place()
+            .map_or_else(String::new, |place| place.host().to_owned())
+    }
+
+    /// What is found at an address, with its name where there are several.
+    fn found_there(&self, found: &str) -> String {
+        if self.places.len() > 1 {
+            format!("{}: {found}", self.host())
+        } else {
+            found.to_owned()
+        }
     }
 
     /// The endpoints of an exchange that is out of reach: one line above says why, the report names each.
@@ -214,6 +321,7 @@ impl Patient<'_> {
     ) {
         self.checks.push(Check {
             exchange: self.exchange.clone(),
+            address: self.host(),
             check,
             state,
             found,
@@ -222,22 +330,9 @@ impl Patient<'_> {
         });
     }
 
-    /// Host and port of the address.
-    fn authority(&self) -> (String, &'static str) {
-        let (scheme, rest) = self.url.split_once("://").unwrap_or(("https", &self.url));
-        let host = rest.trim_end_matches('/').to_owned();
-        (host, if scheme == "http" { "80" } else { "443" })
-    }
-
     async fn name_is_found(&mut self) -> bool {
-        let (host, port) = self.authority();
-        let bare = host.rsplit_once(':').map_or("", |(_, port)| port);
-        let named = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit());
-        let target = if named {
-            host.clone()
-        } else {
-            format!("{host}:{port}")
-        };
+        let host = self.host();
+        let target = self.place().map(Place::target).unwrap_or_default();
         let found = timeout(PATIENCE, tokio::net::lookup_host(target)).await;
         let why = match found {
             Ok(Ok(addresses)) => {
@@ -262,19 +357,25 @@ impl Patient<'_> {
             Ok(sample) => sample,
             Err(error) => {
                 let remedy = Some(remedy(&error));
-                self.told("reach", State::Fail, error.to_string(), remedy);
+                let found = self.found_there(&error.to_string());
+                self.told("reach", State::Fail, found, remedy);
                 return false;
             }
         };
         let trip = begun.elapsed();
         let took = trip.as_millis();
-        self.note("reach", State::Ok, format!("answered in {took} ms"));
-        let trust = if self.url.starts_with("https://") {
+        let found = self.found_there(&format!("answered in {took} ms"));
+        self.note("reach", State::Ok, found);
+        let encrypted = self
+            .place()
+            .is_some_and(|place| place.url.starts_with("https://"));
+        let trust = if encrypted {
             "the certificate is good by the roots that are built in"
         } else {
             "not encrypted: a simulator"
         };
-        self.note("tls", State::Ok, trust.to_owned());
+        let trust = self.found_there(trust);
+        self.note("tls", State::Ok, trust);
         if let Payload::ServerTime(theirs) = &*sample.data {
             // The time was read somewhere between our question and the first byte of the answer.
             let ours = sample.meta.received;
@@ -293,6 +394,7 @@ impl Patient<'_> {
         };
         let (off, unsure) = (off.as_millis(), unsure.as_millis());
         let found = format!("{off} ms from the exchange's, sure to {unsure} ms");
+        let found = self.found_there(&found);
         let remedy = "set this machine's clock, such as by NTP";
         self.told(
             "clock",
@@ -304,11 +406,21 @@ impl Patient<'_> {
 
     /// What is left of each window, by our own count and the exchange's headers.
     fn budget(&mut self) {
-        let status = self.manager.status();
-        let Some(source) = status.sources.get(&self.exchange) else {
-            return;
-        };
-        for window in &source.budget {
+        let place = self.place().map(|place| place.manager.status());
+        let counted = [Some(self.desk.status()), place];
+        let mut windows: Vec<WindowStatus> = Vec::new();
+        for window in counted
+            .iter()
+            .flatten()
+            .filter_map(|status| status.sources.get(&self.exchange))
+            .flat_map(|source| &source.budget)
+        {
+            match windows.iter_mut().find(|known| known.name == window.name) {
+                Some(known) => known.used = known.used.max(window.used),
+                None => windows.push(window.clone()),
+            }
+        }
+        for window in windows {
             let limit = u64::from(window.limit);
             let left = limit.saturating_sub(window.used);
             let per = Duration::from_millis(window.per_ms);

@@ -7,6 +7,7 @@ use robust_data_manager::market::{Exchange, Interval, Kind, Payload, Request, Sa
 use robust_data_manager::schema::{self, Drift, Known, Missing, Retyped, Unknown};
 use robust_data_manager::{DataError, Query};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::answers::Answer;
 use super::{Patient, State, remedy};
@@ -165,7 +166,7 @@ pub(super) fn questions(exchange: &Exchange, kind: Kind) -> Vec<Request> {
     }
 }
 
-impl Patient<'_> {
+impl Patient {
     /// One question to each endpoint of these kinds.
     pub(super) async fn endpoints(&mut self, kinds: &[Kind]) {
         for kind in kinds {
@@ -190,8 +191,26 @@ impl Patient<'_> {
         let kind = request.kind();
         let query = Query::new(self.exchange.clone(), request).refresh();
         let query = query.timeout(self.patience);
-        let outcome = self.manager.get(query).await;
+        let Some(place) = self.place() else {
+            return (Err(DataError::Shutdown), None);
+        };
+        // The addresses of an exchange share its limit, and each is asked by a manager of its own.
+        self.pay(query.request()).await;
+        let outcome = place.manager.get(query).await;
         (outcome, self.answers.take(&self.exchange, kind))
+    }
+
+    /// Waits until the exchange's limit has room for one more question.
+    async fn pay(&self, request: &Request) {
+        let Ok(budget) = self.desk.budget(self.exchange.clone()) else {
+            return;
+        };
+        let units: Vec<_> = self.weight(request).into_iter().collect();
+        let ends = Instant::now() + self.patience;
+        // Without room until then the question is asked all the same, and the answer says what is the matter.
+        if let Ok(permit) = budget.acquire(&units, Some(ends)).await {
+            permit.commit();
+        }
     }
 
     fn judge(&mut self, request: &Request, outcome: Outcome, answer: Option<&Answer>) {
@@ -262,7 +281,7 @@ impl Patient<'_> {
 
     /// What the question costs, by the exchange's own table.
     fn weight(&self, request: &Request) -> BTreeMap<&'static str, u32> {
-        let Ok(source) = self.manager.source(self.exchange.clone()) else {
+        let Ok(source) = self.desk.source(self.exchange.clone()) else {
             return BTreeMap::new();
         };
         let windows = source.connector().windows();

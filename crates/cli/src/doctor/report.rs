@@ -28,6 +28,8 @@ pub(super) enum State {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Check {
     pub(super) exchange: Exchange,
+    /// Host and port that it was made at.
+    pub(super) address: String,
     pub(super) check: &'static str,
     pub(super) state: State,
     pub(super) found: String,

@@ -7,7 +7,7 @@ use robust_data_manager::market::{Clock, SystemClock, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::world::{run, simulated, simulated_at};
+use crate::world::{Scratch, run, simulated, simulated_at};
 
 fn place(exchange: &str, url: &str) -> String {
     format!("{exchange}={url}")
@@ -101,6 +101,70 @@ fn what_is_wrong_is_told_with_a_remedy_and_code_1() {
             said.err
         );
         assert!(begun.elapsed() < Duration::from_secs(10), "{fault}");
+    }
+}
+
+/// A config file with these addresses of one exchange.
+fn config(exchange: &str, urls: &[&str]) -> Scratch {
+    let text =
+        format!("environment = \"simulated\"\n[exchanges.{exchange}]\nbase_urls = {urls:?}\n");
+    Scratch::file(&format!("doctor-{exchange}.toml"), text.as_bytes())
+}
+
+#[test]
+fn every_address_of_an_exchange_is_examined_by_name() {
+    // Kraken takes one request a second, wherever it is asked.
+    let (one, two) = (simulated("kraken"), simulated("kraken"));
+    let config = config("kraken", &["http://127.0.0.1:1", &one.url, &two.url]);
+    let words = ["doctor", "--live", "--config", config.path(), "--json"];
+    let begun = Instant::now();
+    let said = run(&words);
+    assert_eq!((said.code, &*said.err), (Some(0), ""), "{}", said.out);
+    let found: Value = serde_json::from_str(&said.out).unwrap();
+    let checks = found["checks"].as_array().unwrap();
+    let state = |url: &str, check: &str| {
+        let address = url.trim_start_matches("http://");
+        let of = |line: &&Value| line["address"] == address && line["check"] == check;
+        let line = checks.iter().find(of);
+        line.map(|line| line["state"].as_str().unwrap().to_owned())
+    };
+    // Nobody listens at the first; that is no failure as long as another answers.
+    assert_eq!(
+        state("http://127.0.0.1:1", "reach").as_deref(),
+        Some("warn")
+    );
+    for (url, check) in [
+        (&one.url, "reach"),
+        (&one.url, "clock"),
+        (&two.url, "reach"),
+        (&two.url, "clock"),
+        (&one.url, "book"),
+    ] {
+        assert_eq!(state(url, check).as_deref(), Some("ok"), "{url} {check}");
+    }
+    assert_eq!(
+        state(&two.url, "book"),
+        None,
+        "the first that answers is enough"
+    );
+    assert_eq!(two.sim.stats().requests, 1);
+    // What was asked of both came as far apart as the exchange wants it.
+    let asked = one.sim.stats().requests + two.sim.stats().requests;
+    assert!(
+        begun.elapsed() >= Duration::from_secs(asked - 1),
+        "{asked} in {:?}",
+        begun.elapsed()
+    );
+
+    // In words, each line names its address.
+    one.misbehave("html");
+    two.misbehave("html");
+    let said = run(&["doctor", "--config", config.path()]);
+    assert_eq!(said.code, Some(1));
+    for url in [&one.url, &two.url] {
+        let host = url.trim_start_matches("http://");
+        let line = format!("FAIL  kraken   reach       {host}: ");
+        assert!(said.out.contains(&line), "{}", said.out);
     }
 }
 
