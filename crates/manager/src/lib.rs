@@ -109,3 +109,8 @@ pub use robust_quality::PriceBounds;
 pub use robust_market as market;
 /// The scheduler's types, from `robust-scheduler`.
 pub use robust_scheduler as scheduler;
+
+/// The example of `docs/events.md` runs with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/events.md")]
+struct EventsPage;

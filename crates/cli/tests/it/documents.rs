@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use robust_data_manager::{JobKind, JobSettings};
 use serde_json::Value;
 
 use crate::world::{Scratch, run, simulated};
@@ -152,4 +153,32 @@ fn the_scripts_of_the_faults_page_are_accepted() {
         ]);
         assert_eq!(said.code, Some(0), "{fault}: {}", said.err);
     }
+}
+
+#[test]
+fn the_page_on_jobs_has_every_key_and_its_files_are_accepted() {
+    let page = page("events.md");
+    let files = blocks(&page, "toml");
+    assert!(!files.is_empty());
+    for text in files {
+        let file = Scratch::file("jobs.toml", text.as_bytes());
+        let said = run(&["config", "check", file.path()]);
+        assert_eq!(said.code, Some(0), "{text}: {}", said.err);
+    }
+    let every = std::time::Duration::from_secs(1);
+    let job = JobSettings::new("a", "kraken", JobKind::Ticker, every);
+    let job = serde_json::to_value(job).unwrap();
+    let keys: BTreeSet<&str> = job
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let section = page.split("## `[[jobs]]`").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let documented: BTreeSet<&str> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert_eq!(documented, keys);
 }
