@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use robust_market::Freshness;
 use serde::Serialize;
 
 use crate::error::Category;
+use crate::status::ms;
 
-/// How many reads there were and how each ended. `total` is the sum of all others but `late`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// How many reads there were and how each ended. `total` is the sum of all other counts but `late`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Reads {
     /// Reads that began.
@@ -28,6 +30,8 @@ pub struct Reads {
     pub cancelled: u64,
     /// Ended more than 50 ms after their deadline, whatever the outcome.
     pub late: u64,
+    /// Mean time of those that ended with a value or an error, in milliseconds.
+    pub mean_ms: Option<f64>,
 }
 
 impl Reads {
@@ -54,21 +58,33 @@ pub(crate) enum Outcome {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Counters(Mutex<Reads>);
+pub(crate) struct Counters(Mutex<Counting>);
+
+#[derive(Debug, Default)]
+struct Counting {
+    reads: Reads,
+    /// The time of all that ended with a value or an error.
+    took: Duration,
+}
 
 impl Counters {
-    fn lock(&self) -> MutexGuard<'_, Reads> {
+    fn lock(&self) -> MutexGuard<'_, Counting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn begin(&self) {
-        let mut reads = self.lock();
+        let reads = &mut self.lock().reads;
         reads.total += 1;
         reads.running += 1;
     }
 
-    pub(crate) fn end(&self, outcome: Outcome, late: bool) {
-        let mut reads = self.lock();
+    /// Notes the end of a read that took so long.
+    pub(crate) fn end(&self, outcome: Outcome, took: Duration, late: bool) {
+        let mut counting = self.lock();
+        if !matches!(outcome, Outcome::Cancelled) {
+            counting.took = counting.took.saturating_add(took);
+        }
+        let reads = &mut counting.reads;
         reads.running -= 1;
         reads.late += u64::from(late);
         match outcome {
@@ -81,6 +97,13 @@ impl Counters {
     }
 
     pub(crate) fn snapshot(&self) -> Reads {
-        self.lock().clone()
+        let counting = self.lock();
+        let mut reads = counting.reads.clone();
+        let ended = reads.total - reads.running - reads.cancelled;
+        let mean = u32::try_from(ended)
+            .ok()
+            .and_then(|ended| counting.took.checked_div(ended));
+        reads.mean_ms = mean.map(ms);
+        reads
     }
 }

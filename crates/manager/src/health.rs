@@ -9,7 +9,6 @@ mod verdict;
 mod window;
 
 use std::fmt;
-use std::time::Duration;
 
 use robust_market::Exchange;
 use serde::Serialize;
@@ -167,10 +166,6 @@ impl OverallHealth {
             sources: bad.map(|(exchange, _)| exchange.clone()).collect(),
         }
     }
-}
-
-fn ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ mod judge;
 mod judges;
 mod key;
 mod latest;
+mod listen;
 mod listing;
 mod load;
 mod manager;
@@ -85,7 +86,10 @@ pub use query::QueryService;
 pub use question::{Priority, Query};
 pub use read::{Part, Read};
 pub use standing::{Doubt, HourScores, QualityStatus};
-pub use status::{CacheStatus, JobsStatus, SourceStatus, Status, WindowStatus};
+pub use status::{
+    CacheStatus, JobStatus, JobsStatus, RunStatus, SourceJobs, SourceStatus, Status, WaitStatus,
+    WindowStatus,
+};
 pub use validate::{DecodeError, Validator};
 pub use waiting::WaitingStatus;
 pub use warning::{Warning, WarningStatus};

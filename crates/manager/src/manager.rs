@@ -16,14 +16,14 @@ use tower::ServiceExt;
 use crate::builder::DataManagerBuilder;
 use crate::cached::ValueCache;
 use crate::config::JobSettings;
-use crate::event::{Event, Events, QualityEvent, TooManyCallbacks, drive};
+use crate::event::{Event, Events, TooManyCallbacks, drive};
 use crate::feed::{self, Failed, Pairs};
 use crate::history::{self, Progress};
 use crate::latest::{self, Market, Newest};
 use crate::query::QueryService;
 use crate::read::{Part, Read};
 use crate::shared::Shared;
-use crate::{Budget, DataError, HealthEvent, HealthStatus, Query, Status, Warning, remembered};
+use crate::{Budget, DataError, HealthStatus, Query, Status, Warning, remembered};
 
 /// Market data of many exchanges behind one handle.
 ///
@@ -347,71 +347,6 @@ impl DataManager {
             self.tasks().spawn(drive(self.events(), callback));
         }
         Ok(())
-    }
-
-    /// Calls `callback` for every fetched value; see [`on_event`](Self::on_event).
-    ///
-    /// # Errors
-    ///
-    /// [`TooManyCallbacks`] when there are 64 already; the callback is dropped.
-    pub fn on_data(
-        &self,
-        mut callback: impl FnMut(Sample<Arc<Payload>>) + Send + 'static,
-    ) -> Result<(), TooManyCallbacks> {
-        self.on_event(move |event| {
-            if let Event::Data(sample) = event {
-                callback(sample);
-            }
-        })
-    }
-
-    /// Calls `callback` when the quality of a market changes; see [`QualityEvent`] for when, and [`on_event`](Self::on_event).
-    ///
-    /// # Errors
-    ///
-    /// [`TooManyCallbacks`] when there are 64 already; the callback is dropped.
-    pub fn on_quality(
-        &self,
-        mut callback: impl FnMut(QualityEvent) + Send + 'static,
-    ) -> Result<(), TooManyCallbacks> {
-        self.on_event(move |event| {
-            if let Event::Quality(event) = event {
-                callback(event);
-            }
-        })
-    }
-
-    /// Calls `callback` when the health of a source changes; see [`Health`](crate::Health) for when, and [`on_event`](Self::on_event).
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use robust_data_manager::{DataManager, Health};
-    ///
-    /// let manager = DataManager::builder().exchange("kraken").start()?;
-    /// manager.on_health(|change| {
-    ///     if change.is_worse() && change.now.state >= Health::Critical {
-    ///         eprintln!("{change}"); // kraken: healthy, now critical: 23 of 100 attempts failed, 120 ms on average
-    ///     }
-    /// })?;
-    /// // Nobody has asked anything yet.
-    /// assert_eq!(manager.health("kraken")?.state, Health::Unknown);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`TooManyCallbacks`] when there are 64 already; the callback is dropped.
-    pub fn on_health(
-        &self,
-        mut callback: impl FnMut(HealthEvent) + Send + 'static,
-    ) -> Result<(), TooManyCallbacks> {
-        self.on_event(move |event| {
-            if let Event::Health(event) = event {
-                callback(event);
-            }
-        })
     }
 
     /// How well one exchange does; see [`Health`](crate::Health). All of them together: [`Status::health`].

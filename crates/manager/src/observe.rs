@@ -66,17 +66,18 @@ where
     fn call(&mut self, mut query: Query) -> Self::Future {
         query.id = RequestId(self.layer.next.fetch_add(1, Ordering::Relaxed));
         let shared = Arc::clone(&self.layer.shared);
+        let began = Instant::now();
         let longest = shared
             .venues
             .get(&query.exchange)
             .map_or(Duration::ZERO, |venue| venue.source.config().max_timeout);
-        let ends = query.ends(Instant::now(), longest);
+        let ends = query.ends(began, longest);
         // From here on the deadline is absolute: a slow first poll does not move it.
         query.deadline = Some(ends);
         query.timeout = None;
         let told = query.clone();
         let read = self.inner.call(query);
-        let mut running = Running::begin(shared, ends);
+        let mut running = Running::begin(shared, began, ends);
         Box::pin(async move {
             let outcome = read.await;
             running.end(&told, &outcome);
@@ -88,15 +89,17 @@ where
 /// Counts a read whose future is dropped as cancelled.
 struct Running {
     shared: Arc<Shared>,
+    began: Instant,
     ends: Instant,
     ended: bool,
 }
 
 impl Running {
-    fn begin(shared: Arc<Shared>, ends: Instant) -> Self {
+    fn begin(shared: Arc<Shared>, began: Instant, ends: Instant) -> Self {
         shared.counters.begin();
         Self {
             shared,
+            began,
             ends,
             ended: false,
         }
@@ -104,16 +107,19 @@ impl Running {
 
     fn end(&mut self, query: &Query, outcome: &Result<Answered, DataError>) {
         self.ended = true;
-        let late = Instant::now().saturating_duration_since(self.ends) > LATE;
+        let now = Instant::now();
+        let took = now.saturating_duration_since(self.began);
+        let late = now.saturating_duration_since(self.ends) > LATE;
         match outcome {
-            Ok(sample) => self
-                .shared
-                .counters
-                .end(Outcome::Value(sample.meta.freshness), late),
+            Ok(sample) => {
+                self.shared
+                    .counters
+                    .end(Outcome::Value(sample.meta.freshness), took, late)
+            }
             Err(error) => {
                 self.shared
                     .counters
-                    .end(Outcome::Error(error.category()), late);
+                    .end(Outcome::Error(error.category()), took, late);
                 self.shared.hub.tell(Event::Error {
                     exchange: query.exchange.clone(),
                     kind: query.request.kind(),
@@ -129,7 +135,9 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.ended {
-            self.shared.counters.end(Outcome::Cancelled, false);
+            self.shared
+                .counters
+                .end(Outcome::Cancelled, Duration::ZERO, false);
         }
     }
 }

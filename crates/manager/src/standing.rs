@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use robust_market::{Acceptance, Interval, Kind, Report, Request, Symbol, Timestamp};
+use robust_market::{
+    Acceptance, Interval, Issue, Kind, Report, Request, Severity, Symbol, Timestamp,
+};
 use serde::{Serialize, Serializer};
+
+use crate::status::share;
 
 /// Questions that are remembered for each source; a writer who needs room forgets an eighth, the longest unasked first.
 const QUESTIONS_MAX: usize = 4_096;
@@ -60,6 +64,9 @@ pub(crate) struct Standings {
     questions: BTreeMap<Question, Standing>,
     hours: VecDeque<Hour>,
     counts: [u64; 4],
+    /// The scores of all payloads together.
+    sum: f64,
+    critical_issues: u64,
 }
 
 /// The scores of one hour.
@@ -114,6 +121,9 @@ impl Standings {
         if let Some(count) = self.counts.get_mut(report.acceptance as usize) {
             *count += 1;
         }
+        self.sum += report.overall.get();
+        let is_critical = |issue: &&Issue| issue.severity == Severity::Critical;
+        self.critical_issues += report.issues.iter().filter(is_critical).count() as u64;
         let number = now.as_ms().div_euclid(HOUR_MS);
         // A clock that was set back writes to the newest hour.
         if self.hours.back().is_none_or(|hour| hour.number < number) {
@@ -159,12 +169,16 @@ impl Standings {
         let quarantine: Vec<_> = doubtful().take(LISTED_MAX).map(Doubt::of).collect();
         let oldest = now.as_ms().div_euclid(HOUR_MS) - HOURS as i64;
         let hours = self.hours.iter().filter(|hour| hour.number > oldest);
+        let judged = self.counts.iter().sum();
         QualityStatus {
-            judged: self.counts.iter().sum(),
+            judged,
             accepted,
             with_exclusions,
             quarantined,
             rejected,
+            success_rate: share(accepted + with_exclusions, judged),
+            mean: (judged > 0).then(|| mean(self.sum, judged)),
+            critical_issues: self.critical_issues,
             quarantine_more: doubtful().count() - quarantine.len(),
             quarantine,
             trend: hours.map(HourScores::of).collect(),
@@ -186,6 +200,12 @@ pub struct QualityStatus {
     pub quarantined: u64,
     /// Of these, rejected.
     pub rejected: u64,
+    /// The share of those that were accepted, with exclusions or without, 0 to 1.
+    pub success_rate: Option<f64>,
+    /// Mean of their scores, 0 to 100.
+    pub mean: Option<f64>,
+    /// Issues of severity Critical in them.
+    pub critical_issues: u64,
     /// What is in doubt now: the newest answer was quarantined or rejected. At most 100.
     pub quarantine: Vec<Doubt>,
     /// How many more are in doubt than are listed.
@@ -243,6 +263,12 @@ fn name<S: Serializer>(interval: &Option<Interval>, serializer: S) -> Result<S::
         .serialize(serializer)
 }
 
+/// Mean of so many scores, to three places.
+#[expect(clippy::cast_precision_loss, reason = "nobody judges 2^53 answers")]
+fn mean(sum: f64, count: u64) -> f64 {
+    (sum / count.max(1) as f64 * 1e3).round() / 1e3
+}
+
 impl Doubt {
     fn of((question, known): (&Question, &Standing)) -> Self {
         let worst = known.worst.clone();
@@ -262,16 +288,11 @@ impl Doubt {
 }
 
 impl HourScores {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "nobody judges 2^53 answers in an hour"
-    )]
     fn of(hour: &Hour) -> Self {
-        let mean = hour.sum / hour.judged.max(1) as f64;
         Self {
             from_ms: hour.number * HOUR_MS,
             judged: hour.judged,
-            mean: (mean * 1e3).round() / 1e3,
+            mean: mean(hour.sum, hour.judged),
             worst: hour.worst,
             doubtful: hour.doubtful,
         }
@@ -282,7 +303,7 @@ impl HourScores {
 mod tests {
     use std::time::Duration;
 
-    use robust_market::{Issue, Score, Severity};
+    use robust_market::Score;
 
     use super::*;
 

@@ -1,12 +1,14 @@
-//! All that an operator wants to know at one moment.
+//! All that an operator wants to know at one moment. `docs/status.md` says where the seed's items are.
+
+mod jobs;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use robust_breaker::State;
-use robust_market::Exchange;
-use robust_scheduler::SkipReason;
+use robust_limiter::Waits;
+use robust_market::{Exchange, Timestamp};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -19,6 +21,8 @@ use crate::standing::QualityStatus;
 use crate::waiting::WaitingStatus;
 use crate::warning::WarningStatus;
 use crate::{HealthStatus, OverallHealth};
+
+pub use jobs::{JobStatus, JobsStatus, RunStatus, SourceJobs};
 
 /// The state of a manager at one moment. Times are in milliseconds.
 #[derive(Debug, Clone, Serialize)]
@@ -72,6 +76,8 @@ pub struct SourceStatus {
     pub queued: [usize; 4],
     /// How long the exchange has told us to stay away.
     pub paused_ms: Option<u64>,
+    /// How long calls waited for the budget, Low to Critical.
+    pub waits: [WaitStatus; 4],
     /// Calls that began.
     pub calls: u64,
     /// Calls that ended with data.
@@ -80,11 +86,24 @@ pub struct SourceStatus {
     pub errors: u64,
     /// Of these, ended by a refusal of this process: breaker open, budget spent.
     pub rejected: u64,
+    /// Calls that were given up by their caller.
+    pub cancelled: u64,
+    /// The share that ended with data of those that ended with data or an error, 0 to 1.
+    pub success_rate: Option<f64>,
     /// Requests that were sent.
     pub requests: u64,
     /// Requests beyond the first of a call.
     pub retries: u64,
-    /// Mean time of the last 1,000 attempts.
+    /// Requests that were sent a second time because a kept connection had died.
+    pub resent: u64,
+    /// Attempts that failed, by what failed: `network`, `timeout`, or what the exchange said: `rate_limited`, `banned`, `transient`,
+    /// `malformed`.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// When the last attempt ended, in milliseconds since 1970.
+    pub last_attempt_ms: Option<i64>,
+    /// When the last attempt that did not fail ended.
+    pub last_good_ms: Option<i64>,
+    /// Mean time of the last 1,000 attempts. That of the last 100 is `health.latency_ms`.
     pub mean_ms: Option<f64>,
     /// 95th percentile of the same.
     pub p95_ms: Option<f64>,
@@ -94,6 +113,8 @@ pub struct SourceStatus {
     pub last_error: Option<String>,
     /// When it was, in milliseconds since 1970.
     pub last_error_ms: Option<i64>,
+    /// The jobs that ask it.
+    pub jobs: SourceJobs,
     /// Pairs that are known to be listed.
     pub symbols: usize,
     /// The state of its credentials, where it has any.
@@ -116,24 +137,27 @@ pub struct WindowStatus {
     pub per_ms: u64,
 }
 
-/// The jobs' ledger: `due = ran + superseded + skipped + pending`.
-#[derive(Debug, Clone, Serialize)]
+/// How long calls of one class waited for the budget that could not be granted at once. Times are in milliseconds.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 #[non_exhaustive]
-pub struct JobsStatus {
-    /// Runs that came due.
-    pub due: u64,
-    /// Runs that began.
-    pub ran: u64,
-    /// Runs replaced by a newer one before they began.
-    pub superseded: u64,
-    /// Runs left out, by reason.
-    pub skipped: BTreeMap<SkipReason, u64>,
-    /// Runs that wait.
-    pub pending: u64,
-    /// Runs under way; part of `ran`.
-    pub running: u64,
-    /// Runs that failed; part of `ran`.
-    pub failed: u64,
+pub struct WaitStatus {
+    /// How many waited and were granted.
+    pub count: u64,
+    /// How long on average.
+    pub mean_ms: Option<f64>,
+    /// The longest.
+    pub max_ms: Option<f64>,
+}
+
+impl WaitStatus {
+    fn of(waits: &Waits) -> Self {
+        let count = u32::try_from(waits.count).unwrap_or(u32::MAX);
+        Self {
+            count: waits.count,
+            mean_ms: waits.sum.checked_div(count).map(ms),
+            max_ms: (count > 0).then(|| ms(waits.max)),
+        }
+    }
 }
 
 /// The cache's counters.
@@ -148,6 +172,8 @@ pub struct CacheStatus {
     pub hits: u64,
     /// Reads that needed a fetch.
     pub misses: u64,
+    /// The share of reads answered from memory, 0 to 1.
+    pub hit_rate: Option<f64>,
     /// Fetches that began.
     pub loads: u64,
     /// Reads that joined a fetch under way.
@@ -158,8 +184,18 @@ pub struct CacheStatus {
     pub evictions: u64,
 }
 
-fn ms(time: Duration) -> f64 {
+pub(crate) fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// A part of a whole, 0 to 1; `None` of nothing.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a share of a count, for people to read"
+)]
+pub(crate) fn share(part: u64, whole: u64) -> Option<f64> {
+    let share = || (part as f64 / whole as f64 * 1e6).round() / 1e6;
+    (whole > 0).then(share)
 }
 
 fn whole_ms(time: Duration) -> u64 {
@@ -169,7 +205,7 @@ fn whole_ms(time: Duration) -> u64 {
 impl Status {
     pub(crate) fn of(parts: &Parts) -> Self {
         let now = parts.shared.clock.now();
-        let ledger = parts.scheduler.ledger();
+        let (jobs, mut by_source) = JobsStatus::of(&parts.scheduler);
         let cache = parts.cache.stats();
         let shared = &parts.shared;
         let sources: BTreeMap<Exchange, SourceStatus> = shared
@@ -178,7 +214,8 @@ impl Status {
             .map(|(exchange, venue)| {
                 let health = shared.health(exchange, venue);
                 let quality = shared.judges.status(exchange, now);
-                let source = SourceStatus::of(venue, health, quality);
+                let jobs = by_source.remove(exchange.as_str()).unwrap_or_default();
+                let source = SourceStatus::of(venue, health, quality, jobs);
                 (exchange.clone(), source)
             })
             .collect();
@@ -191,22 +228,13 @@ impl Status {
             health: OverallHealth::of(health),
             sources,
             reads: parts.shared.counters.snapshot(),
-            jobs: JobsStatus {
-                due: ledger.due,
-                ran: ledger.ran,
-                superseded: ledger.superseded,
-                skipped: ledger.skipped,
-                pending: ledger.pending,
-                running: ledger.running,
-                failed: ledger.outcomes.failed
-                    + ledger.outcomes.panicked
-                    + ledger.outcomes.timed_out,
-            },
+            jobs,
             cache: CacheStatus {
                 values: cache.len,
                 bytes: cache.bytes,
                 hits: cache.hits,
                 misses: cache.misses,
+                hit_rate: share(cache.hits, cache.hits + cache.misses),
                 loads: cache.loads,
                 joined: cache.joined,
                 stale_served: cache.stale_served,
@@ -220,7 +248,7 @@ impl Status {
 }
 
 impl SourceStatus {
-    fn of(venue: &Venue, health: HealthStatus, quality: QualityStatus) -> Self {
+    fn of(venue: &Venue, health: HealthStatus, quality: QualityStatus, jobs: SourceJobs) -> Self {
         let breaker = venue.source.breaker().snapshot();
         let limiter = venue.source.limiter().snapshot();
         let stats = venue.source.stats();
@@ -250,17 +278,25 @@ impl SourceStatus {
                 .paused_until
                 .map(|until| whole_ms(until.saturating_duration_since(Instant::now())))
                 .filter(|left| *left > 0),
+            waits: stats.waits.map(|waits| WaitStatus::of(&waits)),
             calls: stats.calls,
             ok: stats.ok,
             errors: stats.errors,
             rejected: stats.rejected,
+            cancelled: stats.cancelled,
+            success_rate: share(stats.ok, stats.ok + stats.errors),
             requests: stats.requests,
             retries: stats.retries,
+            resent: stats.resent,
+            failures: stats.failures,
+            last_attempt_ms: stats.last_attempt.map(Timestamp::as_ms),
+            last_good_ms: stats.last_good.map(Timestamp::as_ms),
             mean_ms: stats.mean.map(ms),
             p95_ms: stats.p95.map(ms),
             p99_ms: stats.p99.map(ms),
             last_error_ms: stats.last_error.as_ref().map(|(time, _)| time.as_ms()),
             last_error: stats.last_error.map(|(_, text)| text),
+            jobs,
             symbols: venue.source.symbols().len(),
             key: venue.key.as_ref().map(|key| key.status(Instant::now())),
             quality,

@@ -10,9 +10,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::ladder::Ladder;
 use super::verdict::{Circuit, verdict};
 use super::window::{ATTEMPTS, Window};
-use super::{HealthEvent, HealthStatus, ms};
+use super::{HealthEvent, HealthStatus};
 use crate::Event;
 use crate::shared::Shared;
+use crate::status::{ms, share};
 
 /// How often the sources are looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -69,21 +70,16 @@ impl Monitor {
 }
 
 impl Known {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "at most 100 attempts are judged"
-    )]
     fn status(&self, window: &Window) -> HealthStatus {
         let (state, cause) = self.ladder.level();
         let [p95, p99] = window.percentiles([95, 99]);
-        let share = || window.errors as f64 / window.attempts as f64;
         HealthStatus {
             state,
             cause,
             since_ms: self.since.as_ms(),
             attempts: window.attempts,
             errors: window.errors,
-            error_rate: (window.attempts > 0).then(share),
+            error_rate: share(window.errors as u64, window.attempts as u64),
             latency_ms: window.mean().map(ms),
             p95_ms: p95.map(ms),
             p99_ms: p99.map(ms),

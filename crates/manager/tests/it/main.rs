@@ -16,6 +16,7 @@ mod jobs;
 mod latest;
 mod many;
 mod memory;
+mod promised;
 mod quality;
 mod refusals;
 mod secrets;
