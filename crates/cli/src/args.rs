@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use robust_data_manager::Plan;
 use robust_data_manager::market::{Exchange, Interval, InvalidName, Kind, Symbol};
 
 use crate::refusal::Refusal;
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Runs the jobs of a config file till Ctrl-C, and prints what they bring.
     Run(RunArgs),
+    /// Says when jobs will run, and what they ask each exchange against what it allows. Asks nobody.
+    Jobs(JobsArgs),
     /// Asks one exchange for one thing.
     Fetch(FetchArgs),
     /// Says whether the exchanges can be reached: names, certificates, clocks, limits.
@@ -112,6 +115,29 @@ pub(crate) struct RunArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(crate) lasting: Option<Duration>,
     /// Prints each sample in the exchange format (docs/formats.md), one a line, and everything else to standard error.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rdm jobs                                    the plan \"default\": its next runs, and the load of each exchange
+  rdm jobs --plan seed-http --next 1h
+  rdm jobs --config engine.toml --json        also runs that a clock change moves or doubles
+
+Exit code 1: an exchange would be asked more than it allows. The plans and the keys of [[jobs]]: docs/jobs.md.")]
+pub(crate) struct JobsArgs {
+    /// A shipped plan: default or seed-http [default: default].
+    #[arg(long, value_name = "NAME", value_parser = plan, conflicts_with = "config")]
+    pub(crate) plan: Option<Plan>,
+    /// The jobs of a config file, its plan's included.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How far to look ahead, up to 7days.
+    #[arg(long, default_value = "24h", value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    pub(crate) next: Duration,
+    /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -379,6 +405,10 @@ fn symbol(text: &str) -> Result<Symbol, String> {
 fn interval(text: &str) -> Result<Interval, String> {
     text.parse()
         .map_err(|error: InvalidName| error.remedy.into_owned())
+}
+
+fn plan(text: &str) -> Result<Plan, String> {
+    Plan::named(text).map_err(|_| format!("use one of {}", Plan::NAMES.join(", ")))
 }
 
 fn kind(text: &str) -> Result<Kind, String> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use robust_data_manager::{DataManager, OnQuarantine, QualitySettings};
+use robust_data_manager::{DataJob, DataManager, OnQuarantine, QualitySettings};
 
 use crate::exit::{Failure, print};
 use crate::settings;
@@ -67,6 +67,9 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
             print(&format!("quote_alias: {from} is answered with {to}"));
         }
     }
+    if let Some(plan) = &config.plan {
+        print(&format!("\nplan = {plan:?}"));
+    }
     for job in &config.jobs {
         let pairs: Vec<&str> = job
             .symbol
@@ -74,13 +77,19 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
             .chain(&job.symbols)
             .map(String::as_str)
             .collect();
+        let exchanges: Vec<&str> = job.asks().collect();
+        let when = job.jobs().map_err(|error| settings::named(file, &error))?;
+        let when = when.first().map(DataJob::when).unwrap_or_default();
         print(&format!(
-            "\n[[jobs]] {}: {:?} of {} on {} every {:?}, priority {}",
+            "\n[[jobs]] {}: {:?} of {} on {} {when}, priority {}",
             job.id,
             job.kind,
-            pairs.join(", "),
-            job.exchange,
-            job.every,
+            if pairs.is_empty() {
+                "all pairs".to_owned()
+            } else {
+                pairs.join(", ")
+            },
+            exchanges.join(" or "),
             job.priority
         ));
     }

@@ -1,7 +1,7 @@
 //! The `rdm` program: market data in a terminal.
 //!
 //! `demo` shows the main job with simulated exchanges and faults, `run` runs the jobs of
-//! a config file, `fetch` asks one exchange for one thing, `doctor` says whether
+//! a config file, `jobs` says beforehand when they run and what they ask, `fetch` asks one exchange for one thing, `doctor` says whether
 //! the exchanges can be reached, `validate` judges captured data, `sim` runs simulated
 //! exchanges on loopback, `config check` reads a config file. Exit codes: 0 ok, 1 no (good) data, 2 usage.
 
@@ -14,6 +14,7 @@ mod exit;
 mod faults;
 mod fetch;
 mod file;
+mod jobs;
 mod json;
 mod refusal;
 mod run;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
             Command::Fetch(args) => fetch::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Run(args) => run::run(args).await,
+            Command::Jobs(args) => jobs::run(&args).await,
             Command::Validate(args) => validate::run(&args),
             Command::Sim(args) => sim::run(args).await,
             Command::Config {

@@ -18,12 +18,13 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let named = |error: &dyn std::fmt::Display| settings::named(&args.config, error);
     let config = settings::load("--config", &args.config)?;
-    if config.jobs.is_empty() {
+    let jobs = config.jobs_in_force().map_err(|error| named(&error))?;
+    if jobs.is_empty() {
         return Err(named(
-            &"jobs = []: nothing to run; add a [[jobs]] with id, exchange, kind, symbol and every",
+            &"jobs = []: nothing to run; add a [[jobs]] with id, exchange, kind, symbol and every, or plan = \"default\"",
         ));
     }
-    let bars: Bars = config.jobs.iter().filter_map(bars_of).collect();
+    let bars: Bars = jobs.iter().flat_map(bars_of).collect();
     let manager = DataManager::builder()
         .config(config)
         .start()
@@ -95,13 +96,15 @@ async fn tell(events: &mut Events, bars: &Bars, as_json: bool) {
 /// Exchange and base currency of each job that reads bars. The quote currency may be another's alias.
 type Bars = BTreeSet<(String, String)>;
 
-fn bars_of(job: &JobSettings) -> Option<(String, String)> {
-    let symbol = job
-        .symbol
-        .as_deref()
-        .filter(|_| job.kind == JobKind::Candles)?;
-    let base = symbol.split('/').next()?;
-    Some((job.exchange.clone(), base.to_owned()))
+fn bars_of(job: &JobSettings) -> Vec<(String, String)> {
+    let symbols = job.symbol.iter().chain(&job.symbols);
+    let bases = symbols.filter_map(|symbol| symbol.split('/').next());
+    let bases: Vec<&str> = bases.filter(|_| job.kind == JobKind::Candles).collect();
+    let exchanges = job.asks().flat_map(|exchange| {
+        let pairs = bases.iter();
+        pairs.map(move |base| (exchange.to_owned(), (*base).to_owned()))
+    });
+    exchanges.collect()
 }
 
 fn is_asked_for(sample: &Sample<Arc<Payload>>, bars: &Bars) -> bool {

@@ -9,7 +9,7 @@ use http::Uri;
 use robust_connectors::{Binance, Connector, Credentials, Htx, Kraken, KuCoin};
 use robust_http::Client;
 use robust_market::{Clock, Exchange, InvalidName, SystemClock, quote};
-use robust_scheduler::Scheduler;
+use robust_scheduler::{Overload, Scheduler};
 use robust_source::{Source, Tap, Transport};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -20,6 +20,7 @@ use crate::config::{
 use crate::counters::Counters;
 use crate::event::Hub;
 use crate::health::{self, Monitor};
+use crate::jobs::describe;
 use crate::judges::Judges;
 use crate::key::Key;
 use crate::latest::Latest;
@@ -194,7 +195,8 @@ impl DataManagerBuilder {
         self
     }
 
-    /// Jobs that run at once; 10.
+    /// Jobs that run at once; 10. A fifth of the places is kept for priorities 1 and 2, and with several exchanges none of them takes
+    /// more than three fifths.
     pub const fn max_in_flight(mut self, jobs: usize) -> Self {
         self.max_in_flight = jobs;
         self
@@ -207,6 +209,7 @@ impl DataManagerBuilder {
     /// [`StartError`] for the first setting that cannot be used; nothing is left running.
     pub fn start(self) -> Result<DataManager, StartError> {
         self.config.check()?;
+        let jobs = self.config.jobs_in_force()?;
         self.check_credentials()?;
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(StartError::NoRuntime);
@@ -244,12 +247,22 @@ impl DataManagerBuilder {
         let wall = Arc::clone(&shared.clock);
         let scheduler = Scheduler::builder()
             .max_in_flight(self.max_in_flight)
+            // A fifth of the places is for the urgent under any backlog.
+            .reserve(self.max_in_flight / 5)
             .seed(self.seed)
             .clock(move || {
                 let since = wall.now().since(robust_market::Timestamp::EPOCH);
                 std::time::SystemTime::UNIX_EPOCH + since
             })
             .start();
+        // One that answers nothing must not take all the places.
+        let places = match shared.venues.len() {
+            0 | 1 => self.max_in_flight,
+            _ => (self.max_in_flight * 3 / 5).max(1),
+        };
+        for venue in shared.venues.values() {
+            scheduler.source(describe(&venue.source, Overload::Refuse, places));
+        }
         let mut tasks = JoinSet::new();
         for (exchange, venue) in &shared.venues {
             let changes = venue.source.breaker().watch();
@@ -266,7 +279,7 @@ impl DataManagerBuilder {
             service,
             scheduler,
             tasks: Mutex::new(tasks),
-            jobs: self.config.jobs,
+            jobs,
         }))
     }
 

@@ -136,6 +136,7 @@ where
                                 request: key.1,
                                 urgency,
                                 admit_by: ends,
+                                retries: query.retries,
                                 id: query.id,
                             };
                             fetch(inner, load, cache)

@@ -5,6 +5,7 @@ mod exchange;
 mod job;
 mod quality;
 mod resilience;
+mod when;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,11 +14,14 @@ use robust_market::quote;
 use robust_source::SourceConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::Plan;
+
 pub use credentials::CredentialSettings;
 pub use exchange::ExchangeSettings;
 pub use job::{JobKind, JobSettings};
 pub use quality::QualitySettings;
 pub use resilience::{HeadroomSettings, RecoverySettings, SlowCallSettings};
+pub use when::{CronDays, CronDialect};
 
 /// Whether the sources are real exchanges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -101,6 +105,9 @@ pub struct Config {
     pub quality: QualitySettings,
     /// The exchanges, by name.
     pub exchanges: BTreeMap<String, ExchangeSettings>,
+    /// A shipped plan of jobs for the exchanges that are configured, `default` or `seed-http`; see [`Plan`](crate::Plan). It comes
+    /// before [`jobs`](Self::jobs).
+    pub plan: Option<String>,
     /// What [`DataManager::schedule_configured`](crate::DataManager::schedule_configured) schedules.
     pub jobs: Vec<JobSettings>,
 }
@@ -241,27 +248,56 @@ impl Config {
             settings.check(name)?;
         }
         let mut ids = BTreeSet::new();
-        for job in &self.jobs {
-            let _checked = job.job()?;
-            if !ids.insert(&job.id) {
-                let field = format!("jobs.{}.id", job.id);
-                return Err(out_of_range(
-                    field,
-                    quote(&job.id),
-                    "give each job an id of its own",
-                ));
+        for job in self.jobs_in_force()? {
+            for one in job.jobs()? {
+                if !ids.insert(one.name().to_owned()) {
+                    let field = format!("jobs.{}.id", job.id);
+                    return Err(out_of_range(
+                        field,
+                        quote(one.name()),
+                        "give each job an id of its own",
+                    ));
+                }
             }
         }
         Ok(())
     }
 
+    /// The jobs of the plan whose exchanges are configured, and the own ones.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::OutOfRange`] when there is no such plan, or none of its exchanges is configured.
+    pub fn jobs_in_force(&self) -> Result<Vec<JobSettings>, ConfigError> {
+        let mut jobs = Vec::new();
+        if let Some(name) = &self.plan {
+            let plan = Plan::named(name)?;
+            let narrowed = plan.of(|exchange| self.exchanges.contains_key(exchange));
+            if narrowed.is_empty() {
+                let names: Vec<String> = plan.exchanges().into_iter().collect();
+                let remedy = format!(
+                    "none of its exchanges is configured; add a table [exchanges.NAME] for one of {}",
+                    names.join(", ")
+                );
+                return Err(out_of_range("plan", quote(name), &remedy));
+            }
+            jobs.extend(narrowed.settings().iter().cloned());
+        }
+        jobs.extend(self.jobs.iter().cloned());
+        Ok(jobs)
+    }
+
     /// Finds jobs of exchanges that the same text does not configure.
     fn check_exchanges(&self) -> Result<(), ConfigError> {
-        for job in &self.jobs {
-            if self.exchanges.contains_key(&job.exchange) {
+        let asked = self
+            .jobs
+            .iter()
+            .flat_map(|job| job.asks().map(move |name| (job, name)));
+        for (job, asked) in asked {
+            if self.exchanges.contains_key(asked) {
                 continue;
             }
-            let near = |name: &str| strsim::jaro_winkler(name, &job.exchange);
+            let near = |name: &str| strsim::jaro_winkler(name, asked);
             let nearest = self
                 .exchanges
                 .keys()
@@ -272,7 +308,7 @@ impl Config {
                 None => "add a table [exchanges.NAME] of this name".to_owned(),
             };
             let field = format!("jobs.{}.exchange", job.id);
-            return Err(out_of_range(field, quote(&job.exchange), &remedy));
+            return Err(out_of_range(field, quote(asked), &remedy));
         }
         Ok(())
     }

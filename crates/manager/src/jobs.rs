@@ -1,24 +1,75 @@
-//! Reads that come due by themselves.
+//! Reads that come due by themselves, and everything else that does.
+
+mod class;
+mod end;
+mod gate;
+mod hole;
+mod outlook;
+mod plan;
+mod rates;
+mod run;
+mod schedule;
+mod terms;
 
 use std::time::Duration;
 
-use robust_connectors::Connector;
 use robust_market::{Exchange, Kind, Request, Symbol};
-use robust_scheduler::{AddError, Failures, Job, JobId, Phase, RunError};
+use robust_scheduler::{Measured, Phase, Trigger, Upstream};
 
-use crate::feed::Pairs;
-use crate::many::{self, Many};
-use crate::{ConfigError, DataError, DataManager, OnQuarantine, Priority, Query};
+use crate::{OnQuarantine, Priority, Query};
 
-/// A read that comes due once a period. Its result goes to the cache and to the listeners.
+pub use class::JobClass;
+pub use gate::SourceGate;
+pub use outlook::{JobOutlook, Moment, Outlook, SourceOutlook, WindowOutlook};
+pub use plan::Plan;
+pub use schedule::ScheduleError;
+pub(crate) use terms::Terms;
+
+pub(crate) use gate::describe;
+
+/// A read that comes due by itself. Its result goes to the cache and to the listeners.
+///
+/// The seed's fields, and what they do: exchange, symbols and kind say what is read; the trigger when; `priority` its place among the
+/// jobs that are due and the urgency of its reads; `timeout`, `retries` and `rate` bound what it asks. A job makes no tries of its
+/// own beside those of its source, so that retries do not multiply.
+///
+/// A job whose source is out of budget, shut out or down is parked: it waits without a place, burns no attempt and counts no failure.
+/// A job of candles asks for all bars since its last success, so that an outage leaves no hole.
+///
+/// ```
+/// use std::time::Duration;
+/// use robust_data_manager::market::{Exchange, Interval};
+/// use robust_data_manager::scheduler::{Settle, Trigger};
+/// use robust_data_manager::{DataJob, Query};
+///
+/// let bars = Query::candles(Exchange::KRAKEN, "BTC/USD".parse()?, Interval::M5);
+/// let job = DataJob::new("bars", bars, Duration::from_secs(300))
+///     .trigger(Trigger::Aligned { interval: Duration::from_secs(300), settle: Settle::default() })
+///     .priority(3)
+///     .timeout(Duration::from_secs(20))
+///     .retries(3)
+///     .rate(20);
+/// assert_eq!(job.name(), "bars");
+/// # Ok::<(), robust_data_manager::DataError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a job does nothing until it is given to DataManager::schedule"]
 pub struct DataJob {
     name: String,
+    title: Option<String>,
     what: What,
-    every: Duration,
+    exchanges: Vec<Exchange>,
+    trigger: Trigger,
     at_start: bool,
+    splay: Duration,
+    since_last: bool,
+    enabled: bool,
     priority: Option<u8>,
+    class: JobClass,
+    timeout: Option<Duration>,
+    retries: Option<u32>,
+    rate: Option<u32>,
+    after: Vec<Upstream>,
     min_quality: Option<f64>,
     on_quarantine: Option<OnQuarantine>,
 }
@@ -26,17 +77,14 @@ pub struct DataJob {
 #[derive(Debug, Clone)]
 enum What {
     One(Query),
-    Many {
-        exchange: Exchange,
-        kind: Kind,
-        symbols: Vec<Symbol>,
-    },
+    Many { kind: Kind, symbols: Vec<Symbol> },
 }
 
 impl DataJob {
     /// Reads `query` once every period, under a name that is unique in the manager.
     pub fn new(name: impl Into<String>, query: Query, every: Duration) -> Self {
-        Self::with(name.into(), What::One(query), every)
+        let exchange = query.exchange().clone();
+        Self::with(name.into(), exchange, What::One(query), every)
     }
 
     /// Reads the state of many pairs once every period, with as few requests as the exchange needs for it.
@@ -70,24 +118,56 @@ impl DataJob {
         every: Duration,
     ) -> Self {
         let symbols = symbols.into_iter().collect();
-        let what = What::Many {
-            exchange,
-            kind,
-            symbols,
-        };
-        Self::with(name.into(), what, every)
+        Self::with(name.into(), exchange, What::Many { kind, symbols }, every)
     }
 
-    const fn with(name: String, what: What, every: Duration) -> Self {
+    fn with(name: String, exchange: Exchange, what: What, every: Duration) -> Self {
         Self {
             name,
+            title: None,
             what,
-            every,
+            exchanges: vec![exchange],
+            trigger: Trigger::Every {
+                period: every,
+                phase: Phase::Spread,
+                from: Measured::Start,
+            },
             at_start: false,
+            splay: Duration::ZERO,
+            since_last: false,
+            enabled: true,
             priority: None,
+            class: JobClass::default(),
+            timeout: None,
+            retries: None,
+            rate: None,
+            after: Vec::new(),
             min_quality: None,
             on_quarantine: None,
         }
+    }
+
+    /// A name for people, beside the unique one.
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// Comes due by this trigger instead of once a period.
+    pub fn trigger(mut self, trigger: Trigger) -> Self {
+        self.trigger = trigger;
+        self
+    }
+
+    /// Any of these exchanges can serve the job, instead of one. Each run asks the better of two drawn at random, by free places, time
+    /// of its answers and failures, and never one that is parked while another is not; it stays with the last one unless the other is
+    /// 25 % better.
+    ///
+    /// All are asked for the same pair; where one lists it with another quote currency, say so with
+    /// [`quote_alias`](crate::ExchangeSettings::quote_alias).
+    pub fn any_of(mut self, exchanges: impl IntoIterator<Item = Exchange>) -> Self {
+        self.exchanges = exchanges.into_iter().collect();
+        self
     }
 
     /// Counts a run as failed when its value scores less than this (0–100); see [`Query::min_quality`]. The value is stored and told
@@ -104,20 +184,30 @@ impl DataJob {
         self
     }
 
-    /// The pairs whose prices this job follows.
-    fn pairs(&self) -> &[Symbol] {
-        match &self.what {
-            What::One(query) => match query.request() {
-                request @ (Request::Ticker { .. } | Request::OrderBook { .. }) => request.symbols(),
-                _ => &[],
-            },
-            What::Many { symbols, .. } => symbols,
-        }
-    }
-
     /// Also runs once when it is added.
     pub const fn at_start(mut self) -> Self {
         self.at_start = true;
+        self
+    }
+
+    /// Delays the runs by a part of this that stays the same, evenly among the jobs of its source and period: jobs that share their
+    /// moments, as candles do, then do not ask all at once. The moment that a run stands for stays. At most the period. Default none.
+    pub const fn splay(mut self, most: Duration) -> Self {
+        self.splay = most;
+        self
+    }
+
+    /// Asks for the trades since the last success, at most as many as the query's limit says; before the first success, for those of
+    /// one period. More than one answer holds come page by page.
+    pub const fn since_last(mut self) -> Self {
+        self.since_last = true;
+        self
+    }
+
+    /// Whether it comes due at all. Default yes. One that does not is there, and can be enabled by its id. It counts for what its
+    /// source is asked, so that it can.
+    pub const fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
         self
     }
 
@@ -128,195 +218,76 @@ impl DataJob {
         self
     }
 
-    const fn exchange(&self) -> &Exchange {
-        match &self.what {
-            What::One(query) => query.exchange(),
-            What::Many { exchange, .. } => exchange,
-        }
+    /// What bounds its runs in time. Default [`JobClass::Read`].
+    pub const fn class(mut self, class: JobClass) -> Self {
+        self.class = class;
+        self
     }
-}
 
-/// Why a job was not added. Nothing was.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScheduleError {
-    /// The job asks an exchange that is not configured.
-    #[error("job \"{job}\": {error}")]
-    Query {
-        /// The job.
-        job: String,
-        /// What is wrong with its query.
-        error: DataError,
-    },
-    /// Data of this kind is not read for many pairs at once.
-    #[error("job \"{job}\": {exchange} has no {kind} of many pairs; {remedy}")]
-    NotMany {
-        /// The job.
-        job: String,
-        /// The exchange.
-        exchange: Exchange,
-        /// The kind that was asked for.
-        kind: Kind,
-        /// What to ask for instead.
-        remedy: &'static str,
-    },
-    /// The job names no pair.
-    #[error("job \"{job}\" names no pair; name at least one")]
-    NoPair {
-        /// The job.
-        job: String,
-    },
-    /// A configured job has a setting that cannot be used.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The scheduler refuses the job: its name is taken, its period too short, the manager shut down.
-    #[error(transparent)]
-    Refused(#[from] AddError),
-}
+    /// How long a run may take, at most as long as its class allows. Default 30 s.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
 
-impl DataManager {
-    /// Adds a job. It fetches, whatever is stored, and writes the result through.
+    /// Attempts of a read beyond the first, at most as many as the source makes. Default: those of the source.
     ///
-    /// A run that is due while the one before still waits replaces it, and the older one counts as superseded.
+    /// They are made by the source's own retry, with its delays, its budget and its breaker. The scheduler adds none.
+    pub const fn retries(mut self, most: u32) -> Self {
+        self.retries = Some(most);
+        self
+    }
+
+    /// The most requests of this job in any minute, beside the limits of its source; at least 1. Default none of its own.
     ///
-    /// # Errors
-    ///
-    /// [`ScheduleError`] when the exchange is not configured, the name is taken, the period too short, or the manager shut down.
-    pub fn schedule(&self, job: DataJob) -> Result<JobId, ScheduleError> {
-        let source = self
-            .source(job.exchange().clone())
-            .map_err(|error| ScheduleError::Query {
-                job: job.name.clone(),
-                error,
-            })?;
-        let group = job.exchange().as_str().to_owned();
-        let rank = job.priority.unwrap_or(match &job.what {
+    /// A job that could not keep to it is refused. A run that would go beyond it waits, and is put off when that takes too long.
+    pub const fn rate(mut self, per_minute: u32) -> Self {
+        self.rate = Some(per_minute);
+        self
+    }
+
+    /// Waits for another job. Several calls are several conditions, all of which must be met.
+    pub fn after(mut self, upstream: Upstream) -> Self {
+        self.after.push(upstream);
+        self
+    }
+
+    /// Its name, unique in a manager.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The exchanges that can serve it.
+    #[must_use]
+    pub fn exchanges(&self) -> &[Exchange] {
+        &self.exchanges
+    }
+
+    /// The time from one run to the next, where it is always the same.
+    #[must_use]
+    pub fn period(&self) -> Option<Duration> {
+        self.trigger.period()
+    }
+
+    /// How much it matters, by its own word or that of its query.
+    fn rank(&self) -> u8 {
+        self.priority.unwrap_or(match &self.what {
             What::One(query) => rank(query.priority),
             What::Many { .. } => 3,
-        });
-        let spec = Job::every(job.name.clone(), job.every)
-            .phase(Phase::Spread)
-            .priority(rank)
-            .source(group)
-            // Whether the exchange is well is for its breaker to say.
-            .failures(Failures::IGNORED)
-            .run_at_start(job.at_start);
-        // The job must not keep the manager alive: it holds the stack, not the handle.
-        let service = self.service();
-        let job = match job.what {
-            What::One(query) => {
-                let query = terms(query, (job.min_quality, job.on_quarantine));
-                let query = match job.priority {
-                    Some(priority) => query.priority(class(priority)),
-                    None => query,
-                };
-                let query = query.refresh();
-                spec.handler(move |_run| {
-                    let (service, query) = (service.clone(), query.clone());
-                    async move {
-                        use tower::ServiceExt;
-                        let read = service.oneshot(query).await;
-                        read.map(|_| ()).map_err(|error| refused(&error))
-                    }
-                })
-            }
-            What::Many {
-                exchange,
-                kind,
-                symbols,
-            } => {
-                let mut many = plan(
-                    &job.name,
-                    &**source.connector(),
-                    &exchange,
-                    kind,
-                    symbols,
-                    class(rank),
-                )?;
-                many.terms = (job.min_quality, job.on_quarantine);
-                spec.handler(move |_run| {
-                    let (service, many) = (service.clone(), many.clone());
-                    async move {
-                        let run = many::run(service, many).await;
-                        run.map_err(|error| refused(&error))
-                    }
-                })
-            }
-        };
-        Ok(self.scheduler().add(job)?)
+        })
     }
 
-    /// Adds the jobs of the configuration, in its order. All of them or none.
-    ///
-    /// Then, unless [`QualitySettings::history`](crate::QualitySettings::history) is off, the pairs of tickers and books are given
-    /// their history in the background. A pair whose history cannot be had is a [`Warning`](crate::Warning) and nothing more.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use robust_data_manager::{Config, DataManager};
-    ///
-    /// let config = Config::from_toml(
-    ///     r#"
-    ///     [exchanges.kraken]
-    ///
-    ///     [[jobs]]
-    ///     id = "book"
-    ///     exchange = "kraken"
-    ///     kind = "book"
-    ///     symbol = "BTC/USD"
-    ///     depth = 25
-    ///     every = "2s"
-    ///     "#,
-    /// )?;
-    /// let manager = DataManager::builder().config(config).start()?;
-    /// assert_eq!(manager.schedule_configured()?.len(), 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ScheduleError`] for the first job that cannot be added; those before it are taken out again. Adding them twice is one:
-    /// their names are taken.
-    pub fn schedule_configured(&self) -> Result<Vec<JobId>, ScheduleError> {
-        let mut added = Vec::new();
-        let mut pairs = Pairs::new();
-        for settings in self.configured() {
-            let one = settings.job().map_err(ScheduleError::from);
-            if let Ok(job) = &one {
-                let followed = job.pairs().iter().cloned();
-                let known = pairs.entry(job.exchange().clone()).or_default();
-                known.extend(followed.map(|symbol| (symbol, job.every)));
-            }
-            match one.and_then(|job| self.schedule(job)) {
-                Ok(id) => added.push(id),
-                Err(error) => {
-                    for id in added {
-                        // It was added a moment ago and can only be gone when the scheduler is.
-                        let _ = self.scheduler().remove(id);
-                    }
-                    return Err(error);
-                }
-            }
+    /// The pairs whose prices this job follows.
+    fn pairs(&self) -> &[Symbol] {
+        match &self.what {
+            What::One(query) => match query.request() {
+                request @ (Request::Ticker { .. } | Request::OrderBook { .. }) => request.symbols(),
+                _ => &[],
+            },
+            What::Many { symbols, .. } => symbols,
         }
-        self.feed(pairs);
-        Ok(added)
     }
-}
-
-/// The query on the terms of its job, where that has some of its own.
-pub(crate) fn terms(
-    mut query: Query,
-    (score, on_quarantine): (Option<f64>, Option<OnQuarantine>),
-) -> Query {
-    query.min_quality = score.or(query.min_quality);
-    query.on_quarantine = on_quarantine.or(query.on_quarantine);
-    query
-}
-
-fn refused(error: &DataError) -> RunError {
-    RunError::new(error.to_string())
 }
 
 const fn rank(priority: Priority) -> u8 {
@@ -329,7 +300,7 @@ const fn rank(priority: Priority) -> u8 {
 }
 
 /// The urgency of the reads of a job of this rank.
-const fn class(rank: u8) -> Priority {
+const fn urgency(rank: u8) -> Priority {
     match rank {
         0 | 1 => Priority::Critical,
         2 => Priority::High,
@@ -338,39 +309,21 @@ const fn class(rank: u8) -> Priority {
     }
 }
 
-/// How the exchange is asked for all of these pairs.
-fn plan(
-    job: &str,
-    connector: &dyn Connector,
-    exchange: &Exchange,
-    kind: Kind,
-    symbols: Vec<Symbol>,
-    priority: Priority,
-) -> Result<Many, ScheduleError> {
-    if symbols.is_empty() {
-        return Err(ScheduleError::NoPair {
-            job: job.to_owned(),
-        });
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_critical_two_high_three_medium_four_and_five_low() {
+        let classes = [1, 2, 3, 4, 5].map(urgency);
+        let expected = [
+            Priority::Critical,
+            Priority::High,
+            Priority::Medium,
+            Priority::Low,
+            Priority::Low,
+        ];
+        assert_eq!(classes, expected);
+        assert_eq!(expected.map(rank), [1, 2, 3, 4, 4]);
     }
-    let refuse = |remedy| ScheduleError::NotMany {
-        job: job.to_owned(),
-        exchange: exchange.clone(),
-        kind,
-        remedy,
-    };
-    let together = connector.many(Kind::Ticker);
-    let (asked, max) = match (kind, together) {
-        (Kind::Ticker | Kind::Tickers, Some(many)) => (many.kind, many.max_symbols),
-        (Kind::Ticker | Kind::Tickers, None) => (Kind::Ticker, Some(1)),
-        (Kind::BidsAsks, _) if !connector.supports(kind) => {
-            return Err(refuse("ask for tickers"));
-        }
-        // What an exchange takes in one request is a fact about names in an address, not about the fields of the answer.
-        (Kind::BidsAsks, together) => (
-            kind,
-            together.map_or(Some(1), |together| together.max_symbols),
-        ),
-        _ => return Err(refuse("ask for tickers or bids_asks")),
-    };
-    Ok(Many::new(exchange.clone(), asked, symbols, max, priority))
 }

@@ -69,16 +69,19 @@ mod withhold;
 pub use budget::{Budget, BudgetError};
 pub use builder::{DataManagerBuilder, StartError};
 pub use config::{
-    CacheSettings, Config, ConfigError, CredentialSettings, Environment, ExchangeSettings,
-    HeadroomSettings, JobKind, JobSettings, Preset, QualitySettings, RecoverySettings,
-    SlowCallSettings,
+    CacheSettings, Config, ConfigError, CredentialSettings, CronDays, CronDialect, Environment,
+    ExchangeSettings, HeadroomSettings, JobKind, JobSettings, Preset, QualitySettings,
+    RecoverySettings, SlowCallSettings,
 };
 pub use counters::Reads;
 pub use error::{Category, DataError, Stage};
 pub use event::{Event, Events, QualityEvent, TooManyCallbacks};
 pub use health::{Health, HealthCause, HealthEvent, HealthStatus, OverallHealth};
 pub use history::Progress;
-pub use jobs::{DataJob, ScheduleError};
+pub use jobs::{
+    DataJob, JobClass, JobOutlook, Moment, Outlook, Plan, ScheduleError, SourceGate, SourceOutlook,
+    WindowOutlook,
+};
 pub use key::{KeyRefused, KeyStatus};
 pub use latest::Newest;
 pub use manager::DataManager;

@@ -15,6 +15,8 @@ pub(crate) struct Load {
     pub(crate) urgency: Urgency,
     /// The first reader's patience: when the budget cannot begin by then, the fetch is refused at once.
     pub(crate) admit_by: Instant,
+    /// Attempts beyond the first at most, by the first reader's terms.
+    pub(crate) retries: Option<u32>,
     pub(crate) id: RequestId,
 }
 

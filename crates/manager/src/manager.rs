@@ -1,7 +1,7 @@
 //! The handle that an engine holds.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use robust_market::{
@@ -262,6 +262,28 @@ impl DataManager {
             let service = self.parts.service.clone();
             tasks.spawn(feed::feed(Arc::downgrade(shared), service, exchange, pairs));
         }
+    }
+
+    /// The manager, unless its last handle is gone.
+    pub(crate) fn upgrade(parts: &Weak<Parts>) -> Option<Self> {
+        Some(Self {
+            parts: parts.upgrade()?,
+        })
+    }
+
+    /// For those that must not keep the manager alive.
+    pub(crate) fn downgrade(&self) -> Weak<Parts> {
+        Arc::downgrade(&self.parts)
+    }
+
+    /// The same of what all handles share.
+    pub(crate) fn shared(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.parts.shared)
+    }
+
+    /// The source of each exchange.
+    pub(crate) fn each_source(&self) -> impl Iterator<Item = &Source> {
+        self.parts.shared.venues.values().map(|venue| &venue.source)
     }
 
     pub(crate) fn configured(&self) -> &[JobSettings] {

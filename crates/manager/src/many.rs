@@ -6,11 +6,12 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use robust_connectors::EncodeError;
 use robust_market::{Decoded, Defect, Exchange, Kind, Payload, Request, Symbol, Ticker};
+use tokio::time::Instant;
 use tower::ServiceExt;
 
-use crate::jobs::terms;
+use crate::jobs::Terms;
 use crate::query::QueryService;
-use crate::{DataError, OnQuarantine, Priority, Query};
+use crate::{DataError, Priority, Query};
 
 /// What a job over many pairs asks, run by run.
 #[derive(Debug, Clone)]
@@ -19,8 +20,8 @@ pub(crate) struct Many {
     kind: Kind,
     chunks: Arc<[Vec<Symbol>]>,
     priority: Priority,
-    /// The least score of a run that counts as done, and what its doubtful values are to it.
-    pub(crate) terms: (Option<f64>, Option<OnQuarantine>),
+    /// What the job says of its queries.
+    pub(crate) terms: Terms,
 }
 
 impl Many {
@@ -42,12 +43,12 @@ impl Many {
             kind,
             chunks: symbols.chunks(size.max(1)).map(<[_]>::to_vec).collect(),
             priority,
-            terms: (None, None),
+            terms: Terms::default(),
         }
     }
 
-    fn query(&self, symbols: &[Symbol]) -> Option<Query> {
-        let request = match (self.kind, symbols) {
+    fn request(&self, symbols: &[Symbol]) -> Option<Request> {
+        Some(match (self.kind, symbols) {
             (_, []) => return None,
             (Kind::Ticker, [symbol, ..]) => Request::Ticker {
                 symbol: symbol.clone(),
@@ -58,20 +59,38 @@ impl Many {
             _ => Request::Tickers {
                 symbols: symbols.to_vec(),
             },
-        };
-        let query = Query::new(self.exchange.clone(), request)
-            .priority(self.priority)
-            .refresh();
-        Some(terms(query, self.terms))
+        })
+    }
+
+    fn query(&self, symbols: &[Symbol], ends: Option<Instant>) -> Option<Query> {
+        let request = self.request(symbols)?;
+        let mut query = Query::new(self.exchange.clone(), request).priority(self.priority);
+        query.deadline = ends;
+        Some(self.terms.apply(query))
+    }
+
+    /// How many requests a run takes.
+    pub(crate) fn requests(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// The requests of a run.
+    pub(crate) fn each(&self) -> Vec<Request> {
+        let requests = self.chunks.iter().map(|symbols| self.request(symbols));
+        requests.flatten().collect()
     }
 }
 
 /// One run: all requests at once, as the budget lets them. The first failure is the run's, after all had their chance.
-pub(crate) async fn run(service: QueryService, many: Many) -> Result<(), DataError> {
+pub(crate) async fn run(
+    service: QueryService,
+    many: Many,
+    ends: Option<Instant>,
+) -> Result<(), DataError> {
     let reads = many
         .chunks
         .iter()
-        .map(|symbols| chunk(&service, &many, symbols.clone()));
+        .map(|symbols| chunk(&service, &many, symbols.clone(), ends));
     join_all(reads).await.into_iter().collect()
 }
 
@@ -80,9 +99,10 @@ async fn chunk(
     service: &QueryService,
     many: &Many,
     mut symbols: Vec<Symbol>,
+    ends: Option<Instant>,
 ) -> Result<(), DataError> {
     let mut unlisted = None;
-    while let Some(query) = many.query(&symbols) {
+    while let Some(query) = many.query(&symbols, ends) {
         let Err(error) = service.clone().oneshot(query).await else {
             break;
         };

@@ -36,6 +36,7 @@ pub struct Query {
     pub(crate) deadline: Option<Instant>,
     pub(crate) max_age: Option<Duration>,
     pub(crate) force: bool,
+    pub(crate) retries: Option<u32>,
     pub(crate) stale_if_error: Option<Duration>,
     pub(crate) min_quality: Option<f64>,
     pub(crate) on_quarantine: Option<OnQuarantine>,
@@ -53,6 +54,7 @@ impl Query {
             deadline: None,
             max_age: None,
             force: false,
+            retries: None,
             stale_if_error: None,
             min_quality: None,
             on_quarantine: None,
@@ -135,6 +137,13 @@ impl Query {
     /// Fetches, whatever is stored, and writes the result through.
     pub const fn refresh(mut self) -> Self {
         self.force = true;
+        self
+    }
+
+    /// Makes at most this many attempts beyond the first, and never more than the source makes. A reader who joins a fetch that is
+    /// under way takes it as it is.
+    pub const fn retries(mut self, most: u32) -> Self {
+        self.retries = Some(most);
         self
     }
 

@@ -47,8 +47,9 @@ impl Service<Load> for Route {
                 key.ask(Instant::now())?;
             }
             let deadline = Instant::now() + source.config().max_timeout;
-            let call =
+            let mut call =
                 Call::new(load.request, load.urgency.0, deadline, load.id).admit_by(load.admit_by);
+            call.retries = load.retries;
             let answer = source
                 .call(call)
                 .await

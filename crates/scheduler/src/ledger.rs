@@ -102,6 +102,27 @@ impl SkipReason {
     ];
 }
 
+impl SkipReason {
+    /// Its name in reports, as it is serialised.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Removed => "removed",
+            Self::Shutdown => "shutdown",
+            Self::TooLate => "too_late",
+            Self::Misfired => "misfired",
+            Self::Overlap => "overlap",
+            Self::Backoff => "backoff",
+            Self::Quarantined => "quarantined",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::UpstreamDown => "upstream_down",
+            Self::DepTimeout => "dep_timeout",
+            Self::QueueFull => "queue_full",
+            Self::Journal => "journal",
+        }
+    }
+}
+
 impl Ledger {
     /// All skipped occurrences.
     pub fn skipped_total(&self) -> u64 {

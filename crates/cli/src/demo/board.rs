@@ -9,7 +9,8 @@ use robust_data_manager::{DataError, Event};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::plan::{Planned, What};
+use super::ledger::PlanLedger;
+use super::plan::Promised;
 use crate::show::headline;
 
 /// One line of the table.
@@ -75,6 +76,8 @@ pub(super) struct Board {
     pub(super) changes: VecDeque<(Duration, String)>,
     /// Events that came faster than they were read.
     pub(super) missed: u64,
+    /// Where the runs of each plan went, as of the last look.
+    pub(super) ledgers: Vec<(String, PlanLedger)>,
 }
 
 /// Changes that are kept for the screen.
@@ -92,6 +95,7 @@ impl Board {
             open_from: BTreeMap::new(),
             changes: VecDeque::new(),
             missed: 0,
+            ledgers: Vec::new(),
         }
     }
 
@@ -99,23 +103,22 @@ impl Board {
         self.begun.elapsed()
     }
 
-    pub(super) fn promise(&mut self, job: &Planned) {
-        let kind = match job.what {
-            What::Ticker => Kind::Ticker,
-            What::Book => Kind::Book,
-            What::Candles => Kind::Candles,
-            What::Trades => Kind::Trades,
-        };
+    pub(super) fn promise(&mut self, promised: &Promised) {
         let line = Line {
-            promise: job.every,
+            promise: promised.every,
             received: None,
             acceptance: None,
             score: None,
             value: String::new(),
             error: None,
         };
-        self.lines
-            .insert((job.exchange.clone(), kind, job.symbol.clone()), line);
+        let (exchange, symbol) = (promised.exchange.clone(), promised.symbol.clone());
+        self.lines.insert((exchange, promised.kind, symbol), line);
+    }
+
+    /// Notes where the runs of the plans went.
+    pub(super) fn account(&mut self, ledgers: Vec<(String, PlanLedger)>) {
+        self.ledgers = ledgers;
     }
 
     /// Notes that a fault begins or ends, and says it in words.
@@ -199,9 +202,15 @@ impl Board {
             } => {
                 let errors = self.errors.entry(exchange.clone()).or_default();
                 *errors.entry(error.name()).or_default() += 1;
-                let key = symbol.map(|symbol| (exchange, kind, symbol));
-                if let Some(line) = key.and_then(|key| self.lines.get_mut(&key)) {
-                    line.error = Some(error);
+                // A list that failed has failed for each of its pairs.
+                let kind = match kind {
+                    Kind::Tickers => Kind::Ticker,
+                    kind => kind,
+                };
+                let of = |key: &Key| key.0 == exchange && key.1 == kind;
+                let of = |key: &Key| of(key) && symbol.as_ref().is_none_or(|one| *one == key.2);
+                for (_, line) in self.lines.iter_mut().filter(|(key, _)| of(key)) {
+                    line.error = Some(error.clone());
                 }
             }
             Event::Dropped(missed) => self.missed += missed,
@@ -210,20 +219,31 @@ impl Board {
     }
 
     fn data(&mut self, sample: &Sample<Arc<Payload>>) {
+        if let Payload::Tickers(rows) = &*sample.data {
+            for row in rows {
+                let value = headline(&Payload::Ticker(row.clone()));
+                self.value(sample, Kind::Ticker, row.symbol.clone(), value);
+            }
+            return;
+        }
+        if let Some(symbol) = sample.meta.symbol.clone() {
+            self.value(sample, sample.meta.kind, symbol, headline(&sample.data));
+        }
+    }
+
+    fn value(&mut self, sample: &Sample<Arc<Payload>>, kind: Kind, symbol: Symbol, value: String) {
         let meta = &sample.meta;
-        let Some(symbol) = meta.symbol.clone() else {
+        let Some(line) = self.lines.get_mut(&(meta.exchange.clone(), kind, symbol)) else {
             return;
         };
-        let Some(line) = self
-            .lines
-            .get_mut(&(meta.exchange.clone(), meta.kind, symbol))
-        else {
+        // Best quotes of many pairs are no tickers: they have no last price.
+        if meta.kind == Kind::BidsAsks {
             return;
-        };
+        }
         line.received = Instant::now().checked_sub(meta.receive_age);
         line.acceptance = sample.quality.as_ref().map(|report| report.acceptance);
         line.score = sample.quality.as_ref().map(|report| report.overall.get());
-        line.value = headline(&sample.data);
+        line.value = value;
         line.error = None;
     }
 }

@@ -37,6 +37,9 @@ pub(super) fn lines(status: &Status, board: &Board) -> Vec<String> {
         status.reads.total,
         status.reads.late
     ));
+    for (plan, ledger) in &board.ledgers {
+        lines.push(format!("{at}  plan     {plan}: {ledger}"));
+    }
     lines
 }
 

@@ -4,6 +4,7 @@
 
 mod board;
 mod cells;
+mod ledger;
 mod lines;
 mod openings;
 mod plan;
@@ -15,7 +16,8 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use robust_data_manager::{Config, DataManager, Events};
+use robust_data_manager::market::Exchange;
+use robust_data_manager::{Config, DataManager, Events, Plan};
 use tokio::time::Instant;
 
 use crate::args::DemoArgs;
@@ -24,6 +26,7 @@ use crate::signals::Stop;
 use crate::sim::{self, Player, Running};
 use crate::{faults, json};
 use board::Board;
+use ledger::PlanLedger;
 use summary::Summary;
 use terminal::Terminal;
 
@@ -70,6 +73,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let running = sim::start(&exchanges, any_port, args.seed, None).await?;
     let manager = manager(&running, args.seed)?;
+    let (aside, other) = second(args.seed).await?;
     let stop = Stop::listen(match screen {
         Screen::Table => terminal::restore,
         Screen::Lines | Screen::Silent => || {},
@@ -92,15 +96,20 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
         )),
         Screen::Table | Screen::Silent => {}
     }
+    let also = Player::begin(script.clone(), &aside, |_, _| {});
     let told = board.clone();
     let playing = Player::begin(script, &running, move |exchange, fault| {
         tell(screen, &told, |board| board.fault(exchange, fault));
     });
-    for job in plan::jobs() {
-        board.lock().promise(&job);
-        manager
-            .schedule(job.into_data_job())
-            .map_err(Failure::data)?;
+    for promised in plan::promises() {
+        board.lock().promise(&promised);
+    }
+    let plans = [
+        (Plan::default_plan(), &manager),
+        (Plan::seed_http(), &other),
+    ];
+    for (plan, manager) in &plans {
+        manager.schedule_plan(plan).map_err(Failure::data)?;
     }
     let title = format!(
         "simulated exchanges on loopback · faults {} · seed {}",
@@ -110,8 +119,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let mut stopping = false;
     tokio::select! {
         () = playing.play() => {}
+        () = also.play() => {}
         () = listen(&mut events, &board) => {}
-        () = show(&manager, &board, screen, &title) => {}
+        () = show(&plans, &board, screen, &title) => {}
         () = wait(lasting) => {}
         () = stop.wait() => stopping = true,
     }
@@ -123,12 +133,16 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
         board.lock().end(&one.exchange, one.sim.stats().requests);
         one.sim.set_fault(None);
     }
+    for one in &aside {
+        one.sim.set_fault(None);
+    }
     let (before, lasted) = (manager.status(), board.lock().elapsed());
     drop(following);
-    manager.shutdown(GRACE).await;
+    tokio::join!(manager.shutdown(GRACE), other.shutdown(GRACE));
     drain(&mut events, &board).await;
-    let summary = Summary::of(&manager, &before, &running, &board.lock(), lasted);
-    for one in running {
+    board.lock().account(ledgers(&plans));
+    let summary = Summary::of(&manager, &before, (&running, &aside), &board.lock(), lasted);
+    for one in running.into_iter().chain(aside) {
         one.server.shutdown().await;
     }
     finish(&summary, args.json)
@@ -168,6 +182,23 @@ async fn drain(events: &mut Events, board: &Shared) {
     }
 }
 
+/// The exchanges of the second plan, and their manager.
+async fn second(seed: u64) -> Result<(Vec<Running>, DataManager), Failure> {
+    let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let running = sim::start(&[Exchange::KRAKEN], any_port, seed, None).await?;
+    let manager = manager(&running, seed)?;
+    Ok((running, manager))
+}
+
+/// The accounts of the plans at this moment.
+fn ledgers(plans: &[(Plan, &DataManager)]) -> Vec<(String, PlanLedger)> {
+    let account = |(plan, manager): &(Plan, &DataManager)| {
+        let ledger = PlanLedger::of(manager);
+        (plan.name().to_owned(), ledger)
+    };
+    plans.iter().map(account).collect()
+}
+
 /// A manager over the simulators, with times that suit a run of a minute.
 fn manager(running: &[Running], seed: u64) -> Result<DataManager, Failure> {
     let mut text = String::from("environment = \"simulated\"\n");
@@ -180,17 +211,20 @@ fn manager(running: &[Running], seed: u64) -> Result<DataManager, Failure> {
         ));
     }
     let config = Config::from_toml(&text).map_err(Failure::data)?;
-    let jobs = plan::jobs().len();
     DataManager::builder()
         .config(config)
         .seed(seed)
-        .max_in_flight(jobs)
+        // So many that three exchanges that answer nothing leave room for the fourth.
+        .max_in_flight(100)
         .start()
         .map_err(Failure::data)
 }
 
 /// Shows the run; ends when nobody reads the lines any more.
-async fn show(manager: &DataManager, board: &Shared, screen: Screen, title: &str) {
+async fn show(plans: &[(Plan, &DataManager)], board: &Shared, screen: Screen, title: &str) {
+    let Some((_, manager)) = plans.first() else {
+        return;
+    };
     match screen {
         Screen::Table => {
             let mut terminal = Terminal::take();
@@ -199,6 +233,7 @@ async fn show(manager: &DataManager, board: &Shared, screen: Screen, title: &str
                 frame.tick().await;
                 let size = Terminal::size();
                 let room = (usize::from(size.0), usize::from(size.1));
+                board.lock().account(ledgers(plans));
                 let rows = table::screen(title, &manager.status(), &board.lock(), room);
                 terminal.draw(&rows, size);
             }
@@ -207,6 +242,7 @@ async fn show(manager: &DataManager, board: &Shared, screen: Screen, title: &str
             let mut again = tokio::time::interval_at(Instant::now() + LINES, LINES);
             loop {
                 again.tick().await;
+                board.lock().account(ledgers(plans));
                 let lines = lines::lines(&manager.status(), &board.lock());
                 if !lines.iter().all(|line| print(line)) {
                     return;

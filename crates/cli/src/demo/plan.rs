@@ -1,9 +1,12 @@
-//! What the demo collects.
+//! What the demo collects: both shipped plans, each in a manager of its own.
+//!
+//! Together they would ask Kraken for more than it allows, and a manager refuses that; so each has exchanges of its own to ask, as on
+//! two machines.
 
 use std::time::Duration;
 
-use robust_data_manager::market::{Exchange, Interval, Symbol};
-use robust_data_manager::{DataJob, Priority, Query};
+use robust_data_manager::market::{Exchange, Kind, Symbol};
+use robust_data_manager::{JobKind, Plan};
 
 /// Shorter times than the defaults, so that a minute shows failure and recovery. The open time doubles with each probe that fails, so
 /// that an exchange that stays down is asked ever more rarely, up to a bound within which a person sees it recover.
@@ -19,39 +22,13 @@ breaker_open_factor = 2.0
 breaker_open_max = "32s"
 "#;
 
-/// One job of the plan.
+/// A value that the plan keeps fresh, shown as a line.
 #[derive(Debug, Clone)]
-pub(super) struct Planned {
+pub(super) struct Promised {
     pub(super) exchange: Exchange,
     pub(super) symbol: Symbol,
-    pub(super) what: What,
+    pub(super) kind: Kind,
     pub(super) every: Duration,
-}
-
-/// The kinds that the plan collects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
-    Ticker,
-    Book,
-    Candles,
-    Trades,
-}
-
-impl Planned {
-    pub(super) fn into_data_job(self) -> DataJob {
-        let (exchange, symbol) = (self.exchange, self.symbol);
-        let name = format!("{exchange} {:?} {symbol}", self.what).to_lowercase();
-        let (query, priority) = match self.what {
-            What::Ticker => (Query::ticker(exchange, symbol), Priority::Critical),
-            What::Book => (Query::order_book(exchange, symbol), Priority::High),
-            What::Trades => (Query::trades(exchange, symbol), Priority::Medium),
-            What::Candles => (
-                Query::candles(exchange, symbol, Interval::M1),
-                Priority::Low,
-            ),
-        };
-        DataJob::new(name, query.priority(priority), self.every).at_start()
-    }
 }
 
 /// The exchanges of the demo.
@@ -62,44 +39,32 @@ pub(super) const EXCHANGES: [Exchange; 4] = [
     Exchange::HTX,
 ];
 
-/// Tickers, books, candles and trades of all exchanges. Kraken allows one request a second in all: its jobs ask for 0.63 a second
-/// when all is well, which leaves room for retries. The others allow many more; their jobs ask for 1.35 a second each.
-pub(super) fn jobs() -> Vec<Planned> {
-    let slow = [
-        ("BTC/USD", What::Ticker, 5),
-        ("ETH/USD", What::Ticker, 5),
-        ("BTC/USD", What::Book, 10),
-        ("BTC/USD", What::Trades, 15),
-        ("BTC/USD", What::Candles, 20),
-    ];
-    let fast = [
-        ("BTC/USDT", What::Ticker, 2),
-        ("ETH/USDT", What::Ticker, 2),
-        ("BTC/USDT", What::Book, 5),
-        ("BTC/USDT", What::Trades, 10),
-        ("BTC/USDT", What::Candles, 20),
-    ];
-    let of = |exchange: Exchange| {
-        let rows = if exchange == Exchange::KRAKEN {
-            slow
-        } else {
-            fast
+/// The pairs that have lines.
+const BASES: [&str; 2] = ["BTC", "ETH"];
+
+/// The values that come due every few seconds, of the pairs that most people look at: those of the other jobs come too, and are not
+/// shown.
+pub(super) fn promises() -> Vec<Promised> {
+    let mut promised = Vec::new();
+    for job in Plan::default_plan().settings() {
+        let kind = match job.kind {
+            JobKind::Tickers => Kind::Ticker,
+            JobKind::Book => Kind::Book,
+            _ => continue,
         };
-        rows.map(|(symbol, what, every)| (exchange.clone(), symbol, what, every))
-    };
-    EXCHANGES
-        .into_iter()
-        .flat_map(of)
-        .filter_map(|(exchange, symbol, what, every)| {
-            let symbol = symbol.parse().ok()?;
-            Some(Planned {
-                exchange,
-                symbol,
-                what,
-                every: Duration::from_secs(every),
-            })
-        })
-        .collect()
+        let (Some(every), Ok(exchange)) = (job.every, job.exchange.parse::<Exchange>()) else {
+            continue;
+        };
+        let symbols = job.symbols.iter().filter_map(|name| name.parse().ok());
+        let shown = symbols.filter(|symbol: &Symbol| BASES.contains(&symbol.base()));
+        promised.extend(shown.map(|symbol| Promised {
+            exchange: exchange.clone(),
+            symbol,
+            kind,
+            every,
+        }));
+    }
+    promised
 }
 
 #[cfg(test)]
@@ -107,22 +72,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_plan_is_whole_and_feasible_on_every_exchange() {
-        assert_eq!(jobs().len(), 20);
+    fn every_exchange_has_lines_that_come_every_five_seconds() {
         for exchange in EXCHANGES {
-            let rate: f64 = jobs()
-                .iter()
-                .filter(|job| job.exchange == exchange)
-                .map(|job| 1.0 / job.every.as_secs_f64())
-                .sum();
-            // 20 runs in a minute, with room for those that a busy machine lets come late.
-            assert!(rate * 60.0 >= 30.0, "{exchange}: {rate}");
-            let most = if exchange == Exchange::KRAKEN {
-                0.65
-            } else {
-                1.4
-            };
-            assert!(rate <= most, "{exchange}: {rate}");
+            let promises = promises();
+            let of = promises.iter().filter(|one| one.exchange == exchange);
+            let of: Vec<_> = of.map(|one| (one.kind, one.every.as_secs())).collect();
+            let (ticker, book) = ((Kind::Ticker, 5), (Kind::Book, 5));
+            assert_eq!(of, [ticker, ticker, book, book], "{exchange}");
         }
     }
 }

@@ -10,6 +10,7 @@ use robust_data_manager::{DataManager, Reads, SourceStatus, Status};
 use serde::Serialize;
 
 use super::board::{Board, Opening, seconds};
+use super::ledger::PlanLedger;
 use crate::sim::Running;
 
 /// The figures of one run.
@@ -20,6 +21,7 @@ pub(super) struct Summary {
     superseded: u64,
     skipped: u64,
     pending: u64,
+    plans: BTreeMap<String, PlanLedger>,
     reads: u64,
     late_calls: u64,
     requests: u64,
@@ -31,6 +33,8 @@ pub(super) struct Summary {
     skipped_by_reason: BTreeMap<SkipReason, u64>,
     reads_by_outcome: Reads,
     events_missed: u64,
+    /// Requests over the limit that the exchanges of the second plan counted.
+    over_limit_aside: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,7 +74,7 @@ impl Summary {
     pub(super) fn of(
         manager: &DataManager,
         before: &Status,
-        running: &[Running],
+        (running, aside): (&[Running], &[Running]),
         board: &Board,
         lasted: Duration,
     ) -> Self {
@@ -78,10 +82,11 @@ impl Summary {
         let ledgers = manager.scheduler().source_ledgers();
         let by_source = before.sources.iter().map(|(exchange, source)| {
             let ledger = ledgers.get(exchange.as_str()).cloned().unwrap_or_default();
-            let ended = &ledger.outcomes;
+            let brought = ledger.outcomes.ok + ledger.outcomes.cancelled + ledger.running;
             let figures = BySource {
                 ran: ledger.ran,
-                errors: ended.failed + ended.panicked + ended.timed_out,
+                // Each try that brought nothing, those of a run that was put off and tried again included.
+                errors: (ledger.ran + ledger.retries).saturating_sub(brought),
                 p99_ms: source.p99_ms,
                 superseded: ledger.superseded,
                 errors_by_name: board.errors.get(exchange).cloned().unwrap_or_default(),
@@ -96,6 +101,7 @@ impl Summary {
             };
             (exchange.clone(), figures)
         });
+        let over_aside = aside.iter().map(|one| one.sim.stats().over_limit).sum();
         let server = running.iter().map(|one| {
             let stats = one.sim.stats();
             let counted = Server {
@@ -113,6 +119,7 @@ impl Summary {
             superseded: status.jobs.superseded,
             skipped: status.jobs.skipped.values().sum(),
             pending: status.jobs.pending,
+            plans: board.ledgers.iter().cloned().collect(),
             reads: status.reads.total,
             late_calls: status.reads.late,
             requests: sum(|source| source.requests),
@@ -124,6 +131,7 @@ impl Summary {
             skipped_by_reason: status.jobs.skipped.clone(),
             reads_by_outcome: status.reads.clone(),
             events_missed: board.missed,
+            over_limit_aside: over_aside,
         }
     }
 
@@ -131,6 +139,15 @@ impl Summary {
     pub(super) fn broken(&self) -> Option<String> {
         if self.due != self.ran + self.superseded + self.skipped + self.pending {
             return Some("demo: due is not ran + superseded + skipped + pending".to_owned());
+        }
+        if let Some((plan, ledger)) = self.plans.iter().find(|(_, ledger)| !ledger.closes()) {
+            return Some(format!("demo: a run of plan {plan} is lost: {ledger}"));
+        }
+        if self.over_limit_aside > 0 {
+            return Some(format!(
+                "demo: the exchanges of the second plan counted {} requests over their limit",
+                self.over_limit_aside
+            ));
         }
         if !self.reads_by_outcome.balances() {
             return Some("demo: reads are not the sum of their outcomes".to_owned());
@@ -158,11 +175,9 @@ impl fmt::Display for Summary {
             "\n{:.1} s of market data from simulated exchanges\n",
             self.lasted_s
         )?;
-        writeln!(
-            f,
-            "jobs      due {} = ran {} + superseded {} + skipped {} + pending {}",
-            self.due, self.ran, self.superseded, self.skipped, self.pending
-        )?;
+        for (plan, ledger) in &self.plans {
+            writeln!(f, "plan      {plan}: {ledger}")?;
+        }
         writeln!(
             f,
             "reads     {}, {} of them later than their deadline + 50 ms",

@@ -54,7 +54,7 @@ pub(super) fn screen(
 ) -> Vec<Row> {
     let layout = Layout::new(&groups(status, board), width);
     let values: usize = layout.groups.iter().map(Vec::len).sum();
-    let foot = foot(status);
+    let foot = foot(status, board);
     // A low screen has no room for rules and air: what must be seen is worth more.
     let airy = 4 + layout.groups.len() + values + foot.len() <= height;
     let mut rows = vec![head(title, board, width)];
@@ -226,13 +226,15 @@ fn wide(cell: &Cell) -> usize {
     cell.text.chars().count()
 }
 
-fn foot(status: &Status) -> Vec<Row> {
-    let jobs = &status.jobs;
-    let skipped: u64 = jobs.skipped.values().sum();
-    let ledger = format!(
-        "jobs   due {} = ran {} + superseded {} + skipped {skipped} + pending {}",
-        jobs.due, jobs.ran, jobs.superseded, jobs.pending
-    );
+fn foot(status: &Status, board: &Board) -> Vec<Row> {
+    let plans = board.ledgers.iter().map(|(plan, ledger)| {
+        let tone = if ledger.closes() {
+            Tone::Plain
+        } else {
+            Tone::Bad
+        };
+        vec![Cell::new(format!("plan   {plan}: {ledger}"), tone)]
+    });
     let reads = &status.reads;
     let sum = |of: fn(&robust_data_manager::SourceStatus) -> u64| -> u64 {
         status.sources.values().map(of).sum()
@@ -242,25 +244,23 @@ fn foot(status: &Status) -> Vec<Row> {
     } else {
         Tone::Bad
     };
-    vec![
-        vec![Cell::new(ledger, Tone::Plain)],
-        vec![
-            Cell::new(
-                format!("reads  {}, failed {}", reads.total, reads.failed()),
-                Tone::Plain,
+    let reads = [vec![
+        Cell::new(
+            format!("reads  {}, failed {}", reads.total, reads.failed()),
+            Tone::Plain,
+        ),
+        Cell::new(format!(", late {}", reads.late), late),
+        Cell::new(
+            format!(
+                " · requests {}, retries {}, refused here {}",
+                sum(|s| s.requests),
+                sum(|s| s.retries),
+                sum(|s| s.rejected)
             ),
-            Cell::new(format!(", late {}", reads.late), late),
-            Cell::new(
-                format!(
-                    " · requests {}, retries {}, refused here {}",
-                    sum(|s| s.requests),
-                    sum(|s| s.retries),
-                    sum(|s| s.rejected)
-                ),
-                Tone::Plain,
-            ),
-        ],
-    ]
+            Tone::Plain,
+        ),
+    ]];
+    plans.chain(reads).collect()
 }
 
 /// Cuts a line to the width of the screen.

@@ -36,6 +36,22 @@ fn sound(summary: &Value) {
             + number(&summary["pending"])
     );
     assert_eq!(summary["late_calls"], 0);
+    for plan in ["default", "seed-http"] {
+        let ledger = &summary["plans"][plan];
+        assert!(number(&ledger["due"]) > 0, "{plan}: {ledger}");
+        assert_eq!(
+            number(&ledger["due"]),
+            number(&ledger["done"])
+                + number(&ledger["skipped"])
+                + number(&ledger["failed"])
+                + number(&ledger["pending"]),
+            "{plan}"
+        );
+        let reasons = ledger["skipped_by_reason"].as_object().unwrap();
+        let skipped: u64 = reasons.values().map(number).sum();
+        assert_eq!(number(&ledger["skipped"]), skipped, "{plan}: {ledger}");
+    }
+    assert_eq!(summary["over_limit_aside"], 0);
     for exchange in ALL {
         let source = &summary["by_source"][exchange];
         assert!(number(&source["ran"]) > 0, "{source}");
@@ -101,6 +117,9 @@ fn without_faults_every_read_brings_data() {
         untouched(&summary["by_source"][exchange]);
         assert_eq!(summary["server"][exchange]["requests_while_open"], 0);
     }
+    for plan in ["default", "seed-http"] {
+        assert_eq!(summary["plans"][plan]["failed"], 0);
+    }
     assert_eq!(summary["rejected"], 0);
     assert_eq!(summary["retries"], 0);
 }
@@ -142,8 +161,8 @@ fn with_three_of_four_exchanges_down_the_fourth_brings_everything() {
     opened(source("kraken"), "no answer within 2s");
     opened(source("binance"), "banned");
     opened(source("kucoin"), "HTML");
-    // Only what was on its way when the ban was told arrived after it: the five jobs of the start.
-    assert!(number(&summary["server"]["binance"]["requests"]) <= 5);
+    // Only what was on its way when the ban was told arrived after it: the three jobs of the start.
+    assert!(number(&summary["server"]["binance"]["requests"]) <= 3);
     assert_eq!(source("binance")["breaker"]["state"], "open");
 }
 
@@ -195,6 +214,8 @@ fn plain_lines_say_ages_faults_and_sums_without_a_control_character() {
         "quality=accept:100",
         "late=0",
         "the server counted",
+        "plan      default: due ",
+        "plan      seed-http: due ",
         "0 over its limit",
     ] {
         assert!(said.out.contains(part), "{part}: {}", said.out);

@@ -11,6 +11,7 @@ mod doctor;
 mod documents;
 mod drift;
 mod fetch;
+mod jobs;
 mod run;
 mod simulators;
 mod usage;

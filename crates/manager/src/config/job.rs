@@ -1,14 +1,16 @@
 //! Settings of one job.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use robust_market::{Exchange, Interval, InvalidName, Kind, Request, Symbol, quote};
+use robust_scheduler::{Trigger, Upstream};
 use serde::{Deserialize, Serialize};
 
 use super::exchange::LONGEST;
 use super::quality::check_score;
+use super::when::{CronDays, CronDialect};
 use super::{ConfigError, out_of_range};
-use crate::{DataJob, OnQuarantine, Query};
+use crate::{DataJob, JobClass, OnQuarantine, Query};
 
 /// What a job reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,8 @@ pub enum JobKind {
     Candles,
     /// Executed trades.
     Trades,
+    /// State of every market that the exchange has.
+    Market,
 }
 
 impl JobKind {
@@ -35,7 +39,7 @@ impl JobKind {
     }
 }
 
-/// One `[[jobs]]` of a config file: a read that comes due once a period.
+/// One `[[jobs]]` of a config file: a read that comes due by itself. `docs/jobs.md` has the table of its keys.
 ///
 /// ```
 /// use robust_data_manager::Config;
@@ -66,31 +70,89 @@ impl JobKind {
 pub struct JobSettings {
     /// A name of its own, for reports.
     pub id: String,
+    /// A name for people.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The exchange, one of [`Config::exchanges`](crate::Config::exchanges).
+    #[serde(default)]
     pub exchange: String,
+    /// Exchanges of which any can serve the job, instead of one; see [`DataJob::any_of`].
+    #[serde(default)]
+    pub exchanges: Vec<String>,
     /// What is read.
     pub kind: JobKind,
     /// The pair, for all kinds about one market.
     #[serde(default)]
     pub symbol: Option<String>,
-    /// The pairs, for `tickers` and `bids_asks`.
+    /// The pairs: of one job for `tickers` and `bids_asks`; for the kinds about one market, a job for each.
     #[serde(default)]
     pub symbols: Vec<String>,
-    /// The period.
-    #[serde(with = "humantime_serde")]
-    pub every: Duration,
+    /// The period; or one of the four below.
+    #[serde(default, with = "humantime_serde")]
+    pub every: Option<Duration>,
+    /// A cron expression of 5 fields (minute first), 6 (second first) or 7 (year last).
+    #[serde(default)]
+    pub cron: Option<String>,
+    /// The time zone of `cron` by its IANA name. Default UTC.
+    #[serde(default)]
+    pub zone: Option<String>,
+    /// Whose numbers the weekdays of `cron` are; needed for numbers in 6 and 7 fields.
+    #[serde(default)]
+    pub dialect: Option<CronDialect>,
+    /// What two restricted day fields of `cron` mean together.
+    #[serde(default)]
+    pub days: Option<CronDays>,
+    /// The end of each bar of this length, such as `5m`.
+    #[serde(default)]
+    pub aligned: Option<String>,
+    /// How long after the end of a bar it is asked for, with `aligned`. Default 1.5 s.
+    #[serde(default, with = "humantime_serde")]
+    pub settle: Option<Duration>,
+    /// One moment, such as `2027-01-01T00:00:00Z`.
+    #[serde(default, with = "humantime_serde")]
+    pub at: Option<SystemTime>,
+    /// Comes due whenever all of these jobs have succeeded.
+    #[serde(default)]
+    pub on_success: Vec<String>,
+    /// Jobs that it waits for, as of its own moment.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// Spreads the runs of jobs that share their moments over this time; see [`DataJob::splay`].
+    #[serde(default, with = "humantime_serde")]
+    pub splay: Option<Duration>,
     /// Length of a bar, for `candles`.
     #[serde(default)]
     pub interval: Option<String>,
+    /// Lengths of bars, for `candles`: a job for each.
+    #[serde(default)]
+    pub intervals: Vec<String>,
     /// Levels a side, for `book`. Default: the exchange's own.
     #[serde(default)]
     pub depth: Option<u32>,
-    /// Rows, for `candles` and `trades`, within one request of the exchange. Default: the exchange's own.
+    /// Rows, for `candles` and `trades`, within one request of the exchange; with `since_last` also more. Default: the exchange's own.
     #[serde(default)]
     pub limit: Option<u32>,
+    /// Asks for the trades since the last success; see [`DataJob::since_last`].
+    #[serde(default)]
+    pub since_last: bool,
     /// 1 (most urgent) to 5; see [`DataJob::priority`].
     #[serde(default = "middle")]
     pub priority: u8,
+    /// `read` or `scan`; see [`JobClass`].
+    #[serde(default)]
+    pub class: JobClass,
+    /// How long a run may take. Default 30 s.
+    #[serde(default, with = "humantime_serde")]
+    pub timeout: Option<Duration>,
+    /// Attempts of a read beyond the first, at most those of the exchange's settings.
+    #[serde(default)]
+    pub retries: Option<u32>,
+    /// The most requests of the job in any minute.
+    #[serde(default)]
+    pub rate: Option<u32>,
+    /// Whether it comes due at all.
+    #[serde(default = "yes")]
+    pub enabled: bool,
     /// Whether it also runs once when it is scheduled.
     #[serde(default)]
     pub at_start: bool,
@@ -106,6 +168,10 @@ const fn middle() -> u8 {
     3
 }
 
+const fn yes() -> bool {
+    true
+}
+
 impl JobSettings {
     /// A job of this kind, about no pair yet.
     #[must_use]
@@ -117,82 +183,165 @@ impl JobSettings {
     ) -> Self {
         Self {
             id: id.into(),
+            name: None,
             exchange: exchange.into(),
+            exchanges: Vec::new(),
             kind,
             symbol: None,
             symbols: Vec::new(),
-            every,
+            every: Some(every),
+            cron: None,
+            zone: None,
+            dialect: None,
+            days: None,
+            aligned: None,
+            settle: None,
+            at: None,
+            on_success: Vec::new(),
+            after: Vec::new(),
+            splay: None,
             interval: None,
+            intervals: Vec::new(),
             depth: None,
             limit: None,
+            since_last: false,
             priority: middle(),
+            class: JobClass::default(),
+            timeout: None,
+            retries: None,
+            rate: None,
+            enabled: true,
             at_start: false,
             min_quality: None,
             on_quarantine: None,
         }
     }
 
-    /// The job that these settings describe.
+    /// The exchanges that can serve it.
+    pub fn asks(&self) -> impl Iterator<Item = &str> {
+        let one = Some(self.exchange.as_str()).filter(|name| !name.is_empty());
+        one.into_iter()
+            .chain(self.exchanges.iter().map(String::as_str))
+    }
+
+    /// The jobs that these settings describe: one; or, for a kind about one market, one for each pair and each length of bars.
+    /// Several are named after the settings' id, their pair and their length.
     ///
     /// # Errors
     ///
     /// [`ConfigError::OutOfRange`] for the first setting that is missing, out of range, or of another kind of data.
-    pub fn job(&self) -> Result<DataJob, ConfigError> {
+    pub fn jobs(&self) -> Result<Vec<DataJob>, ConfigError> {
         self.check()?;
-        let exchange: Exchange = self.exchange.parse().map_err(|error: InvalidName| {
-            self.wrong("exchange", quote(&self.exchange), &error.to_string())
-        })?;
-        let job = if self.kind.is_many() {
+        let trigger = self.trigger()?;
+        let exchanges: Result<Vec<Exchange>, ConfigError> =
+            self.asks().map(|name| self.venue(name)).collect();
+        let exchanges = exchanges?;
+        let Some(first) = exchanges.first().cloned() else {
+            let remedy = "name one, such as exchange = \"kraken\", or several of which any will do with exchanges";
+            return Err(self.wrong("exchange", "nothing", remedy));
+        };
+        let period = self.every.unwrap_or(Duration::from_secs(1));
+        let named: Vec<&String> = self.symbol.iter().chain(&self.symbols).collect();
+        let symbols: Result<Vec<Symbol>, ConfigError> =
+            named.iter().map(|name| self.pair(name)).collect();
+        let symbols = symbols?;
+        if self.kind.is_many() {
             let kind = match self.kind {
                 JobKind::BidsAsks => Kind::BidsAsks,
                 _ => Kind::Tickers,
             };
-            let symbols: Result<Vec<Symbol>, _> = self
-                .symbols
-                .iter()
-                .map(|name| self.pair("symbols", name))
-                .collect();
-            DataJob::many(&*self.id, exchange, kind, symbols?, self.every)
-        } else {
-            let symbol = self.pair("symbol", self.symbol.as_deref().unwrap_or_default())?;
-            let query = Query::new(exchange, self.request(symbol)?);
-            DataJob::new(&*self.id, query, self.every)
-        };
-        let mut job = job.priority(self.priority);
+            let job = DataJob::many(&*self.id, first, kind, symbols, period);
+            return Ok(vec![self.terms(job, trigger, exchanges)]);
+        }
+        if self.kind == JobKind::Market {
+            let request = Request::Tickers {
+                symbols: Vec::new(),
+            };
+            let job = DataJob::new(&*self.id, Query::new(first, request), period);
+            return Ok(vec![self.terms(job, trigger, exchanges)]);
+        }
+        let mut lengths = Vec::new();
+        for text in self.interval.iter().chain(&self.intervals) {
+            let interval: Result<Interval, InvalidName> = text.parse();
+            let interval = interval
+                .map_err(|error| self.wrong("interval", quote(text), &error.to_string()))?;
+            lengths.push(Some(interval));
+        }
+        if lengths.is_empty() {
+            lengths.push(None);
+        }
+        let mut jobs = Vec::new();
+        for symbol in &symbols {
+            for length in &lengths {
+                let mut id = self.id.clone();
+                if symbols.len() > 1 {
+                    id.push_str(&format!(" {symbol}"));
+                }
+                if let Some(length) = length.filter(|_| lengths.len() > 1) {
+                    id.push_str(&format!(" {length}"));
+                }
+                let request = self.request(symbol.clone(), *length);
+                let job = DataJob::new(id, Query::new(first.clone(), request), period);
+                jobs.push(self.terms(job, trigger.clone(), exchanges.clone()));
+            }
+        }
+        Ok(jobs)
+    }
+
+    fn terms(&self, job: DataJob, trigger: Trigger, exchanges: Vec<Exchange>) -> DataJob {
+        let mut job = job
+            .trigger(trigger)
+            .any_of(exchanges)
+            .priority(self.priority)
+            .class(self.class)
+            .enabled(self.enabled)
+            .splay(self.splay.unwrap_or_default());
+        if let Some(title) = &self.name {
+            job = job.title(title);
+        }
+        if let Some(timeout) = self.timeout {
+            job = job.timeout(timeout);
+        }
+        if let Some(retries) = self.retries {
+            job = job.retries(retries);
+        }
+        if let Some(rate) = self.rate {
+            job = job.rate(rate);
+        }
         if let Some(score) = self.min_quality {
             job = job.min_quality(score);
         }
         if let Some(on_quarantine) = self.on_quarantine {
             job = job.on_quarantine(on_quarantine);
         }
-        Ok(if self.at_start { job.at_start() } else { job })
+        if self.since_last {
+            job = job.since_last();
+        }
+        for upstream in &self.after {
+            job = job.after(Upstream::success_of(upstream.as_str()));
+        }
+        if self.at_start { job.at_start() } else { job }
     }
 
-    fn request(&self, symbol: Symbol) -> Result<Request, ConfigError> {
-        Ok(match self.kind {
-            JobKind::Book => Request::OrderBook {
+    fn request(&self, symbol: Symbol, interval: Option<Interval>) -> Request {
+        match (self.kind, interval) {
+            (JobKind::Book, _) => Request::OrderBook {
                 symbol,
                 depth: self.depth,
             },
-            JobKind::Candles => {
-                let text = self.interval.as_deref().unwrap_or_default();
-                let interval: Interval = text.parse().map_err(|error: InvalidName| {
-                    self.wrong("interval", quote(text), &error.to_string())
-                })?;
-                Request::Candles {
-                    symbol,
-                    interval,
-                    since: None,
-                    limit: self.limit,
-                }
-            }
-            JobKind::Trades => Request::Trades {
+            (JobKind::Candles, Some(interval)) => Request::Candles {
+                symbol,
+                interval,
+                since: None,
+                limit: self.limit,
+            },
+            (JobKind::Trades, _) => Request::Trades {
                 symbol,
                 since: None,
                 limit: self.limit,
             },
             _ => Request::Ticker { symbol },
-        })
+        }
     }
 
     /// Finds settings that are missing, or that belong to another kind.
@@ -201,52 +350,59 @@ impl JobSettings {
             let remedy = "use a name of 1 to 100 characters";
             return Err(out_of_range("jobs.id", quote(&self.id), remedy));
         }
-        if self.every < Duration::from_millis(1) || self.every > LONGEST {
-            let shown = format!("{:?}", self.every);
-            let remedy = "use a time from 1ms to 24h, such as \"5s\"";
-            return Err(self.wrong("every", shown, remedy));
+        if !self.exchange.is_empty() && !self.exchanges.is_empty() {
+            let remedy = "leave it away, or name the exchange among exchanges";
+            return Err(self.wrong("exchange", quote(&self.exchange), remedy));
         }
         if !(1..=5).contains(&self.priority) {
             let remedy = "use 1 (most urgent) to 5";
             return Err(self.wrong("priority", self.priority, remedy));
         }
+        self.check_bounds()?;
         check_score(format!("jobs.{}.min_quality", self.id), self.min_quality)?;
         let kind = self.kind;
         let candles = kind == JobKind::Candles;
         let rows = candles || kind == JobKind::Trades;
         let (symbol, symbols) = (self.symbol.is_some(), !self.symbols.is_empty());
+        let intervals = self.interval.is_some() || !self.intervals.is_empty();
+        if symbol && symbols {
+            let remedy = "leave it away, or name the pair among symbols";
+            return Err(self.wrong("symbol", "set", remedy));
+        }
         for (key, there, wanted, belongs) in [
             (
                 "symbol",
                 symbol,
-                !kind.is_many(),
-                "tickers and bids_asks have symbols = [\"BTC/USD\", …]",
+                !kind.is_many() && kind != JobKind::Market,
+                "tickers and bids_asks have symbols = [\"BTC/USD\", …], market has none",
             ),
             (
                 "symbols",
                 symbols,
-                kind.is_many(),
-                "use symbol = \"BTC/USD\", or kind = \"tickers\" for many pairs",
+                kind != JobKind::Market,
+                "leave it away: kind = \"market\" is about all pairs",
             ),
             (
                 "interval",
-                self.interval.is_some(),
+                intervals,
                 candles,
                 "leave it away, or use kind = \"candles\"",
             ),
         ] {
-            match (there, wanted) {
-                (true, false) => return Err(self.wrong(key, "set", belongs)),
-                (false, true) => {
-                    let remedy = match key {
-                        "interval" => "candles need one, such as \"5m\"",
-                        "symbols" => "this kind needs them, such as [\"BTC/USD\", \"ETH/USD\"]",
-                        _ => "this kind needs one, such as \"BTC/USD\"",
-                    };
-                    return Err(self.wrong(key, "nothing", remedy));
-                }
-                _ => {}
+            if there && !wanted {
+                return Err(self.wrong(key, "set", belongs));
             }
+        }
+        if candles && !intervals {
+            return Err(self.wrong("interval", "nothing", "candles need one, such as \"5m\""));
+        }
+        if kind.is_many() && !symbols {
+            let remedy = "this kind needs them, such as [\"BTC/USD\", \"ETH/USD\"]";
+            return Err(self.wrong("symbols", "nothing", remedy));
+        }
+        if kind != JobKind::Market && !symbol && !symbols {
+            let remedy = "this kind needs one, such as \"BTC/USD\"";
+            return Err(self.wrong("symbol", "nothing", remedy));
         }
         if let Some(depth) = self.depth.filter(|_| kind != JobKind::Book) {
             let remedy = "leave it away, or use kind = \"book\"";
@@ -257,15 +413,60 @@ impl JobSettings {
                 "leave it away, or use kind = \"candles\" or \"trades\"; a book has a depth";
             return Err(self.wrong("limit", limit, remedy));
         }
+        if self.since_last && (kind != JobKind::Trades || self.limit.is_none()) {
+            let remedy = "use it with kind = \"trades\" and a limit; candles ask for what they lack by themselves";
+            return Err(self.wrong("since_last", true, remedy));
+        }
         Ok(())
     }
 
-    fn pair(&self, key: &str, name: &str) -> Result<Symbol, ConfigError> {
+    /// Finds numbers that cannot work.
+    fn check_bounds(&self) -> Result<(), ConfigError> {
+        let longest = self.class.longest();
+        if let Some(timeout) = self
+            .timeout
+            .filter(|timeout| *timeout < Duration::from_millis(10) || *timeout > longest)
+        {
+            let remedy = match self.class {
+                JobClass::Scan => "use a time from 10ms to 300s",
+                _ => "use a time from 10ms to 30s, or class = \"scan\" for up to 300s",
+            };
+            return Err(self.wrong("timeout", format!("{timeout:?}"), remedy));
+        }
+        if let Some(retries) = self.retries.filter(|retries| *retries > 20) {
+            return Err(self.wrong("retries", retries, "use 0 to 20"));
+        }
+        if let Some(rate) = self.rate.filter(|rate| *rate == 0 || *rate > 1_000_000) {
+            return Err(self.wrong("rate", rate, "use 1 to 1000000 requests a minute"));
+        }
+        if let Some(splay) = self.splay.filter(|splay| *splay > LONGEST) {
+            let shown = format!("{splay:?}");
+            return Err(self.wrong("splay", shown, "use a time up to 24h"));
+        }
+        Ok(())
+    }
+
+    fn venue(&self, name: &str) -> Result<Exchange, ConfigError> {
+        name.parse()
+            .map_err(|error: InvalidName| self.wrong("exchange", quote(name), &error.to_string()))
+    }
+
+    fn pair(&self, name: &str) -> Result<Symbol, ConfigError> {
+        let key = if self.symbol.is_some() {
+            "symbol"
+        } else {
+            "symbols"
+        };
         name.parse()
             .map_err(|error: InvalidName| self.wrong(key, quote(name), &error.to_string()))
     }
 
-    fn wrong(&self, key: &str, value: impl std::fmt::Display, remedy: &str) -> ConfigError {
+    pub(super) fn wrong(
+        &self,
+        key: &str,
+        value: impl std::fmt::Display,
+        remedy: &str,
+    ) -> ConfigError {
         let field = format!("jobs.{}.{key}", self.id);
         out_of_range(field, value, remedy)
     }

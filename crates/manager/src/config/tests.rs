@@ -158,7 +158,11 @@ every = "30s"
 fn a_job_that_cannot_be_names_itself_its_key_and_the_remedy() {
     assert_eq!(Config::from_toml(BARS).unwrap().jobs[0].priority, 3);
     for (from, to, named) in [
-        ("every = \"30s\"", "", "missing field `every`"),
+        (
+            "every = \"30s\"",
+            "",
+            "jobs.bars.every = nothing: say when: one of every",
+        ),
         ("every = \"30s\"", "evry = \"30s\"", "did you mean every?"),
         (
             "every = \"30s\"",
@@ -203,8 +207,73 @@ fn a_job_that_cannot_be_names_itself_its_key_and_the_remedy() {
         ),
         (
             "symbol = \"BTC/USD\"",
-            "symbols = [\"BTC/USD\"]",
-            "this kind needs one",
+            "symbol = \"BTC/USD\"\nsymbols = [\"ETH/USD\"]",
+            "jobs.bars.symbol = set: leave it away",
+        ),
+        (
+            "exchange = \"kraken\"",
+            "",
+            "jobs.bars.exchange = nothing: name one",
+        ),
+        (
+            "exchange = \"kraken\"",
+            "exchange = \"kraken\"\nexchanges = [\"kraken\"]",
+            "jobs.bars.exchange = \"kraken\": leave it away",
+        ),
+        (
+            "every = \"30s\"",
+            "every = \"30s\"\ncron = \"0 0 * * *\"",
+            "jobs.bars.cron = set: leave it away beside every",
+        ),
+        (
+            "every = \"30s\"",
+            "cron = \"0 0 * *\"",
+            "jobs.bars.cron = \"0 0 * *\": ",
+        ),
+        (
+            "every = \"30s\"",
+            "cron = \"0 0 * * *\"\nzone = \"Europe/Atlantis\"",
+            "jobs.bars.zone = \"Europe/Atlantis\": there is no time zone",
+        ),
+        (
+            "every = \"30s\"",
+            "every = \"30s\"\nzone = \"UTC\"",
+            "jobs.bars.zone = set: leave it away, or say when with cron",
+        ),
+        (
+            "every = \"30s\"",
+            "aligned = \"5 min\"",
+            "jobs.bars.aligned = \"5 min\": ",
+        ),
+        (
+            "every = \"30s\"",
+            "aligned = \"1m\"\nsettle = \"2m\"",
+            "jobs.bars.settle = 120s: use at most the interval",
+        ),
+        (
+            "id = \"bars\"",
+            "id = \"bars\"\ntimeout = \"31s\"",
+            "jobs.bars.timeout = 31s: use a time from 10ms to 30s, or class",
+        ),
+        (
+            "id = \"bars\"",
+            "id = \"bars\"\nclass = \"scna\"",
+            "did you mean scan?",
+        ),
+        (
+            "id = \"bars\"",
+            "id = \"bars\"\nretries = 21",
+            "jobs.bars.retries = 21: use 0 to 20",
+        ),
+        (
+            "id = \"bars\"",
+            "id = \"bars\"\nrate = 0",
+            "jobs.bars.rate = 0: use 1",
+        ),
+        (
+            "id = \"bars\"",
+            "id = \"bars\"\nsince_last = true",
+            "jobs.bars.since_last = true: use it with kind",
         ),
         (
             "exchange = \"kraken\"",
@@ -230,4 +299,73 @@ fn a_job_that_cannot_be_names_itself_its_key_and_the_remedy() {
     let job = BARS.split_once("[[jobs]]").unwrap().1;
     let twice = error(&format!("{BARS}[[jobs]]{job}"));
     assert!(twice.contains("give each job an id of its own"), "{twice}");
+}
+
+#[test]
+fn a_job_comes_due_by_one_of_five_triggers() {
+    for (when, expected) in [
+        ("every = \"30s\"", "Every"),
+        (
+            "cron = \"0 30 7 * * MON-FRI\"\nzone = \"Europe/Amsterdam\"",
+            "Cron",
+        ),
+        ("cron = \"0 0 7 * * 2\"\ndialect = \"quartz\"", "Cron"),
+        ("cron = \"0 0 1 * 1\"\ndays = \"either\"", "Cron"),
+        ("aligned = \"5m\"\nsettle = \"2s\"", "Aligned"),
+        ("at = \"2027-01-01T00:00:00Z\"", "At"),
+        ("on_success = [\"prices\"]", "OnSuccess"),
+    ] {
+        let config = Config::from_toml(&BARS.replace("every = \"30s\"", when)).unwrap();
+        let jobs = config.jobs[0].jobs().unwrap();
+        let shown = format!("{:?}", jobs[0]);
+        assert!(
+            shown.contains(&format!("trigger: {expected}")),
+            "{when}: {shown}"
+        );
+    }
+}
+
+#[test]
+fn a_kind_about_one_market_makes_a_job_for_each_pair_and_length() {
+    let text = BARS
+        .replace(
+            "symbol = \"BTC/USD\"",
+            "symbols = [\"BTC/USD\", \"ETH/USD\"]",
+        )
+        .replace("interval = \"5m\"", "intervals = [\"1m\", \"1h\"]");
+    let config = Config::from_toml(&text).unwrap();
+    let jobs = config.jobs[0].jobs().unwrap();
+    let names: Vec<&str> = jobs.iter().map(crate::DataJob::name).collect();
+    assert_eq!(
+        names,
+        [
+            "bars BTC/USD 1m",
+            "bars BTC/USD 1h",
+            "bars ETH/USD 1m",
+            "bars ETH/USD 1h"
+        ]
+    );
+}
+
+#[test]
+fn a_plan_is_named_and_narrowed_to_the_exchanges_that_are_there() {
+    let names = |text: &str| {
+        let config = Config::from_toml(text).unwrap();
+        let jobs = config.jobs_in_force().unwrap();
+        jobs.into_iter()
+            .map(|job| job.exchange)
+            .collect::<BTreeSet<_>>()
+    };
+    let both = "plan = \"default\"\n[exchanges.kraken]\n[exchanges.htx]";
+    assert_eq!(names(both), ["htx", "kraken"].map(str::to_owned).into());
+    let wrong = error("plan = \"defualt\"\n[exchanges.kraken]");
+    assert!(
+        wrong.contains("plan = \"defualt\": use one of default, seed-http"),
+        "{wrong}"
+    );
+    let none = error("plan = \"seed-http\"\n[exchanges.htx]");
+    assert!(
+        none.contains("none of its exchanges is configured"),
+        "{none}"
+    );
 }

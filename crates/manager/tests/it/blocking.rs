@@ -83,7 +83,7 @@ fn jobs_run_between_the_calls() {
             let _ = heard.send(sample.meta.kind);
         });
         told.unwrap();
-        let job = DataJob::new("b", query, Duration::from_millis(20));
+        let job = DataJob::new("b", query, Duration::from_millis(50));
         manager.schedule(job.at_start()).unwrap();
     });
     for _ in 0..3 {

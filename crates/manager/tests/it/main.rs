@@ -17,6 +17,8 @@ mod latest;
 mod many;
 mod memory;
 mod promised;
+mod orchestrated;
+mod plans;
 mod quality;
 mod refusals;
 mod secrets;

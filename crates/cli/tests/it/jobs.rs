@@ -1,0 +1,157 @@
+//! `rdm jobs`: what jobs will do, before anything is asked.
+
+use serde_json::Value;
+
+use crate::world::{Scratch, json, run};
+
+#[test]
+fn both_plans_are_told_with_the_load_of_each_exchange_against_its_limit() {
+    for (plan, jobs, runs, exchanges) in [
+        // 8,640 tickers of each pair, 2,880 books, 1,440 and 288 bars.
+        ("seed-http", 5, 21_888, ["kraken"].as_slice()),
+        (
+            "default",
+            152,
+            254_596,
+            ["kraken", "binance", "kucoin", "htx"].as_slice(),
+        ),
+    ] {
+        let told = json(&["jobs", "--plan", plan, "--json"]);
+        assert_eq!(told["of"], format!("plan {plan}"));
+        assert_eq!(told["jobs"].as_array().unwrap().len(), jobs);
+        assert_eq!(
+            (&told["feasible"], &told["span_s"]),
+            (&true.into(), &86_400.into())
+        );
+        // One more or less where a period does not divide the day from now.
+        let counted = told["runs"].as_u64().unwrap();
+        assert!(counted.abs_diff(runs) <= jobs as u64, "{plan}: {counted}");
+        for exchange in exchanges {
+            let source = &told["sources"][exchange];
+            let load = source["load_percent"].as_f64().unwrap();
+            assert!(load > 1.0 && load < 100.0, "{exchange}: {source}");
+            let window = &source["windows"][0];
+            let (asked, limit) = (window["asked"].as_f64(), window["limit"].as_f64());
+            assert!(asked.unwrap() > 0.0 && asked < limit, "{window}");
+        }
+        let first = &told["jobs"][0];
+        assert_eq!(first["priority"], 1);
+        assert_eq!(first["next"].as_array().unwrap().len(), 3);
+    }
+}
+
+#[test]
+fn people_get_tables() {
+    let said = run(&["jobs", "--next", "1h"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    for part in [
+        "plan default: 152 jobs, ",
+        "critical_tickers_kraken",
+        "every 5s",
+        "aligned to 300s + 1.5s, spread over 240s",
+        "1 public per 1s",
+        "6000 weight per 60s",
+        "no run is hit by a clock change",
+    ] {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+}
+
+const CRON: &str = r#"
+[exchanges.kraken]
+
+[[jobs]]
+id = "report"
+exchange = "kraken"
+kind = "ticker"
+symbol = "BTC/USD"
+cron = "30 2 * * *"
+zone = "Europe/Amsterdam"
+"#;
+
+#[test]
+fn a_config_is_told_with_its_plan_and_the_clocks_of_its_zones() {
+    let file = Scratch::file(
+        "jobs-cron.toml",
+        format!("plan = \"seed-http\"\n{CRON}").as_bytes(),
+    );
+    let told = json(&["jobs", "--config", file.path(), "--next", "7days", "--json"]);
+    let jobs = told["jobs"].as_array().unwrap();
+    assert_eq!(jobs.len(), 6, "the plan's first, then the own");
+    let report = &jobs[5];
+    assert_eq!(report["when"], "cron 0 30 2 * * * *, Europe/Amsterdam");
+    let next = report["next"][0]["at"].as_str().unwrap();
+    assert!(
+        next.contains("T02:30:00+0") || next.contains("T03:00:00+0"),
+        "{next}"
+    );
+    assert!(told["clock_changes"].is_u64() && told["changed"].is_array());
+}
+
+#[test]
+fn more_than_an_exchange_allows_is_told_and_fails() {
+    let busy = CRON.replace(
+        "cron = \"30 2 * * *\"\nzone = \"Europe/Amsterdam\"",
+        "every = \"1s\"",
+    );
+    let file = Scratch::file("jobs-busy.toml", busy.as_bytes());
+    let said = run(&["jobs", "--config", file.path(), "--json"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.err
+            .contains("kraken would be asked 125 % of what it allows"),
+        "{}",
+        said.err
+    );
+    let told: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(told["feasible"], false);
+    // And that is what a run of it is told as well.
+    let said = run(&["run", "--config", file.path(), "--for", "1s"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(
+        said.err
+            .contains("job \"report\": kraken would be asked 125 %"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn what_cannot_be_is_named_with_a_remedy() {
+    let wrong = CRON.replace("30 2 * * *", "30 2 * *");
+    let zone = CRON.replace("Europe/Amsterdam", "Europe/Atlantis");
+    let plan = format!("plan = \"defualt\"\n{CRON}");
+    for (text, named) in [
+        (wrong, "jobs.report.cron = \"30 2 * *\""),
+        (zone, "jobs.report.zone = \"Europe/Atlantis\""),
+        (plan, "plan = \"defualt\": use one of default, seed-http"),
+        ("[exchanges.kraken]\n".to_owned(), "nothing to run"),
+    ] {
+        let file = Scratch::file("jobs-wrong.toml", text.as_bytes());
+        let said = run(&["jobs", "--config", file.path()]);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
+        assert!(said.err.contains(named), "{named}: {}", said.err);
+    }
+    for (args, named) in [
+        (
+            ["jobs", "--plan", "defualt"].as_slice(),
+            "--plan: \"defualt\" is not valid; use one of default, seed-http",
+        ),
+        (
+            ["jobs", "--next", "8days"].as_slice(),
+            "--next: \"8days\" is not valid; use a time from 1ms to 7days",
+        ),
+        (
+            ["jobs", "--plan", "default", "--config", "x"].as_slice(),
+            "--plan has no meaning beside --config",
+        ),
+        (
+            ["jobs", "--config", "no-such-file.toml"].as_slice(),
+            "does not exist",
+        ),
+    ] {
+        let said = run(args);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
+        assert!(said.err.contains(named), "{named}: {}", said.err);
+    }
+}

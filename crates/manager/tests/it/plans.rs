@@ -1,0 +1,118 @@
+//! The shipped plans: feasible under the exchanges' own limits, and a day of one of them with nothing lost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use robust_data_manager::market::Exchange;
+use robust_data_manager::{DataManager, Outlook, Plan};
+
+use crate::world::World;
+
+const FOUR: [Exchange; 4] = [
+    Exchange::KRAKEN,
+    Exchange::BINANCE,
+    Exchange::KUCOIN,
+    Exchange::HTX,
+];
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn outlook(manager: &DataManager, plan: &Plan) -> Outlook {
+    manager.outlook(&plan.jobs().unwrap(), DAY).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_plans_are_feasible_under_the_limits_of_each_exchange() {
+    let world = World::of(FOUR, |builder| builder);
+    for (plan, expected) in [
+        // 15.2 requests a minute, each a second and a quarter of Kraken's.
+        (Plan::seed_http(), [("kraken", 31.0, 32.0)].as_slice()),
+        (
+            Plan::default_plan(),
+            [
+                ("kraken", 92.0, 94.0),
+                ("binance", 1.0, 20.0),
+                ("kucoin", 1.0, 20.0),
+                ("htx", 1.0, 20.0),
+            ]
+            .as_slice(),
+        ),
+    ] {
+        let seen = outlook(&world.manager, &plan);
+        assert!(seen.feasible, "{}: {:?}", plan.name(), seen.sources);
+        for (exchange, least, most) in expected {
+            let source = &seen.sources[&exchange.parse().unwrap()];
+            let load = source.load_percent;
+            assert!(
+                load >= *least && load <= *most,
+                "{}: {exchange} {load}",
+                plan.name()
+            );
+            // No limit of the exchange is asked more than the whole, with the guard and without.
+            for window in &source.windows {
+                assert!(window.load_percent <= load + 0.01, "{window:?}");
+                assert!(window.asked <= f64::from(window.limit), "{window:?}");
+            }
+        }
+        let manager = World::of(FOUR, |builder| builder).manager;
+        manager.schedule_plan(&plan).unwrap();
+    }
+    assert_eq!(
+        world.manager.scheduler().ledger().due,
+        0,
+        "an outlook runs nothing"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_infeasible_plan_is_refused_with_the_exchange_and_its_limit() {
+    let world = World::of(FOUR, |builder| builder);
+    world.manager.schedule_plan(&Plan::default_plan()).unwrap();
+    let error = world.manager.schedule_plan(&Plan::seed_http()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("kraken would be asked 1"), "{text}");
+    assert!(text.contains("(1 public per 1s)"), "{text}");
+    assert_eq!(world.manager.scheduler().jobs().len(), 152);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_runs_on_the_exchanges_that_are_there() {
+    let world = World::of([Exchange::KRAKEN], |builder| builder);
+    let plan = Plan::default_plan();
+    assert_eq!(world.manager.schedule_plan(&plan).unwrap().len(), 38);
+}
+
+/// What became of a simulated time of the default plan.
+async fn simulated(span: Duration) -> World {
+    let world = World::of(FOUR, |builder| builder.max_in_flight(10));
+    world.manager.schedule_plan(&Plan::default_plan()).unwrap();
+    tokio::time::sleep(span).await;
+    world.manager.shutdown(Duration::from_secs(30)).await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_simulated_day_of_the_default_plan_loses_nothing() {
+    let began = std::time::Instant::now();
+    let span = Duration::from_secs(
+        std::env::var("RDM_PLAN_SECS")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(660),
+    );
+    let world = simulated(span).await;
+    let ledger = world.manager.scheduler().ledger();
+    println!("{:?} for {span:?}: {ledger:?}", began.elapsed());
+    for (name, source) in world.manager.scheduler().source_ledgers() {
+        println!("{name}: {source:?}");
+    }
+    let requests: BTreeMap<_, _> = world
+        .sims
+        .iter()
+        .map(|(name, sim)| (name, sim.stats().requests))
+        .collect();
+    println!("{requests:?}");
+    assert!(ledger.balances());
+    assert_eq!(ledger.pending + ledger.running + ledger.retrying, 0);
+    world.check();
+}
