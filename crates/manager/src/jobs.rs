@@ -264,6 +264,12 @@ impl DataJob {
         &self.exchanges
     }
 
+    /// What makes it come due.
+    #[must_use]
+    pub const fn trigger_of(&self) -> &Trigger {
+        &self.trigger
+    }
+
     /// The time from one run to the next, where it is always the same.
     #[must_use]
     pub fn period(&self) -> Option<Duration> {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use robust_data_manager::{JobKind, JobSettings};
 use serde_json::Value;
 
 use crate::world::{Scratch, run, simulated};
@@ -156,29 +155,23 @@ fn the_scripts_of_the_faults_page_are_accepted() {
 }
 
 #[test]
-fn the_page_on_jobs_has_every_key_and_its_files_are_accepted() {
-    let page = page("events.md");
-    let files = blocks(&page, "toml");
-    assert!(!files.is_empty());
-    for text in files {
-        let file = Scratch::file("jobs.toml", text.as_bytes());
-        let said = run(&["config", "check", file.path()]);
-        assert_eq!(said.code, Some(0), "{text}: {}", said.err);
+fn the_jobs_on_their_page_can_be_run_and_every_key_is_there() {
+    let page = page("jobs.md");
+    let examples = blocks(&page, "toml");
+    assert!(!examples.is_empty());
+    for text in examples {
+        let file = Scratch::file("jobs-page.toml", text.as_bytes());
+        for words in [["config", "check"], ["jobs", "--config"]] {
+            let said = run(&[words[0], words[1], file.path()]);
+            assert_eq!(said.code, Some(0), "{said:?}");
+        }
     }
-    let every = std::time::Duration::from_secs(1);
-    let job = JobSettings::new("a", "kraken", JobKind::Ticker, every);
-    let job = serde_json::to_value(job).unwrap();
-    let keys: BTreeSet<&str> = job
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    let section = page.split("## `[[jobs]]`").nth(1).unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let documented: BTreeSet<&str> = section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-        .collect();
-    assert_eq!(documented, keys);
+    let job = "[exchanges.kraken]\n[[jobs]]\nid = \"x\"\nkind = \"ticker\"\nevery = \"5s\"";
+    let config = robust_data_manager::Config::from_toml(&format!(
+        "{job}\nexchange = \"kraken\"\nsymbol = \"BTC/USD\""
+    ));
+    let job = serde_json::to_value(&config.unwrap().jobs[0]).unwrap();
+    for key in job.as_object().unwrap().keys() {
+        assert!(page.contains(&format!("`{key}")), "{key}");
+    }
 }

@@ -281,7 +281,13 @@ impl Crashes {
         process(1, seed, again, rest, disk(None, true), &log, false)?;
         let seen = log.lock().unwrap_or_else(PoisonError::into_inner);
         // What the first process died of while adding it, unwritten, is a job of the second one only.
-        let since = |plan: &Plan| if added.contains(&plan.name) { BEGAN } else { again };
+        let since = |plan: &Plan| {
+            if added.contains(&plan.name) {
+                BEGAN
+            } else {
+                again
+            }
+        };
         self.judge(seed, &seen, since, again + rest);
         Ok(())
     }
