@@ -123,7 +123,7 @@ impl Engine {
     }
 
     /// The usual step, without a pause.
-    pub(crate) fn sigma(&self, floor: Floor, tick: f64) -> f64 {
+    pub(crate) fn sigma(&mut self, floor: Floor, tick: f64) -> f64 {
         let robust = self.returns.mad().unwrap_or(0.0) * MAD_TO_SIGMA;
         robust
             .max(self.variance.get().sqrt())
@@ -133,7 +133,7 @@ impl Engine {
 
     /// Weighs one price: ln(price), when it came, the tick as a share of the price, and what others say.
     pub(crate) fn weigh(
-        &self,
+        &mut self,
         ln: Finite64,
         at: Timestamp,
         floor: Floor,

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use rust_decimal::Decimal;
 
 use crate::finite::nearest;
+use crate::tens::fits;
 
 /// Powers of ten that fit into a word of the machine.
 const TENS: [i64; 19] = {
@@ -39,9 +40,21 @@ fn alike(a: Decimal, b: Decimal) -> Option<(i128, i128)> {
     })
 }
 
+/// The digits of a number that is not negative, where they fit into a word of the machine.
+#[inline]
+fn word(value: Decimal) -> Option<u64> {
+    let parts = value.unpack();
+    (parts.hi == 0 && !parts.negative).then_some(u64::from(parts.mid) << 32 | u64::from(parts.lo))
+}
+
 /// Which of two numbers is larger: the order of decimals, several times as fast for numbers as exchanges write them.
 #[inline]
 pub(crate) fn compare(a: Decimal, b: Decimal) -> Ordering {
+    if a.scale() == b.scale()
+        && let (Some(a), Some(b)) = (word(a), word(b))
+    {
+        return a.cmp(&b);
+    }
     match alike(a, b) {
         Some((a, b)) => a.cmp(&b),
         None => a.cmp(&b),
@@ -49,7 +62,16 @@ pub(crate) fn compare(a: Decimal, b: Decimal) -> Ordering {
 }
 
 /// Whether `value` is a multiple of `step`; a step that is not above zero is no grid.
+#[inline]
 pub(crate) fn on_grid(value: Decimal, step: Decimal) -> bool {
+    // Most grids are of a number of decimals.
+    if step.mantissa() == 1 {
+        return fits(value, step.scale());
+    }
+    is_multiple(value, step)
+}
+
+fn is_multiple(value: Decimal, step: Decimal) -> bool {
     if let Some((value, step)) = alike(value, step)
         && let (Ok(value), Ok(step)) = (i64::try_from(value), i64::try_from(step))
     {
@@ -81,15 +103,16 @@ pub(crate) fn is_negative(value: Decimal) -> bool {
 
 /// Whether `value` lies in `low` to `high`, which are above zero, beyond any doubt of rounding; widened by less than `slack` parts per
 /// million.
-pub(crate) fn clearly_within(value: f64, low: Decimal, high: Decimal, slack: i32) -> bool {
+#[inline]
+pub(crate) fn clearly_within(value: f64, low: f64, high: f64, slack: i32) -> bool {
     let half = f64::from(slack) * 0.5e-6;
-    value >= nearest(low) * (1.0 - half) && value <= nearest(high) * (1.0 + half)
+    value >= low * (1.0 - half) && value <= high * (1.0 + half)
 }
 
 /// Whether `value` lies in `low` to `high`, which are above zero, each widened by `slack` parts per million. True where that cannot be
 /// computed.
 pub(crate) fn within(value: Decimal, low: Decimal, high: Decimal, slack: i32) -> bool {
-    if clearly_within(nearest(value), low, high, slack) {
+    if clearly_within(nearest(value), nearest(low), nearest(high), slack) {
         return true;
     }
     let slack = i64::from(slack);

@@ -59,6 +59,7 @@ mod seen;
 pub mod sequence;
 mod state;
 mod tally;
+mod tens;
 mod ticker;
 mod timeliness;
 mod trades;

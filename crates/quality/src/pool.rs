@@ -260,11 +260,7 @@ impl StatePool {
             return;
         };
         source.note(&ticker.symbol, seen::content(ticker), context.received);
-        let prices = Prices {
-            last: ticker.last,
-            bid: ticker.bid,
-            ask: ticker.ask,
-        };
+        let prices = Prices::new(ticker.last, ticker.bid, ticker.ask);
         let (spread, price) = (prices.spread(), prices.price());
         // A quarantined price is told to the others as well: of two exchanges that jump, each is the other's witness. It is as old as
         // the exchange says, not as its transport: what is sent again and again is no witness of now.

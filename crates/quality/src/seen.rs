@@ -126,7 +126,9 @@ pub(crate) enum Met {
 impl Answers {
     pub(crate) fn met(&self, fingerprint: u64) -> Met {
         let (first, second) = self.0.as_slices();
-        if !first.contains(&fingerprint) && !second.contains(&fingerprint) {
+        // All of them at a time: hardly any answer was there before.
+        let within = |known: &[u64]| known.iter().fold(false, |met, k| met | (*k == fingerprint));
+        if !within(first) && !within(second) {
             return Met::Never;
         }
         match self.0.iter().rposition(|known| *known == fingerprint) {
@@ -165,16 +167,15 @@ impl Ids {
     /// The fingerprint of the trade that had this id, if it is remembered. `place` is where the next one is looked for first: ids
     /// that count up are found one after the other.
     pub(crate) fn content(&self, id: u64, place: &mut usize) -> Option<u64> {
-        let newest = self.sorted.last()?;
-        if newest.0 < id {
+        if let Some((_, content)) = self.sorted.get(*place).filter(|known| known.0 == id) {
+            *place += 1;
+            return Some(*content);
+        }
+        if self.sorted.last()?.0 < id {
             return None;
         }
-        if self.sorted.get(*place).is_none_or(|known| known.0 != id) {
-            *place = self
-                .sorted
-                .binary_search_by_key(&id, |known| known.0)
-                .ok()?;
-        }
+        let found = self.sorted.binary_search_by_key(&id, |known| known.0);
+        *place = found.ok()?;
         let found = self.sorted.get(*place).map(|known| known.1);
         *place += 1;
         found

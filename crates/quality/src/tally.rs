@@ -212,7 +212,12 @@ impl Tally {
 
     /// Whether this record carries an objection that excludes it.
     pub(crate) fn is_broken(&self, record: usize) -> bool {
-        self.broken.contains(&record)
+        self.is_any_broken() && self.broken.contains(&record)
+    }
+
+    /// Whether any record carries an objection that excludes it.
+    pub(crate) fn is_any_broken(&self) -> bool {
+        !self.broken.is_empty()
     }
 
     fn worsen(&mut self, dimension: Dimension, severity: Severity) {
@@ -278,6 +283,19 @@ impl Tally {
 
     /// Weighs everything to a report.
     pub(crate) fn finish(self, config: &Config) -> Report {
+        if self.is_perfect() {
+            let score =
+                |column: Column| (column.units > 0 || column.own.is_some()).then_some(Score::FULL);
+            let mut report = Report::new(
+                Score::FULL,
+                self.columns.map(score),
+                Acceptance::Accept,
+                Vec::new(),
+                Vec::new(),
+            );
+            report.aging = self.aging;
+            return report;
+        }
         let shares = Dimension::ALL.map(|dimension| self.share(dimension));
         let (sum, weight) =
             shares
@@ -329,6 +347,13 @@ impl Tally {
             ..aging
         });
         report
+    }
+
+    /// Whether nothing at all was said, and nothing is lost.
+    fn is_perfect(&self) -> bool {
+        let full =
+            |column: &Column| column.worst.is_none() && column.own.is_none_or(|own| own >= 1.0);
+        self.columns.iter().all(full)
     }
 
     fn acceptance(&self, shares: &[Option<f64>; 6], overall: f64, config: &Config) -> Acceptance {

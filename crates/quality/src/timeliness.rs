@@ -244,10 +244,15 @@ pub(crate) fn future(event: Timestamp, now: Timestamp) -> String {
     format!("{:.3} s ahead of our clock", event.since(now).as_secs_f64())
 }
 
+/// The times of events that are possible, in nanoseconds: [`impossible`] says nothing of them.
+pub(crate) fn possible(now: Timestamp) -> std::ops::RangeInclusive<i64> {
+    FIRST_NS..=now.saturating_add(AHEAD).as_ns()
+}
+
 /// Which rule a time breaks, if it is no possible time of an event.
 pub(crate) fn impossible(time: Timestamp, now: Timestamp) -> Option<&'static Rule> {
-    let latest = now.saturating_add(AHEAD).as_ns();
-    let possible = |ns: i64| (FIRST_NS..=latest).contains(&ns);
+    let range = possible(now);
+    let possible = |ns: i64| range.contains(&ns);
     let ns = time.as_ns();
     if possible(ns) {
         return None;

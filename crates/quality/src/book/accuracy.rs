@@ -30,17 +30,13 @@ pub(super) fn best(bids: &Side<'_>, asks: &Side<'_>, strict: [bool; 2]) -> Price
             side.best()
         }
     };
-    Prices {
-        last: None,
-        bid: of(bids, strict[0]),
-        ask: of(asks, strict[1]),
-    }
+    Prices::new(None, of(bids, strict[0]), of(asks, strict[1]))
 }
 
 /// ln of the middle, of a book that is not crossed.
 fn middle(best: Prices) -> Option<Finite64> {
     best.spread()?;
-    Finite64::new((nearest(best.bid?) * nearest(best.ask?)).ln() / 2.0)
+    best.middle()
 }
 
 /// Judges a book by its past and its peers; gives what the engine made of its middle.
@@ -58,12 +54,18 @@ pub(super) fn judge(
     let ln = ln?;
     far_levels(tally, sides, ln);
     consensus(tally, ln, context, "bids");
-    let engine = &state.seen.engine;
-    let tick = tick(best.bid, context);
-    beside_ticker(tally, ln, best, engine.sigma(Floor::MIDDLE, tick), context);
+    let engine = &mut state.seen.engine;
+    let tick = tick(best.bid.map_or(f64::NAN, nearest), context);
+    beside_ticker(
+        tally,
+        ln,
+        best,
+        || engine.sigma(Floor::MIDDLE, tick),
+        context,
+    );
     let peers = context.peers.as_ref();
     let weighed = engine.weigh(ln, context.received, Floor::MIDDLE, tick, peers);
-    outlier(tally, &A_MID_OUTLIER, &weighed, engine, "bids");
+    outlier(tally, &A_MID_OUTLIER, &weighed, warm, "bids");
     Some(weighed)
 }
 
@@ -120,7 +122,13 @@ fn far_levels(tally: &mut Tally, sides: [&Side<'_>; 2], middle: Finite64) {
     }
 }
 
-fn beside_ticker(tally: &mut Tally, ln: Finite64, best: Prices, sigma: f64, context: &Context<'_>) {
+fn beside_ticker(
+    tally: &mut Tally,
+    ln: Finite64,
+    best: Prices,
+    sigma: impl FnOnce() -> f64,
+    context: &Context<'_>,
+) {
     let Some(quote) = context.quote else {
         return;
     };
@@ -128,18 +136,15 @@ fn beside_ticker(tally: &mut Tally, ln: Finite64, best: Prices, sigma: f64, cont
         .at
         .since(context.received)
         .max(context.received.since(quote.at));
-    let ticker = middle(Prices {
-        last: None,
-        bid: Some(quote.bid),
-        ask: Some(quote.ask),
-    });
+    let ticker = middle(Prices::new(None, Some(quote.bid), Some(quote.ask)));
     let Some(ticker) = ticker.filter(|_| apart <= BESIDE) else {
         return;
     };
     tally.checked(Dimension::Consistency, 1);
     let far = (ln.get() - ticker.get()).abs();
     let spread = best.spread().unwrap_or(0.0);
-    if far > (3.0 * spread).max(5.0 * sigma) {
+    // What is usual is only asked where the spread does not explain it.
+    if far > 3.0 * spread && far > 5.0 * sigma() {
         tally.whole(&K_TICKER_VS_BBO, Severity::Warning, Some("bids"), || {
             format!(
                 "the middle is {:.2} % from that of the ticker",

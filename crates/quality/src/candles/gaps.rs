@@ -289,9 +289,10 @@ impl Gaps {
 
 impl SymbolState {
     /// The longest hole that is usual where empty bars are left out; `None` before enough of them were seen.
-    fn longest_hole(&self) -> Option<u64> {
-        let holes = &self.seen.holes;
-        let longest = holes.quantile(1.0).filter(|_| holes.len() >= HOLES)?;
+    fn longest_hole(&mut self) -> Option<u64> {
+        let holes = &mut self.seen.holes;
+        let enough = holes.len() >= HOLES;
+        let longest = holes.quantile(1.0).filter(|_| enough)?;
         // At most 2^32, so the conversion keeps it.
         Some(longest as u64)
     }

@@ -80,6 +80,25 @@ impl Grid {
         (slot, from.wrapping_sub(slot.wrapping_mul(self.step)))
     }
 
+    /// The same for a time that may well be one bar after the one before: that needs no division.
+    #[inline]
+    pub(crate) fn place_after(
+        &self,
+        time: Timestamp,
+        before: Option<(Timestamp, i64, i64)>,
+    ) -> (i64, i64) {
+        match before {
+            Some((last, slot, offset))
+                if !self.interval.is_calendar_month()
+                    && last.as_ns().checked_add(self.step) == Some(time.as_ns())
+                    && last.as_ns().checked_sub(self.anchor).is_some() =>
+            {
+                (slot + 1, offset)
+            }
+            _ => self.place(time),
+        }
+    }
+
     /// How far into its bar `time` lies, in nanoseconds; zero on the grid.
     pub(crate) fn offset(&self, time: Timestamp) -> i64 {
         if self.interval.is_calendar_month() {
@@ -94,7 +113,7 @@ impl Grid {
     /// When a bar that starts at `time` ends.
     pub(crate) fn end(&self, time: Timestamp) -> Timestamp {
         if !self.interval.is_calendar_month() {
-            return time.saturating_add(self.interval.duration());
+            return Timestamp::from_ns(time.as_ns().saturating_add(self.step));
         }
         // The shortest month first: a bar is never called open that is over by the calendar.
         let start = month(time).0;
@@ -212,6 +231,12 @@ mod tests {
                 let time = Timestamp::from_ns(ns);
                 let grid = grid(interval);
                 assert_eq!(grid.place(time), (grid.slot(time), grid.offset(time)));
+                let (slot, offset) = grid.place(time);
+                for steps in [grid.step, 1, -1] {
+                    let next = Timestamp::from_ns(ns.saturating_add(steps));
+                    let found = grid.place_after(next, Some((time, slot, offset)));
+                    assert_eq!(found, grid.place(next));
+                }
                 let _ = grid.end(time);
                 let _ = grid.steps([time, Timestamp::EPOCH].into_iter());
             }

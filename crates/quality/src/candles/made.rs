@@ -137,28 +137,32 @@ const ABOVE_MIN: f64 = 4.0;
 
 /// Objects to volumes far above the usual one that stand alone.
 fn volume_spike(tally: &mut Tally, rows: &[&Row<'_>]) {
-    let mut sorted: Vec<f64> = rows
-        .iter()
-        .map(|row| row.volume)
-        .filter(|volume| *volume > 0.0)
-        .collect();
-    if sorted.len() < VOLUMES {
+    let volumes = || {
+        rows.iter()
+            .map(|row| row.volume)
+            .filter(|volume| *volume > 0.0)
+    };
+    let (count, most) = volumes().fold((0_usize, 0.0_f64), |(count, most), volume| {
+        (count + 1, most.max(volume))
+    });
+    // Most series hold nothing that is far above: where more than half are near the largest one, so is the middle.
+    let near = most / ABOVE_MIN.exp() * (1.0 + 1e-12);
+    if count < VOLUMES || volumes().filter(|volume| *volume >= near).count() * 2 > count + 1 {
         return;
     }
-    let most = sorted.iter().copied().fold(0.0, f64::max);
-    let Some(usual) = middle(&mut sorted) else {
+    let mut keys = Vec::with_capacity(count);
+    let Some(usual) = middle(volumes(), &mut keys) else {
         return;
     };
-    // Most series hold nothing that is far above: the logarithms of all are only taken of those that do.
     if most <= usual * ABOVE_MIN.exp() {
         return;
     }
     let usual = usual.ln();
-    for volume in &mut sorted {
-        *volume = (volume.ln() - usual).abs();
-    }
-    let spread = middle(&mut sorted).unwrap_or(0.0) * MAD_TO_SIGMA;
-    let spread = spread.max(0.3);
+    let spread = middle(
+        volumes().map(|volume| (volume.ln() - usual).abs()),
+        &mut keys,
+    );
+    let spread = (spread.unwrap_or(0.0) * MAD_TO_SIGMA).max(0.3);
     let traded: Vec<(f64, &Row<'_>)> = rows
         .iter()
         .filter(|row| row.volume > 0.0)
@@ -190,8 +194,8 @@ fn volume_spike(tally: &mut Tally, rows: &[&Row<'_>]) {
 /// Whether a bar moved at most three times as far as bars usually do.
 fn calm(rows: &[&Row<'_>], row: &Row<'_>) -> bool {
     let range = |row: &Row<'_>| (row.high - row.low) / row.close;
-    let mut all: Vec<f64> = rows.iter().map(|row| range(row)).collect();
-    middle(&mut all).is_some_and(|usual| range(row) <= 3.0 * usual)
+    let all = rows.iter().map(|row| range(row));
+    middle(all, &mut Vec::new()).is_some_and(|usual| range(row) <= 3.0 * usual)
 }
 
 /// Objects to bars on a straight line between two others.

@@ -116,13 +116,12 @@ fn accuracy(
     context: &Context<'_>,
     state: &mut SymbolState,
 ) {
-    let sound: Vec<&Row<'_>> = unique
-        .iter()
-        .filter(|row| !row.forming && !tally.is_broken(row.position))
-        .collect();
     if !regular {
         return;
     }
+    let mut sound: Vec<&Row<'_>> = Vec::with_capacity(unique.len());
+    let all = unique.iter();
+    sound.extend(all.filter(|row| !row.forming && !tally.is_broken(row.position)));
     let digits = made::Digits::of(&sound);
     let known = context.profile.price_tick.map(nearest);
     let shown = digits.as_ref().map(|digits| digits.tick);
@@ -199,14 +198,22 @@ fn possible<'a>(
     let mut other_unit = 0;
     // A bar that starts later is not forming: it comes from the future, and timeliness says so.
     let soon = context.now.saturating_add(Duration::from_secs(60));
+    let range = timeliness::possible(context.now);
+    let mut before = None;
     for (candle, position) in candles
         .rows
         .iter()
         .zip(defects::positions(&decoded.excluded))
     {
-        match timeliness::impossible(candle.time, context.now) {
+        let broken = if range.contains(&candle.time.as_ns()) {
+            None
+        } else {
+            timeliness::impossible(candle.time, context.now)
+        };
+        match broken {
             None => {
-                let (slot, offset) = grid.place(candle.time);
+                let (slot, offset) = grid.place_after(candle.time, before);
+                before = Some((candle.time, slot, offset));
                 rows.push(Row {
                     candle,
                     position,

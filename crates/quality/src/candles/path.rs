@@ -18,6 +18,8 @@ const CLIP: f64 = 8.0;
 const SIGMA_MIN: f64 = 1e-5;
 /// A gap beyond this many σ, and this much of the price, is suspicious: in 282 458 real bars one was over 5 σ.
 const GAP: (f64, f64) = (6.0, 0.002);
+/// Gaps within this share of the price are below that for certain.
+const GAP_LEAST: f64 = 0.95 * GAP.1;
 /// A gap beyond this is an error.
 const GAP_HARD: (f64, f64) = (25.0, 0.2);
 /// A close that is taken back at once is suspicious, or an error, beyond this.
@@ -48,7 +50,7 @@ struct Bar {
     close: f64,
     high: f64,
     low: f64,
-    /// ln of open over the close before; zero where they are equal or there is no bar right before.
+    /// ln of open over the close before; zero where they are close or there is no bar right before.
     gap: f64,
     /// ln of close over the close before.
     step: f64,
@@ -58,11 +60,30 @@ struct Bar {
     continues: bool,
     /// Bars since the last trade: the price may have gone as far as in so many bars.
     since_trade: f64,
-    sigma: f64,
+    /// σ², of which hardly any bar needs the root.
+    variance: f64,
 }
 
-fn beyond(size: f64, (sigmas, least): (f64, f64), sigma: f64) -> bool {
-    size > (sigmas * sigma).max(least)
+impl Bar {
+    fn sigma(&self) -> f64 {
+        self.variance.sqrt()
+    }
+}
+
+/// Whether a size is beyond a number of usual moves and a least size; the usual move is only asked for where that matters.
+fn beyond(size: f64, (sigmas, least): (f64, f64), sigma: impl FnOnce() -> f64) -> bool {
+    size > least && size > sigmas * sigma()
+}
+
+/// ln(to / from) of prices above zero; of near ones by the first terms of its series, less than 2e-13 of it from the truth.
+fn logarithm(from: f64, to: f64) -> f64 {
+    let part = (to - from) / (to + from);
+    if part.abs() > 0.02 {
+        return (to / from).ln();
+    }
+    let square = part * part;
+    let tail = 1.0 / 3.0 + square * (1.0 / 5.0 + square * (1.0 / 7.0));
+    2.0 * part * (1.0 + square * tail)
 }
 
 impl Path {
@@ -72,16 +93,16 @@ impl Path {
         let mut before: Option<(&Row<'_>, f64)> = None;
         let mut quiet = 1.0;
         for row in rows {
-            let candle = row.candle;
             let close = row.close;
             let (mut gap, mut step, mut follows, mut continues) = (0.0, 0.0, false, false);
             if let Some((previous, last)) = before {
                 let apart = row.slot.saturating_sub(previous.slot);
                 follows = apart == 1;
                 continues = follows || (!dense && (1..=ACROSS_MAX).contains(&apart));
-                step = (close / last).ln();
-                if continues && candle.open != previous.candle.close {
-                    gap = (row.open / last).ln();
+                step = logarithm(last, close);
+                // A smaller one is never looked at.
+                if continues && (row.open - last).abs() > GAP_LEAST * last {
+                    gap = logarithm(last, row.open);
                 }
                 if continues && !follows {
                     let left_out = u32::try_from(apart - 1).unwrap_or(0);
@@ -100,7 +121,7 @@ impl Path {
                 continues,
                 // Without a trade there is no new price, however long the pause.
                 since_trade: if row.volume == 0.0 { 1.0 } else { quiet },
-                sigma: 0.0,
+                variance: 0.0,
             });
             quiet = if row.volume == 0.0 { quiet + 1.0 } else { 1.0 };
             before = Some((row, close));
@@ -145,20 +166,24 @@ impl Path {
             let known = state.seen.bar_sigma.get();
             return (known > 0.0 && !self.bars.is_empty()).then_some(known);
         }
-        let mut steps: Vec<f64> = self
-            .bars
-            .iter()
-            .filter(|bar| bar.follows)
-            .map(|bar| bar.step)
-            .collect();
-        let centre = middle(&mut steps).unwrap_or(0.0);
-        for step in &mut steps {
-            *step = (*step - centre).abs();
-        }
-        let robust = middle(&mut steps).unwrap_or(0.0) * MAD_TO_SIGMA;
-        steps.clear();
-        steps.extend(self.bars.iter().map(|bar| (bar.high - bar.low) / bar.close));
-        let range = middle(&mut steps).unwrap_or(0.0) / 2.0;
+        let mut keys = Vec::with_capacity(self.bars.len());
+        let steps = || {
+            self.bars
+                .iter()
+                .filter(|bar| bar.follows)
+                .map(|bar| bar.step)
+        };
+        let centre = middle(steps(), &mut keys).unwrap_or(0.0);
+        let apart = middle(steps().map(|step| (step - centre).abs()), &mut keys);
+        let robust = apart.unwrap_or(0.0) * MAD_TO_SIGMA;
+        // Where at least half of the bars are lower than that, so is the middle one.
+        let low = |bar: &&Bar| bar.high - bar.low <= 2.0 * robust * bar.close;
+        let range = if self.bars.iter().filter(low).count() * 2 > self.bars.len() {
+            0.0
+        } else {
+            let ranges = self.bars.iter().map(|bar| (bar.high - bar.low) / bar.close);
+            middle(ranges, &mut keys).unwrap_or(0.0) / 2.0
+        };
         let usual = robust.max(range).max(SIGMA_MIN);
         state.seen.bar_sigma = Finite64::new(usual)?;
         Some(usual)
@@ -167,53 +192,52 @@ impl Path {
     /// σ of each bar from what came before it.
     fn volatility(&mut self, usual: f64) {
         let mut variance = usual * usual;
-        let head = self.head(usual);
+        let usual = variance.max(SIGMA_MIN * SIGMA_MIN);
+        let head = self.head(variance);
         for (place, bar) in self.bars.iter_mut().enumerate() {
             let tick = 2.0 * self.tick / bar.close;
             let early = head.get(place).copied().unwrap_or(0.0);
-            let sigma = usual
-                .max(variance.sqrt())
-                .max(tick)
-                .max(SIGMA_MIN)
-                .max(early);
-            bar.sigma = if sigma.is_finite() { sigma } else { usual };
+            let all = variance.max(tick * tick).max(usual).max(early);
+            bar.variance = if all.is_finite() { all } else { usual };
             if bar.follows {
-                let step = bar.step.clamp(-CLIP * bar.sigma, CLIP * bar.sigma);
-                variance = EWMA * variance + (1.0 - EWMA) * step * step;
+                let square = (bar.step * bar.step).min(CLIP * CLIP * bar.variance);
+                variance = EWMA * variance + (1.0 - EWMA) * square;
             }
         }
     }
 
-    /// σ of the first bars from what comes after them: nothing that came before is known. A bar's own way out is left out.
+    /// σ² of the first bars from what comes after them: nothing that came before is known. A bar's own way out is left out.
     fn head(&self, usual: f64) -> [f64; HEAD] {
         let mut head = [0.0; HEAD];
-        let mut variance = usual * usual;
+        let mut variance = usual;
         for place in (0..HEAD).rev() {
             if let Some(next) = self.bars.get(place + 2).filter(|next| next.follows) {
-                let clip = CLIP * variance.sqrt();
-                let step = next.step.clamp(-clip, clip);
-                variance = EWMA * variance + (1.0 - EWMA) * step * step;
+                let square = (next.step * next.step).min(CLIP * CLIP * variance);
+                variance = EWMA * variance + (1.0 - EWMA) * square;
             }
             if let Some(slot) = head.get_mut(place) {
-                *slot = variance.sqrt();
+                *slot = variance;
             }
         }
         head
     }
 
-    fn gap_limit(&self, bar: &Bar, sigma: f64) -> f64 {
-        (GAP.0 * sigma * bar.since_trade.sqrt())
-            .max(GAP.1)
-            .max(3.0 * self.tick / bar.close)
+    /// Whether the gap before a bar is suspicious, by the usual move of `by`.
+    fn is_wide(&self, bar: &Bar, by: &Bar) -> bool {
+        let size = bar.gap.abs();
+        size > GAP.1
+            && size > 3.0 * self.tick / bar.close
+            && size > GAP.0 * by.sigma() * bar.since_trade.sqrt()
     }
 
     /// Bars that a gap leads to and an equal gap leads away from.
     fn lifted(&self, tally: &mut Tally) -> Vec<Lifted> {
         let mut lifted = Vec::new();
-        let wide = |bar: &Bar, sigma| bar.gap != 0.0 && bar.gap.abs() > self.gap_limit(bar, sigma);
         for (place, bar) in self.bars.iter().enumerate() {
-            let taken = lifted.get(place).is_some_and(|l| *l != Lifted::No);
-            if taken || !wide(bar, bar.sigma) {
+            if bar.gap == 0.0 || !self.is_wide(bar, bar) {
+                continue;
+            }
+            if lifted.get(place).is_some_and(|l| *l != Lifted::No) {
                 continue;
             }
             let back = (place + 1..=place + LIFTED_MAX)
@@ -224,7 +248,7 @@ impl Path {
                         // One bar may move while it is off; a block must come back to where it left.
                         let returns = (next.gap + bar.gap).abs() < bar.gap.abs() / 2.0;
                         // By the usual move before the first gap: what is lifted must not measure its own way back.
-                        wide(next, bar.sigma) && opposite && (*at == place + 1 || returns)
+                        self.is_wide(next, bar) && opposite && (*at == place + 1 || returns)
                     })
                 });
             let Some(back) = back else {
@@ -247,11 +271,11 @@ impl Path {
     }
 
     fn gap(&self, tally: &mut Tally, bar: &Bar) {
-        let size = bar.gap.abs();
-        if !bar.follows || size == 0.0 || size <= self.gap_limit(bar, bar.sigma) {
+        if !bar.follows || bar.gap == 0.0 || !self.is_wide(bar, bar) {
             return;
         }
-        let severity = if beyond(size, GAP_HARD, bar.sigma) {
+        let size = bar.gap.abs();
+        let severity = if beyond(size, GAP_HARD, || bar.sigma()) {
             Severity::Error
         } else {
             Severity::Warning
@@ -260,7 +284,7 @@ impl Path {
             format!(
                 "opens {:+.2} % from the close before, {:.0} usual moves",
                 100.0 * bar.gap.exp_m1(),
-                size / bar.sigma
+                size / bar.sigma()
             )
         });
     }
@@ -274,7 +298,7 @@ impl Path {
         let up = bar.high / top;
         let down = bottom / bar.low;
         let most = up.max(down);
-        if beyond(most.ln(), WICK, bar.sigma) {
+        if beyond(most.ln(), WICK, || bar.sigma()) {
             let field = if up >= down { "high" } else { "low" };
             tally.object(&A_WICK, Severity::Warning, at_row(bar, field), || {
                 format!("a wick of {:.0} %", 100.0 * (most - 1.0))
@@ -287,7 +311,7 @@ impl Path {
         if !bar.follows {
             return;
         }
-        let sigma = bar.sigma;
+        let sigma = || bar.sigma();
         let size = bar.step.abs();
         if !beyond(size, SPIKE, sigma) {
             return;
@@ -304,7 +328,7 @@ impl Path {
                 format!(
                     "{:+.2} % and back at once, {:.0} usual moves",
                     100.0 * bar.step.exp_m1(),
-                    taken_back / sigma
+                    taken_back / sigma()
                 )
             });
         } else if beyond(size, SHIFT, sigma) && taken_back < size / 2.0 {
@@ -332,9 +356,48 @@ const fn at_row<'a>(bar: &Bar, field: &'a str) -> Place<'a> {
     }
 }
 
-/// The middle one; reorders the values.
-pub(super) fn middle(values: &mut [f64]) -> Option<f64> {
-    let place = values.len().checked_sub(1)? / 2;
-    let (_, middle, _) = values.select_nth_unstable_by(place, f64::total_cmp);
-    Some(*middle).filter(|middle| middle.is_finite())
+/// A number that is ordered among integers as the other is among numbers (`f64::total_cmp`), and back.
+const fn key(bits: i64) -> i64 {
+    bits ^ (((bits >> 63).cast_unsigned()) >> 1).cast_signed()
+}
+
+/// The middle one of some values; `keys` is room to work in. Integers are picked out in half of the time.
+pub(super) fn middle(values: impl Iterator<Item = f64>, keys: &mut Vec<i64>) -> Option<f64> {
+    keys.clear();
+    keys.extend(values.map(|value| key(value.to_bits().cast_signed())));
+    let place = keys.len().checked_sub(1)? / 2;
+    let (_, middle, _) = keys.select_nth_unstable(place);
+    Some(f64::from_bits(key(*middle).cast_unsigned())).filter(|middle| middle.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_middle_is_that_of_sorting(values in prop::collection::vec(-1e9..1e9f64, 1..200)) {
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            let found = middle(values.iter().copied(), &mut Vec::new());
+            prop_assert_eq!(found, sorted.get((sorted.len() - 1) / 2).copied());
+        }
+
+        #[test]
+        fn near_prices_have_the_logarithm_of_their_ratio(from in 1e-9..1e9f64, ratio in 0.5..2.0f64) {
+            for ratio in [ratio, ratio.powf(0.01), ratio.powf(1e-5)] {
+                let exact = (from * ratio / from).ln();
+                let found = logarithm(from, from * ratio);
+                prop_assert!((found - exact).abs() <= 2e-13 * exact.abs() + 1e-15, "{} {}", found, exact);
+            }
+        }
+    }
+
+    #[test]
+    fn no_value_has_no_middle() {
+        assert_eq!(middle(std::iter::empty(), &mut Vec::new()), None);
+        assert_eq!(middle([f64::INFINITY].into_iter(), &mut Vec::new()), None);
+    }
 }

@@ -126,7 +126,7 @@ fn a_level_of_one_exchange_that_two_others_contradict_is_never_accepted() {
         }
         let peers = consensus.peers(&Exchange::HTX, &symbol, at).unwrap();
         feed.second += 1;
-        let weigh = |ln: f64| {
+        let mut weigh = |ln: f64| {
             let ln = Finite64::new(ln).unwrap();
             feed.engine.weigh(ln, at, Floor::TICKER, 1e-6, Some(&peers))
         };

@@ -3,7 +3,7 @@
 use robust_market::{Dimension, Severity, Ticker};
 use rust_decimal::Decimal;
 
-use crate::engine::{Engine, Floor, Outcome, Weighed};
+use crate::engine::{Floor, Outcome, Weighed};
 use crate::finite::nearest;
 use crate::rules::{A_CONSENSUS, A_FROZEN, A_HALTED, A_OUTLIER, A_REGIME, A_WIDE_SPREAD, Rule};
 use crate::tally::{Place, Tally};
@@ -25,19 +25,42 @@ const FROZEN: usize = 2;
 const CONSENSUS: usize = 3;
 
 /// The prices of a ticker that passed validity.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Prices {
     pub(crate) last: Option<Decimal>,
     pub(crate) bid: Option<Decimal>,
     pub(crate) ask: Option<Decimal>,
+    /// The same as numbers, NaN for none.
+    near: [f64; 3],
 }
 
 impl Prices {
+    pub(crate) fn new(last: Option<Decimal>, bid: Option<Decimal>, ask: Option<Decimal>) -> Self {
+        let near = [last, bid, ask].map(|price| price.map_or(f64::NAN, nearest));
+        Self::known(last, bid, ask, near)
+    }
+
+    /// The same where the numbers are known already: those of last, bid and ask, NaN for none.
+    pub(crate) const fn known(
+        last: Option<Decimal>,
+        bid: Option<Decimal>,
+        ask: Option<Decimal>,
+        near: [f64; 3],
+    ) -> Self {
+        Self {
+            last,
+            bid,
+            ask,
+            near,
+        }
+    }
+
     /// The spread as a share of the middle, of a quote that is not crossed.
     pub(crate) fn spread(&self) -> Option<f64> {
-        let (bid, ask) = (nearest(self.bid?), nearest(self.ask?));
+        let [_, bid, ask] = self.near;
         let middle = bid + (ask - bid) / 2.0;
         let share = (ask - bid) / middle;
+        // Without one of them this is no number, and nothing of it holds.
         (bid > 0.0 && ask >= bid && share.is_finite()).then_some(share)
     }
 
@@ -54,9 +77,21 @@ impl Prices {
     /// ln of the price that stands for the market: the geometric middle of a tight quote, else the last trade.
     pub(crate) fn ln(&self) -> Option<Finite64> {
         if self.spread().is_some_and(|spread| spread < TIGHT) {
-            return Finite64::new((nearest(self.bid?) * nearest(self.ask?)).ln() / 2.0);
+            return self.middle();
         }
         self.last.and_then(Finite64::ln)
+    }
+
+    /// ln of the geometric middle of bid and ask, where both are there.
+    pub(crate) fn middle(&self) -> Option<Finite64> {
+        let [_, bid, ask] = self.near;
+        Finite64::new((bid * ask).ln() / 2.0)
+    }
+
+    /// The last price or the bid as a number, NaN for neither.
+    fn any(&self) -> f64 {
+        let [last, bid, _] = self.near;
+        if last.is_nan() { bid } else { last }
     }
 }
 
@@ -81,8 +116,8 @@ pub(crate) fn judge(
     spread(tally, prices, state, warm, "ask");
     let ln = prices.ln()?;
     consensus(tally, ln, context, "last");
-    let tick = tick(prices.last.or(prices.bid), context);
-    let engine = &state.seen.engine;
+    let tick = tick(prices.any(), context);
+    let engine = &mut state.seen.engine;
     let weighed = engine.weigh(
         ln,
         context.received,
@@ -90,30 +125,20 @@ pub(crate) fn judge(
         tick,
         context.peers.as_ref(),
     );
-    outlier(tally, &A_OUTLIER, &weighed, engine, "last");
+    outlier(tally, &A_OUTLIER, &weighed, warm, "last");
     Some(weighed)
 }
 
-/// The tick as a share of the price; zero where it is not known.
-pub(crate) fn tick(price: Option<Decimal>, context: &Context<'_>) -> f64 {
-    let share = context
-        .profile
-        .price_tick
-        .zip(price)
-        .map(|(tick, price)| nearest(tick) / nearest(price));
+/// The tick as a share of the price; zero where either is not known.
+pub(crate) fn tick(price: f64, context: &Context<'_>) -> f64 {
+    let share = context.profile.price_tick.map(|tick| nearest(tick) / price);
     share
         .filter(|share| share.is_finite() && *share > 0.0)
         .unwrap_or(0.0)
 }
 
-pub(crate) fn outlier(
-    tally: &mut Tally,
-    rule: &Rule,
-    weighed: &Weighed,
-    engine: &Engine,
-    field: &str,
-) {
-    tally.checked(Dimension::Accuracy, usize::from(engine.is_warm()));
+pub(crate) fn outlier(tally: &mut Tally, rule: &Rule, weighed: &Weighed, warm: bool, field: &str) {
+    tally.checked(Dimension::Accuracy, usize::from(warm));
     let far = || {
         let percent = 100.0 * weighed.step.exp_m1();
         format!(
@@ -152,7 +177,8 @@ pub(crate) fn spread(
     tally.checked(Dimension::Accuracy, usize::from(warm));
     let spreads = &mut state.seen.spreads;
     let limit = if spread > WIDE {
-        let usual = spreads.median().filter(|_| spreads.len() >= SPREADS);
+        let enough = spreads.len() >= SPREADS;
+        let usual = spreads.median().filter(|_| enough);
         WIDE.max(WIDER * usual.unwrap_or(0.0))
     } else {
         WIDE

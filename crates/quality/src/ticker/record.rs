@@ -77,6 +77,15 @@ const fn weights(fields: TickerFields) -> u64 {
     fields.count() + fields.and(QUOTE).count() + last
 }
 
+/// How two numbers above zero compare; where they are clearly apart their digits are not looked at.
+fn order(first: Decimal, second: Decimal, near_first: f64, near_second: f64) -> std::cmp::Ordering {
+    if near_second > near_first * (1.0 + 1e-12) {
+        std::cmp::Ordering::Less
+    } else {
+        compare(first, second)
+    }
+}
+
 /// One ticker under judgement: its valid values, and what it owes.
 pub(super) struct Record<'t, 'a> {
     tally: &'t mut Tally,
@@ -90,6 +99,8 @@ pub(super) struct Record<'t, 'a> {
     nulls: TickerFields,
     /// Values that passed validity, by field.
     values: [Option<Decimal>; 12],
+    /// The same as numbers, NaN for none.
+    near: [f64; 12],
     /// Fields that are on the wire, valid or not.
     pub(super) present: TickerFields,
     pub(super) time: Option<Timestamp>,
@@ -117,6 +128,7 @@ impl<'t, 'a> Record<'t, 'a> {
             learned,
             nulls: TickerFields::NONE,
             values: [None; 12],
+            near: [f64::NAN; 12],
             present: TickerFields::NONE,
             time: None,
             sequence: ticker.sequence,
@@ -133,11 +145,14 @@ impl<'t, 'a> Record<'t, 'a> {
 
     /// The prices that passed validity.
     pub(super) fn prices(&self) -> Prices {
-        Prices {
-            last: self.value(F::Last),
-            bid: self.value(F::Bid),
-            ask: self.value(F::Ask),
-        }
+        let [last, bid, ask, ..] = self.values;
+        let [near_last, near_bid, near_ask, ..] = self.near;
+        Prices::known(last, bid, ask, [near_last, near_bid, near_ask])
+    }
+
+    /// A value as a number, NaN for none.
+    fn near(&self, field: F) -> f64 {
+        self.near.get(field as usize).copied().unwrap_or(f64::NAN)
     }
 
     fn value(&self, field: F) -> Option<Decimal> {
@@ -182,24 +197,15 @@ impl<'t, 'a> Record<'t, 'a> {
                 format!("{came} came and was not asked for")
             });
         }
-        // Exchanges write 0 for "none" in a market where nothing is traded.
-        let quiet = self.ticker.base_volume.is_some_and(|v| v.is_zero());
-        let mut values = numbers(self.ticker);
-        for (field, slot) in NUMBERS.into_iter().zip(&mut values) {
-            let Some(value) = *slot else {
-                continue;
-            };
-            if quiet && is_price(field) && field != F::Last && value.is_zero() {
-                *slot = None;
-                continue;
+        self.values = numbers(self.ticker);
+        self.near = self.values.map(|value| value.map_or(f64::NAN, nearest));
+        match self.plain() {
+            Some(present) => {
+                self.present = present;
+                units += usize::try_from(present.count()).unwrap_or(0);
             }
-            self.present = self.present.with(field);
-            units += 1;
-            if !self.is_valid(field, value) {
-                *slot = None;
-            }
+            None => units += self.numbers(),
         }
-        self.values = values;
         if self.ticker.sequence.is_some() {
             self.present = self.present.with(F::Sequence);
             units += 1;
@@ -218,6 +224,55 @@ impl<'t, 'a> Record<'t, 'a> {
         }
         units += self.unreadable_fields(faults);
         self.tally.checked(Dimension::Validity, units);
+    }
+
+    /// The fields that hold numbers, where no rule has a word to say about any of them.
+    fn plain(&self) -> Option<TickerFields> {
+        if self.context.config.bounds(&self.ticker.symbol).is_some() {
+            return None;
+        }
+        let tick = self.context.profile.price_tick;
+        let mut present = TickerFields::NONE;
+        for ((field, value), near) in NUMBERS.into_iter().zip(&self.values).zip(self.near) {
+            let Some(value) = value else {
+                continue;
+            };
+            let good = if is_price(field) {
+                near > 0.0 && (field == F::Vwap || tick.is_none_or(|tick| on_grid(*value, tick)))
+            } else {
+                near >= 0.0 || field == F::Change
+            };
+            if !good {
+                return None;
+            }
+            present = present.with(field);
+        }
+        Some(present)
+    }
+
+    /// Judges each number; leaves out those that are none. Says how many there are.
+    fn numbers(&mut self) -> usize {
+        let mut units = 0;
+        // Exchanges write 0 for "none" in a market where nothing is traded.
+        let quiet = self.ticker.base_volume.is_some_and(|v| v.is_zero());
+        let mut values = self.values;
+        for (field, slot) in NUMBERS.into_iter().zip(&mut values) {
+            let Some(value) = *slot else {
+                continue;
+            };
+            if quiet && is_price(field) && field != F::Last && value.is_zero() {
+                *slot = None;
+                continue;
+            }
+            self.present = self.present.with(field);
+            units += 1;
+            if !self.is_valid(field, value) {
+                *slot = None;
+            }
+        }
+        self.values = values;
+        self.near = values.map(|value| value.map_or(f64::NAN, nearest));
+        units
     }
 
     /// Fields that came and could not be read: validity, not completeness.
@@ -323,16 +378,18 @@ impl<'t, 'a> Record<'t, 'a> {
             .or(self.nulls)
             .less(TickerFields::of(required));
         let missing = due.less(self.present);
-        self.expected += weights(due);
-        self.found += weights(due) - weights(missing);
+        let weight = weights(due);
+        self.expected += weight;
+        self.found += weight;
         if missing != TickerFields::NONE {
+            self.found -= weights(missing);
             self.missing(missing);
-        }
-        let (optional, lost) = (weights(due.less(QUOTE)), weights(missing.less(QUOTE)));
-        if optional > 0 && lost * 2 >= optional {
-            self.object(&C_OPTIONAL, Severity::Warning, 0, "optional", || {
-                "half or more of the optional fields are missing".to_owned()
-            });
+            let (optional, lost) = (weights(due.less(QUOTE)), weights(missing.less(QUOTE)));
+            if optional > 0 && lost * 2 >= optional {
+                self.object(&C_OPTIONAL, Severity::Warning, 0, "optional", || {
+                    "half or more of the optional fields are missing".to_owned()
+                });
+            }
         }
         if self.present.contains(F::Bid) != self.present.contains(F::Ask) {
             self.object(
@@ -367,7 +424,8 @@ impl<'t, 'a> Record<'t, 'a> {
         let (Some(bid), Some(ask)) = (self.value(F::Bid), self.value(F::Ask)) else {
             return 0;
         };
-        let order = compare(bid, ask);
+        let (near_bid, near_ask) = (self.near(F::Bid), self.near(F::Ask));
+        let order = order(bid, ask, near_bid, near_ask);
         if order.is_gt() {
             self.object(&K_CROSSED, Severity::Error, 0, "bid", || {
                 format!("bid {bid} above ask {ask}")
@@ -390,7 +448,7 @@ impl<'t, 'a> Record<'t, 'a> {
                 .max((ask - bid).checked_mul(Decimal::from(3))?);
             Some(distance > near)
         };
-        let between = clearly_within(nearest(last), bid, ask, 0);
+        let between = clearly_within(self.near(F::Last), near_bid, near_ask, 0);
         if !between && far().unwrap_or(false) {
             self.object(&K_LAST_VS_QUOTE, Severity::Warning, 1, "last", || {
                 format!("last {last} is far from the quote {bid} to {ask}")
@@ -403,10 +461,12 @@ impl<'t, 'a> Record<'t, 'a> {
         let (high, low) = (self.value(F::High), self.value(F::Low));
         let vwap = self.value(F::Vwap);
         let volume = self.value(F::BaseVolume).filter(|v| is_positive(*v));
+        let (near_high, near_low) = (self.near(F::High), self.near(F::Low));
+        let near_vwap = self.near(F::Vwap);
         let mut checks = 0;
         if let (Some(high), Some(low)) = (high, low) {
             checks += 1;
-            if compare(high, low).is_lt() {
+            if order(low, high, near_low, near_high).is_gt() {
                 self.object(&K_HIGH_LOW, Severity::Error, 2, "high", || {
                     format!("high {high} below low {low}")
                 });
@@ -414,7 +474,9 @@ impl<'t, 'a> Record<'t, 'a> {
             }
             if let Some(last) = self.value(F::Last) {
                 checks += 1;
-                if !within(last, low, high, 2_000) {
+                if !clearly_within(self.near(F::Last), near_low, near_high, 2_000)
+                    && !within(last, low, high, 2_000)
+                {
                     self.object(&K_LAST_VS_RANGE, Severity::Warning, 3, "last", || {
                         format!("last {last} is outside {low} to {high}")
                     });
@@ -422,7 +484,9 @@ impl<'t, 'a> Record<'t, 'a> {
             }
             if let (Some(vwap), Some(_)) = (vwap, volume) {
                 checks += 1;
-                if !within(vwap, low, high, 1_000) {
+                if !clearly_within(near_vwap, near_low, near_high, 1_000)
+                    && !within(vwap, low, high, 1_000)
+                {
                     self.object(&K_VWAP_RANGE, Severity::Warning, 4, "vwap", || {
                         format!("vwap {vwap} is outside {low} to {high}")
                     });
@@ -433,7 +497,12 @@ impl<'t, 'a> Record<'t, 'a> {
         let bounds = vwap.map(|vwap| (vwap, vwap)).or(low.zip(high));
         if let (Some((volume, quote)), Some((low, high))) = (amounts, bounds) {
             checks += 1;
-            if clearly_within(nearest(quote) / nearest(volume), low, high, 1_000) {
+            let average = self.near(F::QuoteVolume) / self.near(F::BaseVolume);
+            let (near_low, near_high) = match vwap {
+                Some(_) => (near_vwap, near_vwap),
+                None => (near_low, near_high),
+            };
+            if clearly_within(average, near_low, near_high, 1_000) {
                 return checks;
             }
             let average = quote.checked_div(volume);

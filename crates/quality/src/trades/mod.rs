@@ -25,10 +25,10 @@ use crate::{Context, SymbolState, defects, provenance};
 struct Row<'a> {
     trade: &'a Trade,
     position: usize,
-    /// The id as a number, where it is one.
-    number: Option<u128>,
     /// The id as it is remembered: a number that fits into a word, or a fingerprint of the text.
     key: Option<u64>,
+    /// Whether the key is the id as a number.
+    counted: bool,
     /// Fingerprint of everything but the id.
     content: u64,
     price: f64,
@@ -39,17 +39,37 @@ impl<'a> Row<'a> {
     fn new(trade: &'a Trade, position: usize, price: f64, amount: f64) -> Self {
         let id = trade.id.as_deref();
         let short: Option<u64> = id.and_then(|id| id.parse().ok());
-        let number = short.map(u128::from);
         Self {
             trade,
             position,
-            number: number.or_else(|| id.and_then(|id| id.parse().ok())),
             key: short.or_else(|| id.map(|id| Fingerprint::new().text(id).get())),
+            counted: short.is_some(),
             content: seen::trade(trade),
             price,
             amount,
         }
     }
+
+    /// The id as a number, where it is one.
+    fn number(&self) -> Option<u128> {
+        if self.counted {
+            return self.key.map(u128::from);
+        }
+        self.trade.id.as_deref()?.parse().ok()
+    }
+
+    /// The time in nanoseconds.
+    const fn ns(&self) -> i64 {
+        self.trade.time.as_ns()
+    }
+}
+
+/// Whether each trade has the number after, and no earlier time than, the one before it: the usual page, in which no id is
+/// twice and nothing is out of order.
+fn is_straight(rows: &[Row<'_>]) -> bool {
+    let follows =
+        |pair: &[Row<'_>]| matches!(pair, [a, b] if b.counted && a.key < b.key && a.ns() <= b.ns());
+    rows.first().is_some_and(|first| first.counted) && rows.windows(2).all(follows)
 }
 
 /// Judges one page of trades.
@@ -83,36 +103,55 @@ pub(crate) fn trades(
         return tally.finish(context.config);
     }
     let rows = valid(&mut tally, trades, decoded, &clock, context);
-    let copies = twice(&mut tally, &rows);
-    let backwards = order(&mut tally, &rows, &copies);
-    completeness(&mut tally, &rows, &copies, total, lacking, context);
-    let newest = rows.iter().map(|row| row.trade.time).max();
-    for row in rows.iter().filter(|_| newest > Some(clock.there)) {
-        let place = Place {
-            field: Some("time"),
-            ..Place::row(row.position)
-        };
-        timeliness::record_ahead(&mut tally, row.trade.time, &clock, place);
+    let straight = is_straight(&rows);
+    let copies = twice(&mut tally, &rows, straight);
+    let backwards = order(&mut tally, &rows, &copies, straight);
+    completeness(
+        &mut tally,
+        &rows,
+        &copies,
+        straight,
+        (total, lacking),
+        context,
+    );
+    let newest = if straight {
+        rows.last().map(|row| row.trade.time)
+    } else {
+        rows.iter().map(|row| row.trade.time).max()
+    };
+    if newest > Some(clock.there) {
+        for row in &rows {
+            let place = Place {
+                field: Some("time"),
+                ..Place::row(row.position)
+            };
+            timeliness::record_ahead(&mut tally, row.trade.time, &clock, place);
+        }
     }
     if let Some(newest) = newest {
         clock.skew(&mut tally, newest);
         state.seen.clock.observe(newest, context.received);
     }
-    let repeated = pages::judge(&mut tally, &rows, &copies, context, state);
-    let mut sound: Vec<&Row<'_>> = rows
-        .iter()
-        .zip(&copies)
-        .filter(|(row, copy)| !**copy && !tally.is_broken(row.position))
-        .map(|(row, _)| row)
-        .collect();
+    let page = pages::judge(&mut tally, &rows, &copies, context, state);
+    let mut sound: Vec<&Row<'_>> = if straight && !tally.is_any_broken() {
+        rows.iter().collect()
+    } else {
+        rows.iter()
+            .zip(&copies)
+            .filter(|(row, copy)| !**copy && !tally.is_broken(row.position))
+            .map(|(row, _)| row)
+            .collect()
+    };
     if backwards {
         sound.reverse();
     }
-    waits::judge(&mut tally, &sound, repeated, &clock, context, state);
+    waits::judge(&mut tally, &sound, page.repeated, &clock, context, state);
     quoted(&mut tally, &sound, context);
     path::judge(&mut tally, &sound, state);
-    sound.retain(|row| !tally.is_broken(row.position));
-    pages::learn(&sound, context, state);
+    if tally.is_any_broken() {
+        sound.retain(|row| !tally.is_broken(row.position));
+    }
+    pages::learn(&sound, page.fresh, context, state);
     tally.finish(context.config)
 }
 
@@ -159,6 +198,7 @@ fn valid<'a>(
     let mut rows = Vec::with_capacity(trades.rows.len());
     let steps = (context.profile.price_tick, context.profile.amount_step);
     let bounds = context.config.bounds(&trades.symbol);
+    let range = timeliness::possible(clock.there);
     for (trade, position) in trades
         .rows
         .iter()
@@ -199,7 +239,9 @@ fn valid<'a>(
                 "the id is empty".to_owned()
             });
         }
-        if let Some(rule) = timeliness::impossible(trade.time, clock.there) {
+        if !range.contains(&trade.time.as_ns())
+            && let Some(rule) = timeliness::impossible(trade.time, clock.there)
+        {
             good = false;
             tally.object(rule, Severity::Error, place("time"), || {
                 format!("{} cannot be the time of an event", trade.time)
@@ -222,18 +264,18 @@ fn valid<'a>(
 /// Whether the second trade's number is above the first one's.
 fn counts_up(pair: &[Row<'_>]) -> bool {
     let numbers = match pair {
-        [a, b] => a.number.zip(b.number),
+        [a, b] => a.number().zip(b.number()),
         _ => None,
     };
     numbers.is_some_and(|(a, b)| a < b)
 }
 
 /// Objects to ids that are there twice; says of each row whether it is such a copy.
-fn twice(tally: &mut Tally, rows: &[Row<'_>]) -> Vec<bool> {
-    let with_id = rows.iter().filter(|row| row.trade.id.is_some()).count();
+fn twice(tally: &mut Tally, rows: &[Row<'_>], straight: bool) -> Vec<bool> {
+    let with_id = rows.iter().filter(|row| row.key.is_some()).count();
     tally.checked(Dimension::Uniqueness, with_id);
     let mut copies = vec![false; rows.len()];
-    if rows.windows(2).all(counts_up) {
+    if straight || rows.windows(2).all(counts_up) {
         return copies;
     }
     let mut seen: HashMap<&str, &Row<'_>> = HashMap::with_capacity(with_id);
@@ -269,12 +311,15 @@ fn twice(tally: &mut Tally, rows: &[Row<'_>]) -> Vec<bool> {
 /// Whether `next` comes before `row` in time or number; equal times are legal.
 fn backwards(row: &Row<'_>, next: &Row<'_>) -> bool {
     next.trade.time < row.trade.time
-        || matches!((row.number, next.number), (Some(a), Some(b)) if b < a)
+        || matches!((row.number(), next.number()), (Some(a), Some(b)) if b < a)
 }
 
 /// Says whether the newest trade comes first.
-fn order(tally: &mut Tally, rows: &[Row<'_>], copies: &[bool]) -> bool {
+fn order(tally: &mut Tally, rows: &[Row<'_>], copies: &[bool], straight: bool) -> bool {
     tally.checked(Dimension::Consistency, rows.len());
+    if straight {
+        return false;
+    }
     let pairs = || {
         let mut before = None;
         let once = rows.iter().zip(copies).filter(|(_, copy)| !**copy);
@@ -303,24 +348,36 @@ fn order(tally: &mut Tally, rows: &[Row<'_>], copies: &[bool]) -> bool {
     false
 }
 
-fn completeness(
-    tally: &mut Tally,
-    rows: &[Row<'_>],
-    copies: &[bool],
-    total: usize,
-    lacking: usize,
-    context: &Context<'_>,
-) {
-    let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+/// The lowest and the highest number, and how many there are, copies aside; `None` where an id is no number.
+fn range(rows: &[Row<'_>], copies: &[bool]) -> Option<(u128, u128, usize)> {
     let mut numbers = rows
         .iter()
         .zip(copies)
         .filter(|(_, copy)| !**copy)
-        .map(|(row, _)| row.number);
-    let range = numbers.try_fold((u128::MAX, 0, 0_usize), |(least, most, count), number| {
+        .map(|(row, _)| row.number());
+    numbers.try_fold((u128::MAX, 0, 0_usize), |(least, most, count), number| {
         number.map(|number| (number.min(least), number.max(most), count + 1))
-    });
-    let counted = range.filter(|(.., count)| context.profile.dense_trade_ids && *count > 0);
+    })
+}
+
+fn completeness(
+    tally: &mut Tally,
+    rows: &[Row<'_>],
+    copies: &[bool],
+    straight: bool,
+    (total, lacking): (usize, usize),
+    context: &Context<'_>,
+) {
+    let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+    let range = match (context.profile.dense_trade_ids, rows) {
+        (false, _) => None,
+        (true, [first, .., last]) if straight => {
+            let ends = first.number().zip(last.number());
+            ends.map(|(first, last)| (first, last, rows.len()))
+        }
+        (true, _) => range(rows, copies),
+    };
+    let counted = range.filter(|(.., count)| *count > 0);
     let Some((first, last, distinct)) = counted else {
         tally.own_share(
             Dimension::Completeness,

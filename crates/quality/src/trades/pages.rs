@@ -14,25 +14,38 @@ const PAUSES: u32 = 5;
 /// Shorter waits than this are never suspicious.
 const WAIT_MIN: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Judges a page beside what was here before; says whether it is the one before again while new trades are due.
+/// What a page is beside those before it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Page {
+    /// Whether it is the one before again while new trades are due.
+    pub(super) repeated: bool,
+    /// Whether it holds a trade that is not remembered.
+    pub(super) fresh: bool,
+}
+
+/// Judges a page beside what was here before.
 pub(super) fn judge(
     tally: &mut Tally,
     rows: &[Row<'_>],
     copies: &[bool],
     context: &Context<'_>,
     state: &SymbolState,
-) -> bool {
+) -> Page {
     if state.seen.ids.is_empty() {
-        return false;
+        return Page {
+            repeated: false,
+            fresh: true,
+        };
     }
     let mut known = 0_usize;
+    let mut fresh = false;
     let mut place = 0;
     for (row, copy) in rows.iter().zip(copies) {
-        let Some(content) = row
-            .key
-            .filter(|_| !copy)
-            .and_then(|id| state.seen.ids.content(id, &mut place))
-        else {
+        let Some(id) = row.key.filter(|_| !copy) else {
+            continue;
+        };
+        let Some(content) = state.seen.ids.content(id, &mut place) else {
+            fresh = true;
             continue;
         };
         if content == row.content {
@@ -61,31 +74,30 @@ pub(super) fn judge(
     if known == 0 && !rows.is_empty() {
         hole(tally, rows, context, state);
     }
-    repeated
+    Page { repeated, fresh }
 }
 
 /// Whether more time went by since the newest trade than the market's pauses explain.
 fn overdue(rows: &[Row<'_>], context: &Context<'_>) -> bool {
-    let pause = |pair: &[Row<'_>]| match pair {
-        [a, b] => b
-            .trade
-            .time
-            .since(a.trade.time)
-            .max(a.trade.time.since(b.trade.time)),
-        _ => std::time::Duration::ZERO,
-    };
-    let longest = rows.windows(2).map(pause).max().unwrap_or_default();
     let newest = rows.iter().map(|row| row.trade.time).max();
     let waited = newest
         .map(|newest| context.now.since(newest))
         .unwrap_or_default();
-    waited > longest.saturating_mul(PAUSES).max(WAIT_MIN)
+    if waited <= WAIT_MIN {
+        return false;
+    }
+    let pause = |pair: &[Row<'_>]| match pair {
+        [a, b] => b.ns().abs_diff(a.ns()),
+        _ => 0,
+    };
+    let longest = rows.windows(2).map(pause).max().unwrap_or_default();
+    waited > std::time::Duration::from_nanos(longest).saturating_mul(PAUSES)
 }
 
 /// Objects to trades that are missing between the page before and this one.
 fn hole(tally: &mut Tally, rows: &[Row<'_>], context: &Context<'_>, state: &SymbolState) {
     let (first, dense) = if context.profile.dense_trade_ids {
-        let first = rows.iter().filter_map(|row| row.number).min();
+        let first = rows.iter().filter_map(Row::number).min();
         (first.and_then(|first| u64::try_from(first).ok()), true)
     } else {
         (None, false)
@@ -130,17 +142,24 @@ fn hole(tally: &mut Tally, rows: &[Row<'_>], context: &Context<'_>, state: &Symb
     });
 }
 
-/// Remembers the trades of a page.
-pub(super) fn learn(rows: &[&Row<'_>], context: &Context<'_>, state: &mut SymbolState) {
-    let page: Vec<(u64, u64)> = rows
-        .iter()
-        .filter_map(|row| Some((row.key?, row.content)))
-        .collect();
-    state.seen.ids.learn(&page);
+/// Remembers the trades of a page; without `fresh` ones it is remembered already.
+pub(super) fn learn(
+    rows: &[&Row<'_>],
+    fresh: bool,
+    context: &Context<'_>,
+    state: &mut SymbolState,
+) {
+    if fresh {
+        let page: Vec<(u64, u64)> = rows
+            .iter()
+            .filter_map(|row| Some((row.key?, row.content)))
+            .collect();
+        state.seen.ids.learn(&page);
+    }
     let newest = rows.iter().map(|row| row.trade.time).max();
     state.accept(newest.max(state.last_time()), None);
     if context.profile.dense_trade_ids {
-        let highest = rows.iter().filter_map(|row| row.number).max();
+        let highest = rows.iter().filter_map(|row| row.number()).max();
         let highest = highest.and_then(|highest| u64::try_from(highest).ok());
         state.seen.last_id = highest.max(state.seen.last_id);
     }

@@ -37,12 +37,10 @@ struct Event {
 pub(super) fn judge(tally: &mut Tally, rows: &[&Row<'_>], state: &mut SymbolState) {
     let prices: Vec<f64> = logarithms(rows);
     let events = events(rows, &prices);
-    let before: Vec<f64> = state.seen.prints.iter().collect();
-    let line: Vec<f64> = before
-        .iter()
-        .copied()
-        .chain(events.iter().map(|event| event.average))
-        .collect();
+    let mut line = Vec::with_capacity(crate::state::PRINTS + events.len());
+    line.extend(state.seen.prints.iter());
+    let before = line.len();
+    line.extend(events.iter().map(|event| event.average));
     let base = step(&line, state);
     if rows.is_empty() {
         return;
@@ -53,26 +51,102 @@ pub(super) fn judge(tally: &mut Tally, rows: &[&Row<'_>], state: &mut SymbolStat
     }
     tally.checked(Dimension::Accuracy, rows.len());
     let mut refused = Vec::new();
-    if spread(&line).max(spread(&prices)) > (SOFT.0 * base).max(SOFT.1) {
-        for (place, event) in events.iter().enumerate() {
-            let around = Around::of(&line, before.len() + place);
-            if !event_is_plausible(tally, rows, &prices, event, &around, base) {
-                refused.push(place);
-            }
+    for place in doubtful(&events, &prices, &line, limit(SOFT, base)) {
+        let Some(event) = events.get(place) else {
+            continue;
+        };
+        let around = Around::of(&line, before + place);
+        if !event_is_plausible(tally, rows, &prices, event, &around, base) {
+            refused.push(place);
         }
     }
     learn(&events, base, &refused, state);
 }
 
-/// ln of each price; equal neighbours cost one.
+/// The distance that is suspicious, or an error, where trades usually are so far apart.
+fn limit((steps, least): (f64, f64), base: f64) -> f64 {
+    (steps * base).max(least)
+}
+
+/// Events in a row that are looked at together; no fewer than a print is judged by on either side.
+const BLOCK: usize = 16;
+
+/// The lowest and the highest of some logarithms of prices.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    low: f64,
+    high: f64,
+}
+
+impl Extent {
+    const NONE: Self = Self {
+        low: f64::INFINITY,
+        high: f64::NEG_INFINITY,
+    };
+
+    fn of(values: &[f64]) -> Self {
+        values.iter().fold(Self::NONE, |extent, value| Self {
+            low: extent.low.min(*value),
+            high: extent.high.max(*value),
+        })
+    }
+
+    const fn and(self, other: Self) -> Self {
+        Self {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+        }
+    }
+}
+
+/// The events that may be too far from those around them, by their place: all of a block whose prices, with those of the blocks
+/// beside it, are further apart than what is suspicious. A middle of prices is one of them, so nothing within is too far from it.
+fn doubtful(
+    events: &[Event],
+    prices: &[f64],
+    line: &[f64],
+    limit: f64,
+) -> impl Iterator<Item = usize> {
+    let before = line.len().saturating_sub(events.len());
+    // The averages lie among the prices of their events.
+    let extents: Vec<Extent> = std::iter::once(Extent::of(line.get(..before).unwrap_or_default()))
+        .chain(events.chunks(BLOCK).map(|block| {
+            let from = block.first().map_or(0, |event| event.from);
+            let to = block.last().map_or(0, |event| event.to);
+            Extent::of(prices.get(from..to).unwrap_or_default())
+        }))
+        .chain([Extent::NONE])
+        .collect();
+    let count = events.len();
+    let wide = (1..extents.len() - 1).filter(move |block| {
+        let beside = extents.get(block - 1..block + 2).unwrap_or_default();
+        let all = beside.iter().copied().fold(Extent::NONE, Extent::and);
+        // A bit less than the limit: an average is rounded.
+        all.high - all.low > limit * (1.0 - 1e-9)
+    });
+    wide.flat_map(move |block| (block - 1) * BLOCK..(block * BLOCK).min(count))
+}
+
+/// Prices whose logarithm is remembered within a page, by their last bits; trades bounce between a few.
+const LOGARITHMS: usize = 128;
+
+/// ln of each price; one that was there shortly before costs a look.
 fn logarithms(rows: &[&Row<'_>]) -> Vec<f64> {
-    let mut before = (f64::NAN, f64::NAN);
+    let mut known = [(f64::NAN, f64::NAN); LOGARITHMS];
     rows.iter()
         .map(|row| {
-            if before.0 != row.price {
-                before = (row.price, row.price.ln());
+            let mixed = row.price.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let place = usize::try_from(mixed >> 57).unwrap_or(0);
+            match known.get_mut(place) {
+                Some((price, ln)) if *price == row.price => *ln,
+                slot => {
+                    let ln = row.price.ln();
+                    if let Some(slot) = slot {
+                        *slot = (row.price, ln);
+                    }
+                    ln
+                }
             }
-            before.1
         })
         .collect()
 }
@@ -117,33 +191,25 @@ fn events(rows: &[&Row<'_>], prices: &[f64]) -> Vec<Event> {
 /// The usual step from event to event; that of the page before where this one is short.
 fn step(line: &[f64], state: &SymbolState) -> f64 {
     let known = state.seen.print_step.get();
-    let mut steps: Vec<f64> = line
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [a, b] => Some((b - a).abs()),
-            _ => None,
-        })
-        .collect();
-    let count = steps.len();
+    let steps = line.windows(2).filter_map(|pair| match pair {
+        [a, b] => Some((b - a).abs()),
+        _ => None,
+    });
+    let count = line.len().saturating_sub(1);
     if count < 2 * AROUND {
         // A few steps may be those of the fault itself.
         return known.max(STEP_MIN);
     }
-    let mut rank = |place: usize| {
-        let (_, value, _) = steps.select_nth_unstable_by(place, f64::total_cmp);
-        *value
+    // Numbers that are not below zero have the order of their bits.
+    let mut steps: Vec<u64> = steps.map(f64::to_bits).collect();
+    let (half, most) = (count / 2, count * 9 / 10);
+    let (_, middle, above) = steps.select_nth_unstable(half);
+    let usual = f64::from_bits(*middle) * MAD_TO_SIGMA;
+    let most = match most.checked_sub(half + 1) {
+        Some(place) => *above.select_nth_unstable(place).1,
+        None => *middle,
     };
-    let usual = rank(count / 2) * MAD_TO_SIGMA;
-    usual.max(rank(count * 9 / 10)).max(STEP_MIN)
-}
-
-fn spread(values: &[f64]) -> f64 {
-    let (low, high) = values
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-            (low.min(*value), high.max(*value))
-        });
-    if high >= low { high - low } else { 0.0 }
+    usual.max(f64::from_bits(most)).max(STEP_MIN)
 }
 
 /// The middles of the events before, after, and around one.
@@ -187,11 +253,11 @@ fn event_is_plausible(
     around: &Around,
     base: f64,
 ) -> bool {
-    let limit = |(steps, least): (f64, f64)| (steps * base).max(least);
+    let (soft, hard) = (limit(SOFT, base), limit(HARD, base));
     let severity = |far: f64| {
-        if !far.is_finite() || far <= limit(SOFT) {
+        if !far.is_finite() || far <= soft {
             None
-        } else if far <= limit(HARD) {
+        } else if far <= hard {
             Some(Severity::Warning)
         } else {
             Some(Severity::Error)
@@ -217,7 +283,7 @@ fn event_is_plausible(
             break;
         };
         let step = (ln - last_good).abs();
-        let walks = at > event.from && step <= (WALK * walked).max(limit(SOFT));
+        let walks = at > event.from && step <= (WALK * walked).max(soft);
         let far = around.far(ln);
         match severity(far).filter(|_| !walks) {
             Some(severity) => object(at, severity, far),

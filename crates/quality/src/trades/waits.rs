@@ -25,22 +25,29 @@ const SILENCE_MIN: Duration = Duration::from_secs(60);
 fn longest(rows: &[&Row<'_>]) -> Option<Duration> {
     let count = rows.len().checked_sub(1)?;
     let surplus = count * BEYOND / 1_000;
-    let wait = |pair: &[&Row<'_>]| match pair {
-        [a, b] => b.trade.time.since(a.trade.time),
-        _ => Duration::ZERO,
-    };
     if count < ENOUGH {
-        None
-    } else if surplus == 0 && rows.is_sorted_by_key(|row| row.trade.time) {
-        rows.windows(2).map(wait).max()
-    } else {
-        let mut sorted = rows.to_vec();
-        sorted.sort_unstable_by_key(|row| row.trade.time);
-        let mut waits: Vec<Duration> = sorted.windows(2).map(wait).collect();
-        let place = count.checked_sub(1 + surplus)?;
-        let (_, wait, _) = waits.select_nth_unstable(place);
-        Some(*wait)
+        return None;
     }
+    let wait = |pair: &[i64]| match pair {
+        [a, b] => b.abs_diff(*a),
+        _ => 0,
+    };
+    let ordered = rows.is_sorted_by_key(|row| row.ns());
+    if surplus == 0 && ordered {
+        let longest = rows.windows(2).map(|pair| match pair {
+            [a, b] => b.ns().abs_diff(a.ns()),
+            _ => 0,
+        });
+        return longest.max().map(Duration::from_nanos);
+    }
+    let mut sorted: Vec<i64> = rows.iter().map(|row| row.ns()).collect();
+    if !ordered {
+        sorted.sort_unstable();
+    }
+    let mut waits: Vec<u64> = sorted.windows(2).map(wait).collect();
+    let place = count.checked_sub(1 + surplus)?;
+    let (_, wait, _) = waits.select_nth_unstable(place);
+    Some(Duration::from_nanos(*wait))
 }
 
 /// Judges the age of the newest trade where the newest ones were asked for, and learns how long this market pauses.
