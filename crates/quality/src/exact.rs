@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use rust_decimal::Decimal;
 
 use crate::finite::nearest;
-use crate::tens::fits;
+use crate::tens::{fits, word};
 
 /// Powers of ten that fit into a word of the machine.
 const TENS: [i64; 19] = {
@@ -40,13 +40,6 @@ fn alike(a: Decimal, b: Decimal) -> Option<(i128, i128)> {
     })
 }
 
-/// The digits of a number that is not negative, where they fit into a word of the machine.
-#[inline]
-fn word(value: Decimal) -> Option<u64> {
-    let parts = value.unpack();
-    (parts.hi == 0 && !parts.negative).then_some(u64::from(parts.mid) << 32 | u64::from(parts.lo))
-}
-
 /// Which of two numbers is larger: the order of decimals, several times as fast for numbers as exchanges write them.
 #[inline]
 pub(crate) fn compare(a: Decimal, b: Decimal) -> Ordering {
@@ -61,14 +54,30 @@ pub(crate) fn compare(a: Decimal, b: Decimal) -> Ordering {
     }
 }
 
-/// Whether `value` is a multiple of `step`; a step that is not above zero is no grid.
-#[inline]
-pub(crate) fn on_grid(value: Decimal, step: Decimal) -> bool {
-    // Most grids are of a number of decimals.
-    if step.mantissa() == 1 {
-        return fits(value, step.scale());
+/// The multiples of a step, of a price or an amount.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steps {
+    step: Decimal,
+    /// The decimals that they may have, where the step is one unit of the last one, as most are.
+    decimals: Option<u32>,
+}
+
+impl Steps {
+    pub(crate) fn of(step: Decimal) -> Self {
+        Self {
+            step,
+            decimals: (step.mantissa() == 1).then_some(step.scale()),
+        }
     }
-    is_multiple(value, step)
+
+    /// Whether `value` is one of them; a step that is not above zero is no grid.
+    #[inline]
+    pub(crate) fn hold(&self, value: Decimal) -> bool {
+        match self.decimals {
+            Some(decimals) => fits(value, decimals),
+            None => is_multiple(value, self.step),
+        }
+    }
 }
 
 fn is_multiple(value: Decimal, step: Decimal) -> bool {
@@ -148,7 +157,10 @@ mod tests {
                 prop_assert_eq!(compare(a, b), a.cmp(&b), "{} {}", a, b);
                 prop_assert_eq!(compare(b, a), b.cmp(&a), "{} {}", b, a);
                 let exactly = b <= Decimal::ZERO || a.checked_rem(b).is_none_or(|rest| rest.is_zero());
-                prop_assert_eq!(on_grid(a, b), exactly, "{} on {}", a, b);
+                prop_assert_eq!(Steps::of(b).hold(a), exactly, "{} on {}", a, b);
+                let unit = Decimal::new(1, first);
+                let exactly = a.checked_rem(unit).is_none_or(|rest| rest.is_zero());
+                prop_assert_eq!(Steps::of(unit).hold(a), exactly, "{} on {}", a, unit);
             }
         }
     }
@@ -156,12 +168,12 @@ mod tests {
     #[test]
     fn extremes_do_not_panic_and_are_not_objected_to() {
         for value in [Decimal::MAX, Decimal::MIN, Decimal::ZERO] {
-            let _ = on_grid(value, Decimal::new(1, 28));
+            let _ = Steps::of(Decimal::new(1, 28)).hold(value);
             let _ = last_place(value);
             assert!(scaled(value, 1_000).is_none_or(|scaled| scaled.abs() >= value.abs()));
         }
-        assert!(!on_grid(Decimal::new(15, 1), Decimal::ONE));
-        assert!(on_grid(Decimal::new(15, 1), Decimal::ZERO));
+        assert!(!Steps::of(Decimal::ONE).hold(Decimal::new(15, 1)));
+        assert!(Steps::of(Decimal::ZERO).hold(Decimal::new(15, 1)));
         assert!(within(
             Decimal::new(1001, 0),
             Decimal::ONE,

@@ -312,6 +312,11 @@ impl Profile {
         profile
     }
 
+    /// Whether it is known which ticker fields the exchange sends.
+    pub(crate) fn is_declared(&self) -> bool {
+        self.expected != TickerFields::NONE
+    }
+
     /// The same with the instrument's steps of price and amount.
     #[must_use]
     pub const fn with_steps(

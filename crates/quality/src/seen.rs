@@ -35,10 +35,12 @@ impl Fingerprint {
 
     /// Mixes an exact number in, as it is written: `1.0` is not `1.00`.
     pub(crate) fn decimal(self, value: Decimal) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = value.serialize();
+        let parts = value.unpack();
+        // The words of `Decimal::serialize`, which puts them together byte by byte.
+        let flags = u64::from(parts.scale) << 16 | u64::from(parts.negative) << 31;
         self.words(
-            u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            u64::from_le_bytes([i, j, k, l, m, n, o, p]),
+            flags | u64::from(parts.lo) << 32,
+            u64::from(parts.mid) | u64::from(parts.hi) << 32,
         )
     }
 
@@ -110,8 +112,39 @@ pub(crate) fn trade(trade: &Trade) -> u64 {
 }
 
 /// The fingerprints of the last 64 answers.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Answers(VecDeque<u64>);
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "VecDeque<u64>", into = "VecDeque<u64>")]
+pub(crate) struct Answers {
+    ring: VecDeque<u64>,
+    /// How many of them end alike: nearly every new one ends as none of them does.
+    ends: [u8; ENDS],
+}
+
+/// Ends of fingerprints that are told apart.
+const ENDS: usize = 256;
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            ring: VecDeque::new(),
+            ends: [0; ENDS],
+        }
+    }
+}
+
+impl From<VecDeque<u64>> for Answers {
+    fn from(saved: VecDeque<u64>) -> Self {
+        let mut answers = Self::default();
+        saved.into_iter().for_each(|known| answers.learn(known));
+        answers
+    }
+}
+
+impl From<Answers> for VecDeque<u64> {
+    fn from(answers: Answers) -> Self {
+        answers.ring
+    }
+}
 
 /// Where an answer was met before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,35 +158,47 @@ pub(crate) enum Met {
 
 impl Answers {
     pub(crate) fn met(&self, fingerprint: u64) -> Met {
-        let (first, second) = self.0.as_slices();
-        // All of them at a time: hardly any answer was there before.
-        let within = |known: &[u64]| known.iter().fold(false, |met, k| met | (*k == fingerprint));
-        if !within(first) && !within(second) {
+        if self.ends.get(end(fingerprint)) == Some(&0) {
             return Met::Never;
         }
-        match self.0.iter().rposition(|known| *known == fingerprint) {
+        match self.ring.iter().rposition(|known| *known == fingerprint) {
             None => Met::Never,
-            Some(place) if place + 1 == self.0.len() => Met::Last,
+            Some(place) if place + 1 == self.ring.len() => Met::Last,
             Some(_) => Met::Before,
         }
     }
 
     pub(crate) fn learn(&mut self, fingerprint: u64) {
-        if self.0.back() == Some(&fingerprint) {
+        if self.ring.back() == Some(&fingerprint) {
             return;
         }
-        if self.0.capacity() == 0 {
-            self.0.reserve_exact(ANSWERS);
+        if self.ring.capacity() == 0 {
+            self.ring.reserve_exact(ANSWERS);
         }
-        while self.0.len() >= ANSWERS {
-            self.0.pop_front();
+        while self.ring.len() >= ANSWERS
+            && let Some(old) = self.ring.pop_front()
+        {
+            self.count(old, -1);
         }
-        self.0.push_back(fingerprint);
+        self.ring.push_back(fingerprint);
+        self.count(fingerprint, 1);
+    }
+
+    /// At most 64 end alike, so no count overflows.
+    fn count(&mut self, fingerprint: u64, more: i8) {
+        if let Some(count) = self.ends.get_mut(end(fingerprint)) {
+            *count = count.saturating_add_signed(more);
+        }
     }
 
     pub(crate) fn memory(&self) -> usize {
-        self.0.capacity() * size_of::<u64>()
+        self.ring.capacity() * size_of::<u64>()
     }
+}
+
+/// The last bits of a fingerprint.
+fn end(fingerprint: u64) -> usize {
+    usize::from(fingerprint as u8)
 }
 
 /// The ids of the last 2 000 trades with the fingerprints of their contents, sorted by id for the search.
@@ -255,7 +300,9 @@ mod tests {
         assert_eq!(answers.met(199), Met::Last);
         assert_eq!(answers.met(136), Met::Before);
         assert_eq!(answers.met(135), Met::Never);
-        assert_eq!(answers.0.len(), ANSWERS);
+        assert_eq!(answers.ring.len(), ANSWERS);
+        let loaded = Answers::from(VecDeque::from(answers.clone()));
+        assert_eq!((loaded.ring, loaded.ends), (answers.ring, answers.ends));
     }
 
     #[test]
@@ -287,6 +334,21 @@ mod tests {
                 ids.content(mixed(page * 300 + 7), &mut place),
                 Some(page * 300 + 7)
             );
+        }
+    }
+
+    #[test]
+    fn a_number_is_mixed_in_as_its_bytes_are() {
+        for value in [
+            Decimal::MIN,
+            Decimal::new(-15, 28),
+            Decimal::new(i64::MAX, 3),
+        ] {
+            let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = value.serialize();
+            let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+            let second = u64::from_le_bytes([i, j, k, l, m, n, o, p]);
+            let mixed = Fingerprint::new().words(first, second);
+            assert_eq!(Fingerprint::new().decimal(value).get(), mixed.get());
         }
     }
 

@@ -288,14 +288,18 @@ impl SymbolState {
         depths.push_back((side(bids), side(asks)));
     }
 
-    /// The fingerprint that the bar of a time had before.
-    pub(crate) fn bar(&self, time: Timestamp) -> Option<u64> {
-        let place = self
-            .seen
-            .bars
-            .binary_search_by_key(&time, |(known, _)| *known)
-            .ok()?;
-        self.seen.bars.get(place).map(|(_, content)| *content)
+    /// The fingerprint that the bar of a time had before. `place` is where it is looked for first: bars come one after the other.
+    pub(crate) fn bar(&self, time: Timestamp, place: &mut usize) -> Option<u64> {
+        let bars = &self.seen.bars;
+        if bars.back().is_none_or(|(newest, _)| *newest < time) {
+            return None;
+        }
+        if bars.get(*place).is_none_or(|(known, _)| *known != time) {
+            *place = bars.binary_search_by_key(&time, |(known, _)| *known).ok()?;
+        }
+        let found = bars.get(*place).map(|(_, content)| *content);
+        *place += 1;
+        found
     }
 
     /// Remembers a closed bar; those before the oldest one that is kept are not.

@@ -48,6 +48,14 @@ impl Tens {
     }
 }
 
+/// The digits of a number that is not negative, where they fit into a word of the machine.
+#[inline]
+pub(crate) fn word(value: Decimal) -> Option<u64> {
+    let parts = value.unpack();
+    let number = u64::from(parts.mid) << 32 | u64::from(parts.lo);
+    (parts.hi == 0 && !parts.negative).then_some(number)
+}
+
 /// Whether a price can be written with so many decimals.
 #[inline]
 pub(crate) fn fits(price: Decimal, decimals: u32) -> bool {
@@ -57,12 +65,12 @@ pub(crate) fn fits(price: Decimal, decimals: u32) -> bool {
 
 /// Whether the digits of a price end in so many zeros.
 #[inline]
-fn ends_in_zeros(price: Decimal, zeros: u32) -> bool {
+pub(crate) fn ends_in_zeros(price: Decimal, zeros: u32) -> bool {
     let tens = usize::try_from(zeros)
         .ok()
         .and_then(|zeros| TENS.get(zeros));
-    match (u64::try_from(price.mantissa()), tens) {
-        (Ok(number), Some(tens)) => tens.divide(number),
+    match (word(price), tens) {
+        (Some(number), Some(tens)) => tens.divide(number),
         _ => price.normalize().scale() <= price.scale().saturating_sub(zeros),
     }
 }

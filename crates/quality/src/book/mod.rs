@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 
 use crate::defects::{self, Meaning};
 use crate::engine::Outcome;
-use crate::exact::{compare, on_grid};
+use crate::exact::{Steps, compare};
 use crate::finite::nearest;
 use crate::rules::{
     A_MID_OUTLIER, C_DEPTH, C_ROW, C_SIDE_EMPTY, C_SIDES, K_CROSSED, K_LOCKED, K_SEQ_REGRESS,
@@ -261,7 +261,8 @@ fn validity(tally: &mut Tally, side: &mut Side<'_>, context: &Context<'_>) {
         .request
         .symbol()
         .and_then(|s| context.config.bounds(s));
-    let steps = (context.profile.price_tick, context.profile.amount_step);
+    let prices = context.profile.price_tick.map(Steps::of);
+    let amounts = context.profile.amount_step.map(Steps::of);
     for (nth, level) in side.levels.iter().enumerate() {
         let position = side.position(nth);
         let place = Place {
@@ -301,8 +302,8 @@ fn validity(tally: &mut Tally, side: &mut Side<'_>, context: &Context<'_>) {
                 near,
                 size,
             });
-            let off_price = steps.0.is_some_and(|tick| !on_grid(level.price, tick));
-            let off_size = steps.1.is_some_and(|step| !on_grid(level.size, step));
+            let off_price = prices.is_some_and(|steps| !steps.hold(level.price));
+            let off_size = amounts.is_some_and(|steps| !steps.hold(level.size));
             if off_price || off_size {
                 tally.object(&V_TICK, Severity::Warning, place, || {
                     format!("{} × {} is off the grid", level.price, level.size)

@@ -3,7 +3,7 @@
 use robust_market::Candle;
 use rust_decimal::Decimal;
 
-use crate::tens::fits;
+use crate::tens::{ends_in_zeros, fits};
 
 /// How many decimals the prices of a bar need; `guess` is where to begin: those of the bar before.
 pub(super) fn needed(candle: &Candle, guess: u32) -> u32 {
@@ -13,6 +13,21 @@ pub(super) fn needed(candle: &Candle, guess: u32) -> u32 {
             && fits(candle.high, decimals)
             && fits(candle.low, decimals)
     };
+    // As many as each of them is written with, and the last one of the close is no zero: most bars.
+    let written = candle.close.scale();
+    let least = candle
+        .open
+        .scale()
+        .min(candle.high.scale())
+        .min(candle.low.scale());
+    let most = candle
+        .open
+        .scale()
+        .max(candle.high.scale())
+        .max(candle.low.scale());
+    if least == written && most == written && !ends_in_zeros(candle.close, 1) {
+        return written;
+    }
     let mut decimals = guess.min(Decimal::MAX_SCALE);
     if all(decimals) {
         while decimals > 0 && all(decimals - 1) {

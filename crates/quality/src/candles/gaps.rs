@@ -19,6 +19,8 @@ const HOLE_MIN: u64 = 10;
 pub(super) struct Series<'a> {
     /// One bar for each time, ascending.
     pub(super) unique: &'a [Row<'a>],
+    /// Whether each of them follows the one before it.
+    pub(super) straight: bool,
     /// Wire positions of bars that could not be read.
     pub(super) excluded: &'a [usize],
     /// How many of those lack a field.
@@ -58,9 +60,10 @@ pub(super) fn completeness(
     context: &Context<'_>,
     state: &mut SymbolState,
 ) {
-    let closed: Vec<&Row<'_>> = series.unique.iter().filter(|row| !row.forming).collect();
+    let mut closed: Vec<&Row<'_>> = Vec::with_capacity(series.unique.len());
+    closed.extend(series.unique.iter().filter(|row| !row.forming));
     let dense = context.profile.dense_candles;
-    let (Some(first), Some(last)) = (closed.first(), closed.last()) else {
+    let (Some(&first), Some(&last)) = (closed.first(), closed.last()) else {
         nothing(tally, series, grid, context);
         return;
     };
@@ -71,7 +74,16 @@ pub(super) fn completeness(
         tally.own_share(Dimension::Completeness, readable, there);
         return;
     }
-    let gaps = Gaps::of(&closed, series.excluded);
+    // Without a forming one between them.
+    let all = last
+        .slot
+        .checked_sub(first.slot)
+        .map(|apart| count(closed.len()) == apart.unsigned_abs() + 1);
+    let gaps = if series.straight && all == Some(true) {
+        Gaps::NONE
+    } else {
+        Gaps::of(&closed, series.excluded)
+    };
     if dense {
         let span = there + gaps.missing;
         let due = span.saturating_add(ends(first, last, span, series, grid, context));
@@ -175,11 +187,13 @@ struct Gaps {
 }
 
 impl Gaps {
+    const NONE: Self = Self {
+        missing: 0,
+        longest: 0,
+    };
+
     fn of(closed: &[&Row<'_>], excluded: &[usize]) -> Self {
-        let mut gaps = Self {
-            missing: 0,
-            longest: 0,
-        };
+        let mut gaps = Self::NONE;
         for pair in closed.windows(2) {
             let [before, after] = pair else { continue };
             let hole = after.slot.saturating_sub(before.slot).saturating_sub(1);
@@ -215,13 +229,7 @@ impl Gaps {
         let Some((outages, symbol)) = asked.filter(|_| self.missing > 0) else {
             return self;
         };
-        let (mut own, mut shared) = (
-            Self {
-                missing: 0,
-                longest: 0,
-            },
-            0_u64,
-        );
+        let (mut own, mut shared) = (Self::NONE, 0_u64);
         for pair in closed.windows(2) {
             let [before, after] = pair else { continue };
             let hole = after.slot.saturating_sub(before.slot).saturating_sub(1);

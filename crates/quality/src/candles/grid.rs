@@ -111,10 +111,16 @@ impl Grid {
     }
 
     /// When a bar that starts at `time` ends.
+    #[inline]
     pub(crate) fn end(&self, time: Timestamp) -> Timestamp {
-        if !self.interval.is_calendar_month() {
-            return Timestamp::from_ns(time.as_ns().saturating_add(self.step));
+        if self.interval.is_calendar_month() {
+            self.end_of_month(time)
+        } else {
+            Timestamp::from_ns(time.as_ns().saturating_add(self.step))
         }
+    }
+
+    fn end_of_month(&self, time: Timestamp) -> Timestamp {
         // The shortest month first: a bar is never called open that is over by the calendar.
         let start = month(time).0;
         (28..=31 * self.step)

@@ -38,9 +38,12 @@ fn place(row: &Row<'_>, field: &'static str) -> Place<'static> {
     }
 }
 
+/// Equal decimals are nearest to the same number, but for its last bits where their digits are written otherwise.
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= a.abs() * 1e-12
+}
+
 fn alike(first: &Row<'_>, second: &Row<'_>) -> bool {
-    // Equal decimals are nearest to the same number, but for its last bit where their digits are written otherwise.
-    let near = |a: f64, b: f64| (a - b).abs() <= a.abs() * 1e-12;
     let (a, b) = (first.candle, second.candle);
     near(first.close, second.close)
         && near(first.volume, second.volume)
@@ -56,14 +59,52 @@ pub(super) fn judge(tally: &mut Tally, rows: &[&Row<'_>], tick: f64) -> bool {
     if constant(tally, rows) {
         return true;
     }
-    runs(tally, rows, &A_FROZEN, FROZEN, "close", |a, b| {
-        a.volume != 0.0 && alike(a, b)
+    // Both begin with bars of equal volume beside each other.
+    let beside = rows.windows(2).filter(|pair| match pair {
+        [a, b] => near(a.volume, b.volume) && a.volume != 0.0,
+        _ => false,
     });
-    volumes(tally, rows);
-    lines(tally, rows, tick);
-    flat_lines(tally, rows, tick);
+    if beside.count() + 1 >= FROZEN.min(REPEAT) {
+        runs(tally, rows, &A_FROZEN, FROZEN, "close", |a, b| {
+            a.volume != 0.0 && alike(a, b)
+        });
+        volumes(tally, rows);
+    }
+    volume_spike(tally, rows);
+    let (steep, flat) = straight(rows, tick.max(0.0));
+    if steep {
+        lines(tally, rows, tick);
+    }
+    if flat {
+        flat_lines(tally, rows, tick);
+    }
     blocks(tally, rows);
     false
+}
+
+/// Closes that are looked at together in search of a line: a line is longer than twice as many.
+const GLANCE: usize = 4;
+
+/// Whether some bars may close on a steep straight line, and whether on a flat one: a glance at every fourth, because each line
+/// holds one of those with the next four.
+fn straight(rows: &[&Row<'_>], tick: f64) -> (bool, bool) {
+    let (mut steep, mut flat) = (false, false);
+    for at in (0..rows.len()).step_by(GLANCE) {
+        let Some([a, b, c, d, e]) = rows.get(at..=at + GLANCE) else {
+            break;
+        };
+        let first = b.close - a.close;
+        // Two steps of one line are each within the slack of a third, and steeper by that than the least slope.
+        let slack = (3.01 * tick).max(first.abs() * 3e-9);
+        let second = (c.close - b.close - first).abs() <= slack;
+        steep |= second && first.abs() >= (SLOPE - 1.6) * tick;
+        let away = (e.close - a.close).abs();
+        flat |= away >= 2.9 * tick && away <= (4.0 * SLOPE + 1.1) * tick && {
+            let next = (d.close - a.close).abs();
+            next >= 1.9 * tick && next <= (3.0 * SLOPE + 1.1) * tick
+        };
+    }
+    (steep, flat)
 }
 
 fn constant(tally: &mut Tally, rows: &[&Row<'_>]) -> bool {
@@ -102,8 +143,7 @@ fn runs(
 
 fn volumes(tally: &mut Tally, rows: &[&Row<'_>]) {
     let equal = |a: &Row<'_>, b: &Row<'_>| {
-        let near = (a.volume - b.volume).abs() <= a.volume * 1e-12;
-        a.volume != 0.0 && near && a.candle.volume == b.candle.volume
+        a.volume != 0.0 && near(a.volume, b.volume) && a.candle.volume == b.candle.volume
     };
     let long = rows
         .chunk_by(|a, b| equal(a, b))
@@ -124,7 +164,6 @@ fn volumes(tally: &mut Tally, rows: &[&Row<'_>]) {
             });
         }
     }
-    volume_spike(tally, rows);
 }
 
 fn run_is_frozen(run: &[&Row<'_>]) -> bool {

@@ -55,16 +55,18 @@ pub(crate) fn candles(
 
     let grid = Grid::of(candles);
     let timed = possible(&mut tally, candles, decoded, context, &grid);
-    let regular = interval(&mut tally, &timed, &grid, context);
-    if regular {
+    let straight = one_after_the_other(&timed);
+    let regular = (straight && timed.len() > 2) || interval(&mut tally, &timed, &grid, context);
+    if regular && !(straight && timed.first().is_none_or(|row| row.offset == 0)) {
         rows::grid(&mut tally, &timed);
     }
     rows::values(&mut tally, &timed, context.config.bounds(&candles.symbol));
 
-    let unique = unique(&mut tally, &timed);
-    let backwards = order(&mut tally, &timed, &unique);
+    let unique = unique(&mut tally, &timed, straight);
+    let backwards = order(&mut tally, &timed, &unique, straight);
     let series = gaps::Series {
         unique: &unique,
+        straight,
         excluded: &decoded.excluded,
         lacking,
         total,
@@ -140,6 +142,7 @@ fn accuracy(
 
 /// Objects to closed bars that the exchange sent differently before, and remembers the newest ones.
 fn revised(tally: &mut Tally, sound: &[&Row<'_>], state: &mut SymbolState) {
+    let mut place = 0;
     for row in sound.iter().skip(sound.len().saturating_sub(OVERLAP)) {
         let candle = row.candle;
         let content = [
@@ -152,7 +155,11 @@ fn revised(tally: &mut Tally, sound: &[&Row<'_>], state: &mut SymbolState) {
         .into_iter()
         .fold(Fingerprint::new(), Fingerprint::decimal)
         .get();
-        if state.bar(candle.time).is_some_and(|known| known != content) {
+        let known = state.bar(candle.time, &mut place);
+        if known == Some(content) {
+            continue;
+        }
+        if known.is_some() {
             let place = Place {
                 field: Some("close"),
                 ..Place::row(row.position)
@@ -250,9 +257,6 @@ fn possible<'a>(
 
 /// Whether the usual distance of the bars is the interval; where it is not, gaps and grid mean nothing.
 fn interval(tally: &mut Tally, rows: &[Row<'_>], grid: &Grid, context: &Context<'_>) -> bool {
-    if rows.len() > 2 && one_after_the_other(rows) {
-        return true;
-    }
     let mut steps: Vec<i64> = grid.steps(rows.iter().map(|row| row.candle.time));
     if steps.len() < 2 {
         return true;
@@ -300,10 +304,9 @@ fn all_longer(steps: &[i64], step: i64) -> bool {
 }
 
 /// One bar for each time, ascending; objects to the other copies.
-fn unique<'r, 'a>(tally: &mut Tally, rows: &'r [Row<'a>]) -> Cow<'r, [Row<'a>]> {
-    let ascending = rows
-        .windows(2)
-        .all(|pair| matches!(pair, [a, b] if a.candle.time < b.candle.time));
+fn unique<'r, 'a>(tally: &mut Tally, rows: &'r [Row<'a>], straight: bool) -> Cow<'r, [Row<'a>]> {
+    let rises = |pair: &[Row<'_>]| matches!(pair, [a, b] if a.candle.time < b.candle.time);
+    let ascending = straight || rows.windows(2).all(rises);
     if ascending {
         share_of_distinct(tally, rows.len(), rows.len());
         return Cow::Borrowed(rows);
@@ -347,10 +350,10 @@ fn share_of_distinct(tally: &mut Tally, distinct: usize, all: usize) {
 }
 
 /// Objects to bars that are out of order, copies aside; says whether the whole series runs backwards.
-fn order(tally: &mut Tally, rows: &[Row<'_>], unique: &[Row<'_>]) -> bool {
+fn order(tally: &mut Tally, rows: &[Row<'_>], unique: &[Row<'_>], straight: bool) -> bool {
     tally.checked(Dimension::Consistency, rows.len());
     let rises = |pair: &[Row<'_>]| matches!(pair, [a, b] if a.candle.time < b.candle.time);
-    if unique.len() < 2 || rows.windows(2).all(rises) {
+    if straight || unique.len() < 2 || rows.windows(2).all(rises) {
         return false;
     }
     let kept: std::collections::BTreeSet<usize> = unique.iter().map(|row| row.position).collect();

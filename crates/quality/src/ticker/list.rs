@@ -63,7 +63,9 @@ pub(crate) fn list(
                 &clock,
             );
         }
-        None if total > 0 => timeliness::no_event_time(&mut tally),
+        None if total > 0 && !context.profile.is_declared() => {
+            timeliness::no_event_time(&mut tally);
+        }
         None => {}
     }
     if let Some(newest) = newest {

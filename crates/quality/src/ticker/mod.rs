@@ -7,7 +7,6 @@ mod record;
 use robust_market::{Acceptance, Decoded, Dimension, Payload, Report, Severity, Ticker};
 
 use crate::engine::Outcome;
-use crate::profile::TickerField as F;
 use crate::rules::{U_CONFLICT, U_REPLAY};
 use crate::seen::{Fingerprint, Met};
 use crate::tally::{Place, Tally};
@@ -44,7 +43,8 @@ pub(crate) fn single(
     unique(&mut tally, ticker, replay, older, context, state);
     let clock = SourceTime::of(context, &state.seen.clock);
     timeliness::event(&mut tally, time, &clock, context);
-    if time.is_none() && ticker.time.is_none() && !context.profile.expected.contains(F::Time) {
+    // That an exchange never says when it was is known of it, and no news of an answer.
+    if time.is_none() && ticker.time.is_none() && !context.profile.is_declared() {
         timeliness::no_event_time(&mut tally);
     }
     provenance::judge(&mut tally, context.provenance, Some(ticker.symbol.as_str()));

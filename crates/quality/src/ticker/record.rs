@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::accuracy::Prices;
 use crate::defects::{self, Meaning};
-use crate::exact::{clearly_within, compare, is_negative, is_positive, on_grid, within};
+use crate::exact::{Steps, clearly_within, compare, is_negative, is_positive, within};
 use crate::finite::nearest;
 use crate::profile::{TickerField as F, TickerFields};
 use crate::rules::{
@@ -31,7 +31,7 @@ const fn is_price(field: F) -> bool {
     )
 }
 
-/// The fields that hold numbers, in the order of [`numbers`].
+/// The fields that hold numbers, in the order of [`numbers`] and of their declaration.
 const NUMBERS: [F; 12] = [
     F::Last,
     F::Bid,
@@ -228,26 +228,45 @@ impl<'t, 'a> Record<'t, 'a> {
 
     /// The fields that hold numbers, where no rule has a word to say about any of them.
     fn plain(&self) -> Option<TickerFields> {
-        if self.context.config.bounds(&self.ticker.symbol).is_some() {
+        let [last, bid, ask, _, _, high, low, open, ..] = &self.values;
+        let [
+            near_last,
+            near_bid,
+            near_ask,
+            bid_size,
+            ask_size,
+            near_high,
+            near_low,
+            near_open,
+            base,
+            quote,
+            vwap,
+            _,
+        ] = self.near;
+        // What is not there is no number, and no comparison holds.
+        let prices = [
+            near_last, near_bid, near_ask, near_high, near_low, near_open, vwap,
+        ];
+        let wrong = prices.iter().any(|price| *price <= 0.0)
+            || [bid_size, ask_size, base, quote]
+                .iter()
+                .any(|size| *size < 0.0);
+        if wrong || self.context.config.bounds(&self.ticker.symbol).is_some() {
             return None;
         }
-        let tick = self.context.profile.price_tick;
-        let mut present = TickerFields::NONE;
-        for ((field, value), near) in NUMBERS.into_iter().zip(&self.values).zip(self.near) {
-            let Some(value) = value else {
-                continue;
-            };
-            let good = if is_price(field) {
-                near > 0.0 && (field == F::Vwap || tick.is_none_or(|tick| on_grid(*value, tick)))
-            } else {
-                near >= 0.0 || field == F::Change
-            };
-            if !good {
+        if let Some(tick) = self.context.profile.price_tick {
+            let steps = Steps::of(tick);
+            let fits = |price: &&Option<Decimal>| price.is_none_or(|price| steps.hold(price));
+            if ![last, bid, ask, high, low, open].iter().all(fits) {
                 return None;
             }
-            present = present.with(field);
         }
-        Some(present)
+        let bits = self
+            .near
+            .iter()
+            .rev()
+            .fold(0, |bits: u16, near| bits << 1 | u16::from(!near.is_nan()));
+        Some(TickerFields::from_bits(bits))
     }
 
     /// Judges each number; leaves out those that are none. Says how many there are.
@@ -332,7 +351,7 @@ impl<'t, 'a> Record<'t, 'a> {
                 return false;
             }
             let tick = self.context.profile.price_tick;
-            if field != F::Vwap && tick.is_some_and(|tick| !on_grid(value, tick)) {
+            if field != F::Vwap && tick.is_some_and(|tick| !Steps::of(tick).hold(value)) {
                 self.object(&V_TICK, Severity::Info, unit, field.as_str(), || {
                     format!("{value} is off the grid of prices")
                 });

@@ -10,7 +10,7 @@ use std::time::Duration;
 use robust_market::{Decoded, Dimension, Payload, Report, Severity, Trade, Trades};
 use rust_decimal::Decimal;
 
-use crate::exact::on_grid;
+use crate::exact::Steps;
 use crate::finite::nearest;
 use crate::rules::{
     C_ID_GAP, C_QUIET, K_DESCENDING, K_ORDER, K_VS_QUOTE, U_DUP_CONFLICT, U_DUP_EXACT, V_BOUNDS,
@@ -196,7 +196,8 @@ fn valid<'a>(
     context: &Context<'_>,
 ) -> Vec<Row<'a>> {
     let mut rows = Vec::with_capacity(trades.rows.len());
-    let steps = (context.profile.price_tick, context.profile.amount_step);
+    let prices = context.profile.price_tick.map(Steps::of);
+    let amounts = context.profile.amount_step.map(Steps::of);
     let bounds = context.config.bounds(&trades.symbol);
     let range = timeliness::possible(clock.there);
     for (trade, position) in trades
@@ -247,8 +248,8 @@ fn valid<'a>(
                 format!("{} cannot be the time of an event", trade.time)
             });
         }
-        let off_price = steps.0.is_some_and(|tick| !on_grid(trade.price, tick));
-        let off_amount = steps.1.is_some_and(|step| !on_grid(trade.amount, step));
+        let off_price = prices.is_some_and(|steps| !steps.hold(trade.price));
+        let off_amount = amounts.is_some_and(|steps| !steps.hold(trade.amount));
         if good && (off_price || off_amount) {
             tally.object(&V_TICK, Severity::Warning, place("price"), || {
                 format!("{} × {} is off the grid", trade.price, trade.amount)
