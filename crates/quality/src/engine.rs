@@ -150,30 +150,28 @@ impl Engine {
             };
         };
         let step = ln.get() - level.get();
+        // A step that is small beside the floor is plausible and never clipped, whatever is usual: that need not be known.
+        if self.is_warm() && step.abs() <= floor.0 * (CLIP / SOFT) {
+            return Weighed {
+                ln,
+                at,
+                step,
+                sigma: floor.0 / SOFT,
+                outcome: Outcome::Near,
+            };
+        }
         let pause = if self.pace.get() > 0.0 {
             (seconds(when, at) / self.pace.get()).clamp(1.0, PAUSE_MAX)
         } else {
             1.0
         };
-        // A step that is small beside the floor is plausible and never clipped, whatever is usual: that need not be known.
-        let small = self.is_warm() && step.abs() <= floor.0 * (CLIP / SOFT);
-        let usual = if small {
-            floor.0 / SOFT
-        } else {
-            self.sigma(floor, tick)
-        };
-        let sigma = usual * pause.sqrt();
-        let outcome = if small {
-            Outcome::Near
-        } else {
-            self.decide(ln.get(), step, sigma, floor, peers)
-        };
+        let sigma = self.sigma(floor, tick) * pause.sqrt();
         Weighed {
             ln,
             at,
             step,
             sigma,
-            outcome,
+            outcome: self.decide(ln.get(), step, sigma, floor, peers),
         }
     }
 

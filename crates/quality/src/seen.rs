@@ -121,7 +121,7 @@ pub(crate) struct Answers {
 }
 
 /// Ends of fingerprints that are told apart.
-const ENDS: usize = 256;
+const ENDS: usize = 1_024;
 
 impl Default for Answers {
     fn default() -> Self {
@@ -198,7 +198,7 @@ impl Answers {
 
 /// The last bits of a fingerprint.
 fn end(fingerprint: u64) -> usize {
-    usize::from(fingerprint as u8)
+    usize::from(fingerprint as u16) % ENDS
 }
 
 /// The ids of the last 2 000 trades with the fingerprints of their contents, sorted by id for the search.

@@ -65,7 +65,6 @@ timeliness   not judged
 uniqueness   not judged
 acceptance   quarantine
 error    K.crossed record bid: bid 36500.2 above ask 36500.0
-info     T.no_event_time time: the exchange gives no time; the receive time stands in
 "
     );
 }

@@ -31,7 +31,7 @@ const fn is_price(field: F) -> bool {
     )
 }
 
-/// The fields that hold numbers, in the order of [`numbers`] and of their declaration.
+/// The fields that hold numbers, in the order of their declaration.
 const NUMBERS: [F; 12] = [
     F::Last,
     F::Bid,
@@ -47,21 +47,53 @@ const NUMBERS: [F; 12] = [
     F::Change,
 ];
 
-const fn numbers(ticker: &Ticker) -> [Option<Decimal>; 12] {
-    [
-        ticker.last,
-        ticker.bid,
-        ticker.ask,
-        ticker.bid_size,
-        ticker.ask_size,
-        ticker.high,
-        ticker.low,
-        ticker.open,
-        ticker.base_volume,
-        ticker.quote_volume,
-        ticker.vwap,
-        ticker.change,
-    ]
+/// A number of a ticker, as it came.
+#[inline]
+const fn number(ticker: &Ticker, field: F) -> Option<Decimal> {
+    match field {
+        F::Last => ticker.last,
+        F::Bid => ticker.bid,
+        F::Ask => ticker.ask,
+        F::BidSize => ticker.bid_size,
+        F::AskSize => ticker.ask_size,
+        F::High => ticker.high,
+        F::Low => ticker.low,
+        F::Open => ticker.open,
+        F::BaseVolume => ticker.base_volume,
+        F::QuoteVolume => ticker.quote_volume,
+        F::Vwap => ticker.vwap,
+        F::Change => ticker.change,
+        F::Time | F::Sequence => None,
+    }
+}
+
+/// The numbers that are compared with each other, as they are near to the decimals; NaN for none.
+#[derive(Debug, Clone, Copy)]
+struct Near {
+    last: f64,
+    bid: f64,
+    ask: f64,
+    high: f64,
+    low: f64,
+    base: f64,
+    quote: f64,
+    vwap: f64,
+}
+
+impl Near {
+    fn of(value: impl Fn(F) -> Option<Decimal>) -> Self {
+        let near = |field| value(field).map_or(f64::NAN, nearest);
+        Self {
+            last: near(F::Last),
+            bid: near(F::Bid),
+            ask: near(F::Ask),
+            high: near(F::High),
+            low: near(F::Low),
+            base: near(F::BaseVolume),
+            quote: near(F::QuoteVolume),
+            vwap: near(F::Vwap),
+        }
+    }
 }
 
 /// Both sides of the quote.
@@ -97,10 +129,9 @@ pub(super) struct Record<'t, 'a> {
     learned: TickerFields,
     /// Fields that are on the wire as null.
     nulls: TickerFields,
-    /// Values that passed validity, by field.
-    values: [Option<Decimal>; 12],
-    /// The same as numbers, NaN for none.
-    near: [f64; 12],
+    /// Numbers that passed validity.
+    valid: TickerFields,
+    near: Near,
     /// Fields that are on the wire, valid or not.
     pub(super) present: TickerFields,
     pub(super) time: Option<Timestamp>,
@@ -127,8 +158,8 @@ impl<'t, 'a> Record<'t, 'a> {
             context,
             learned,
             nulls: TickerFields::NONE,
-            values: [None; 12],
-            near: [f64::NAN; 12],
+            valid: TickerFields::NONE,
+            near: Near::of(|_| None),
             present: TickerFields::NONE,
             time: None,
             sequence: ticker.sequence,
@@ -145,18 +176,22 @@ impl<'t, 'a> Record<'t, 'a> {
 
     /// The prices that passed validity.
     pub(super) fn prices(&self) -> Prices {
-        let [last, bid, ask, ..] = self.values;
-        let [near_last, near_bid, near_ask, ..] = self.near;
-        Prices::known(last, bid, ask, [near_last, near_bid, near_ask])
+        let near = [self.near.last, self.near.bid, self.near.ask];
+        Prices::known(
+            self.value(F::Last),
+            self.value(F::Bid),
+            self.value(F::Ask),
+            near,
+        )
     }
 
-    /// A value as a number, NaN for none.
-    fn near(&self, field: F) -> f64 {
-        self.near.get(field as usize).copied().unwrap_or(f64::NAN)
-    }
-
+    #[inline]
     fn value(&self, field: F) -> Option<Decimal> {
-        self.values.get(field as usize).copied().flatten()
+        if self.valid.contains(field) {
+            number(self.ticker, field)
+        } else {
+            None
+        }
     }
 
     fn object(
@@ -197,11 +232,10 @@ impl<'t, 'a> Record<'t, 'a> {
                 format!("{came} came and was not asked for")
             });
         }
-        self.values = numbers(self.ticker);
-        self.near = self.values.map(|value| value.map_or(f64::NAN, nearest));
+        self.near = Near::of(|field| number(self.ticker, field));
         match self.plain() {
             Some(present) => {
-                self.present = present;
+                (self.present, self.valid) = (present, present);
                 units += usize::try_from(present.count()).unwrap_or(0);
             }
             None => units += self.numbers(),
@@ -228,69 +262,61 @@ impl<'t, 'a> Record<'t, 'a> {
 
     /// The fields that hold numbers, where no rule has a word to say about any of them.
     fn plain(&self) -> Option<TickerFields> {
-        let [last, bid, ask, _, _, high, low, open, ..] = &self.values;
-        let [
-            near_last,
-            near_bid,
-            near_ask,
-            bid_size,
-            ask_size,
-            near_high,
-            near_low,
-            near_open,
-            base,
-            quote,
-            vwap,
-            _,
-        ] = self.near;
+        let (ticker, near) = (self.ticker, &self.near);
         // What is not there is no number, and no comparison holds.
         let prices = [
-            near_last, near_bid, near_ask, near_high, near_low, near_open, vwap,
+            near.last, near.bid, near.ask, near.high, near.low, near.vwap,
         ];
         let wrong = prices.iter().any(|price| *price <= 0.0)
-            || [bid_size, ask_size, base, quote]
-                .iter()
-                .any(|size| *size < 0.0);
-        if wrong || self.context.config.bounds(&self.ticker.symbol).is_some() {
+            || ticker.open.is_some_and(|open| !is_positive(open))
+            || near.base < 0.0
+            || near.quote < 0.0
+            || ticker.bid_size.is_some_and(is_negative)
+            || ticker.ask_size.is_some_and(is_negative);
+        if wrong || self.context.config.bounds(&ticker.symbol).is_some() {
             return None;
         }
         if let Some(tick) = self.context.profile.price_tick {
             let steps = Steps::of(tick);
-            let fits = |price: &&Option<Decimal>| price.is_none_or(|price| steps.hold(price));
-            if ![last, bid, ask, high, low, open].iter().all(fits) {
+            let fits = |price: Option<Decimal>| price.is_none_or(|price| steps.hold(price));
+            let fit = fits(ticker.last)
+                && fits(ticker.bid)
+                && fits(ticker.ask)
+                && fits(ticker.high)
+                && fits(ticker.low)
+                && fits(ticker.open);
+            if !fit {
                 return None;
             }
         }
-        let bits = self
-            .near
-            .iter()
-            .rev()
-            .fold(0, |bits: u16, near| bits << 1 | u16::from(!near.is_nan()));
-        Some(TickerFields::from_bits(bits))
+        let mut present = TickerFields::NONE;
+        for field in NUMBERS {
+            if number(ticker, field).is_some() {
+                present = present.with(field);
+            }
+        }
+        Some(present)
     }
 
-    /// Judges each number; leaves out those that are none. Says how many there are.
+    /// Judges each number; those that are none are not valid. Says how many there are.
     fn numbers(&mut self) -> usize {
         let mut units = 0;
         // Exchanges write 0 for "none" in a market where nothing is traded.
         let quiet = self.ticker.base_volume.is_some_and(|v| v.is_zero());
-        let mut values = self.values;
-        for (field, slot) in NUMBERS.into_iter().zip(&mut values) {
-            let Some(value) = *slot else {
+        for field in NUMBERS {
+            let Some(value) = number(self.ticker, field) else {
                 continue;
             };
             if quiet && is_price(field) && field != F::Last && value.is_zero() {
-                *slot = None;
                 continue;
             }
             self.present = self.present.with(field);
             units += 1;
-            if !self.is_valid(field, value) {
-                *slot = None;
+            if self.is_valid(field, value) {
+                self.valid = self.valid.with(field);
             }
         }
-        self.values = values;
-        self.near = values.map(|value| value.map_or(f64::NAN, nearest));
+        self.near = Near::of(|field| self.value(field));
         units
     }
 
@@ -443,7 +469,7 @@ impl<'t, 'a> Record<'t, 'a> {
         let (Some(bid), Some(ask)) = (self.value(F::Bid), self.value(F::Ask)) else {
             return 0;
         };
-        let (near_bid, near_ask) = (self.near(F::Bid), self.near(F::Ask));
+        let (near_bid, near_ask) = (self.near.bid, self.near.ask);
         let order = order(bid, ask, near_bid, near_ask);
         if order.is_gt() {
             self.object(&K_CROSSED, Severity::Error, 0, "bid", || {
@@ -467,7 +493,7 @@ impl<'t, 'a> Record<'t, 'a> {
                 .max((ask - bid).checked_mul(Decimal::from(3))?);
             Some(distance > near)
         };
-        let between = clearly_within(self.near(F::Last), near_bid, near_ask, 0);
+        let between = clearly_within(self.near.last, near_bid, near_ask, 0);
         if !between && far().unwrap_or(false) {
             self.object(&K_LAST_VS_QUOTE, Severity::Warning, 1, "last", || {
                 format!("last {last} is far from the quote {bid} to {ask}")
@@ -480,8 +506,8 @@ impl<'t, 'a> Record<'t, 'a> {
         let (high, low) = (self.value(F::High), self.value(F::Low));
         let vwap = self.value(F::Vwap);
         let volume = self.value(F::BaseVolume).filter(|v| is_positive(*v));
-        let (near_high, near_low) = (self.near(F::High), self.near(F::Low));
-        let near_vwap = self.near(F::Vwap);
+        let (near_high, near_low) = (self.near.high, self.near.low);
+        let near_vwap = self.near.vwap;
         let mut checks = 0;
         if let (Some(high), Some(low)) = (high, low) {
             checks += 1;
@@ -493,7 +519,7 @@ impl<'t, 'a> Record<'t, 'a> {
             }
             if let Some(last) = self.value(F::Last) {
                 checks += 1;
-                if !clearly_within(self.near(F::Last), near_low, near_high, 2_000)
+                if !clearly_within(self.near.last, near_low, near_high, 2_000)
                     && !within(last, low, high, 2_000)
                 {
                     self.object(&K_LAST_VS_RANGE, Severity::Warning, 3, "last", || {
@@ -516,7 +542,7 @@ impl<'t, 'a> Record<'t, 'a> {
         let bounds = vwap.map(|vwap| (vwap, vwap)).or(low.zip(high));
         if let (Some((volume, quote)), Some((low, high))) = (amounts, bounds) {
             checks += 1;
-            let average = self.near(F::QuoteVolume) / self.near(F::BaseVolume);
+            let average = self.near.quote / self.near.base;
             let (near_low, near_high) = match vwap {
                 Some(_) => (near_vwap, near_vwap),
                 None => (near_low, near_high),
