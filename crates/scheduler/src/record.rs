@@ -198,6 +198,10 @@ impl Recent {
         sum.total = sum.total.saturating_add(took);
         sum.longest = sum.longest.max(took);
         sum.longest_lag = sum.longest_lag.max(lag);
+        if self.last.capacity() == 0 {
+            // All at once: growing twice costs more than the room for eight.
+            self.last.reserve_exact(PER_JOB);
+        }
         while self.last.len() >= PER_JOB {
             self.last.pop_front();
         }

@@ -88,6 +88,8 @@ pub(crate) struct Roster<H> {
     waiting: [usize; 5],
     running: usize,
     arrivals: u64,
+    /// Room for `look_ahead`.
+    soon: Vec<u32>,
     total: Tally,
     history: History,
     /// What the journal knew at the start, of jobs that have not been added yet.
@@ -222,6 +224,7 @@ impl<H: Clone> Roster<H> {
             waiting: [0; 5],
             running: 0,
             arrivals: 0,
+            soon: Vec::new(),
             total: Tally::default(),
             history: History::new(limits.history),
             restored: restored.map(|mark| (mark.job.clone(), mark)).collect(),
@@ -351,6 +354,19 @@ impl<H> Entry<H> {
             _ => 1,
         };
         self.runs.len() < most
+    }
+
+    /// Reads a little of all that a run of it will touch.
+    fn glance(&self) -> u64 {
+        let record = self.recent.last.front();
+        let mut seen = record.map_or(0, |record| record.attempts as u64);
+        seen ^= self.tally.due ^ self.tally.outcomes.ok ^ self.recent.aggregate.runs;
+        seen ^= Arc::strong_count(&self.spec.name) as u64;
+        seen ^= self.next_run ^ self.missed ^ self.order ^ u64::from(self.failures);
+        seen ^= self.runs.len() as u64 ^ self.backlog.len() as u64;
+        seen ^= self.next.unwrap_or(0) as u64 ^ self.watermark.unwrap_or(0) as u64;
+        seen ^= u64::from(self.spec.cost) ^ self.spec.upstreams.len() as u64;
+        seen ^ u64::from(self.spec.priority) ^ self.timetable.blackouts.len() as u64
     }
 
     /// How many of the moments that came due together may have a run of their own.

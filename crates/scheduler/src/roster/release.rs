@@ -17,16 +17,42 @@ impl<H: Clone> Roster<H> {
     /// a job, however late `now` is.
     pub(crate) fn advance(&mut self, now: Nanos) {
         self.now = self.now.max(now);
-        while let Some((_, slot)) = self.by_mono.first().filter(|(at, _)| *at <= now) {
-            self.by_mono.remove(slot);
+        self.look_ahead(now);
+        while let Some(first @ (_, slot)) = self.by_mono.first().filter(|(at, _)| *at <= now) {
             self.release(slot, now);
+            // Else it has found its next place by itself.
+            if self.by_mono.first() == Some(first) {
+                self.by_mono.remove(slot);
+            }
         }
         let wall = now.saturating_add(self.time.offset());
-        while let Some((_, slot)) = self.by_wall.first().filter(|(at, _)| *at <= wall) {
-            self.by_wall.remove(slot);
+        while let Some(first @ (_, slot)) = self.by_wall.first().filter(|(at, _)| *at <= wall) {
             self.release(slot, now);
+            if self.by_wall.first() == Some(first) {
+                self.by_wall.remove(slot);
+            }
         }
         self.ring(now);
+    }
+
+    /// Looks at all jobs that are due before anything is done with the first of them.
+    ///
+    /// Among a hundred thousand jobs none is in the processor's caches. Each is waited for when it is
+    /// its turn, but many are fetched at once when nothing depends on the first. Measured: a fifth of
+    /// the time of a run.
+    fn look_ahead(&mut self, now: Nanos) {
+        if self.by_mono.first().is_none_or(|(at, _)| at > now) {
+            return;
+        }
+        let mut soon = std::mem::take(&mut self.soon);
+        soon.clear();
+        self.by_mono.until(now, &mut soon);
+        if soon.len() > 1 {
+            let jobs = soon.iter().filter_map(|slot| self.entry(*slot));
+            let seen = jobs.fold(0, |seen, job| seen ^ job.glance());
+            std::hint::black_box(seen);
+        }
+        self.soon = soon;
     }
 
     /// Puts a job's next release into the order of releases, or takes it out.
