@@ -1,4 +1,6 @@
 //! Two ways of doing the same, timed in turns so that what slows the machine down slows both.
+//!
+//! The time is that of the thread on a core, where the system tells it: what else wants the core is not counted.
 
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ pub struct Compared {
     pub pairs: usize,
 }
 
-/// Times `first` and `second` in turns, at least [`PAIRS_MIN`] times each, for about `budget` in all.
+/// Times `first` and `second` in turns, at least [`PAIRS_MIN`] times each, for about `budget` in all. Both stay in this thread.
 ///
 /// One timing is of as many runs as fit into `slice`; pairs change who begins.
 pub fn compare(
@@ -56,13 +58,9 @@ pub fn compare(
 
 /// How many runs fill `slice`, found by doubling.
 fn runs_in(slice: Duration, run: &mut impl FnMut()) -> u32 {
+    let slice = slice.as_secs_f64() * 1e9;
     let mut runs = 1;
-    while runs < 1 << 24 {
-        let begun = Instant::now();
-        (0..runs).for_each(|_| run());
-        if begun.elapsed() >= slice {
-            break;
-        }
+    while runs < 1 << 24 && time(runs, run) * f64::from(runs) < slice {
         runs *= 2;
     }
     runs
@@ -70,9 +68,28 @@ fn runs_in(slice: Duration, run: &mut impl FnMut()) -> u32 {
 
 /// Nanoseconds of one run, over `runs` of them.
 fn time(runs: u32, run: &mut impl FnMut()) -> f64 {
-    let begun = Instant::now();
+    let begun = on_core();
     (0..runs).for_each(|_| run());
-    begun.elapsed().as_secs_f64() * 1e9 / f64::from(runs)
+    (on_core() - begun) / f64::from(runs)
+}
+
+/// Nanoseconds that this thread has had a core.
+#[cfg(unix)]
+fn on_core() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "the thread of a measurement has not run for 100 days"
+    )]
+    let (seconds, nanos) = (time.tv_sec as f64, time.tv_nsec as f64);
+    seconds * 1e9 + nanos
+}
+
+/// Nanoseconds of the wall, where the system has no such clock for us.
+#[cfg(not(unix))]
+fn on_core() -> f64 {
+    static BEGUN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    BEGUN.get_or_init(Instant::now).elapsed().as_secs_f64() * 1e9
 }
 
 /// The middle value, the mean of the two middle ones of an even number, NaN of none. Sorts `values`.
