@@ -89,7 +89,14 @@ fn execute(options: &Options) -> Result<Report> {
     if options.require_all && !missing.is_empty() {
         bail!("{} tools are missing (--require-all)", missing.len());
     }
-    let skipped_modules: Vec<&str> = missing.iter().map(needs::Missing::module).collect();
+    let mut skipped_modules: Vec<&str> = missing.iter().map(needs::Missing::module).collect();
+    let root = crate::cargo::root();
+    for recordings in needs::RECORDINGS {
+        if !recordings.are_at_hand(std::env::var_os(recordings.variable), &root) {
+            eprintln!("{recordings}");
+            skipped_modules.push(recordings.module);
+        }
+    }
 
     let mut report = Report {
         counts: Counts::default(),
@@ -122,7 +129,14 @@ fn execute(options: &Options) -> Result<Report> {
     if report.broken.is_none() && report.counts.ran() == 0 {
         report.broken = Some(match options.filters.as_slice() {
             [] => "no test ran".to_owned(),
-            filters => format!("no test name contains {}", filters.join(" or ")),
+            filters if skipped_modules.is_empty() => {
+                format!("no test name contains {}", filters.join(" or "))
+            }
+            filters => format!(
+                "no test name contains {}, but for those in {}, which are skipped",
+                filters.join(" or "),
+                skipped_modules.join(" and ")
+            ),
         });
     }
     println!("\ntests: {} in {} s", report.counts, watch.seconds());

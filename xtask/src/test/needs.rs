@@ -1,7 +1,8 @@
 //! The programs that some tests need besides Rust: found, installed, or named as missing.
 
+use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// An external program and the tests that need it.
@@ -17,6 +18,55 @@ pub(crate) struct Need {
 
 /// Every need of today's tests. Empty: no test needs more than Rust.
 pub(crate) const NEEDS: &[Need] = &[];
+
+/// Recordings that some tests compare with. They are no part of the repository and nothing can bring them, so that it is no failure to
+/// be without: the tests are skipped, counted as skipped, and named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recordings {
+    /// The variable that names their folder.
+    pub(crate) variable: &'static str,
+    /// Where they are looked for without it, from the root of the workspace.
+    pub(crate) beside: &'static str,
+    /// The test module that holds every test of them.
+    pub(crate) module: &'static str,
+}
+
+/// The recordings of today's tests.
+pub(crate) const RECORDINGS: &[Recordings] = &[
+    Recordings {
+        variable: "RDM_FIXTURES",
+        beside: "../shared/fixtures",
+        module: "needs_recordings",
+    },
+    Recordings {
+        variable: "RDM_MARKET_DATA",
+        beside: "../shared/market-data",
+        module: "needs_market_data",
+    },
+];
+
+impl Recordings {
+    /// Whether the folder is there; `named` is what the variable holds.
+    pub(crate) fn are_at_hand(&self, named: Option<OsString>, root: &Path) -> bool {
+        named
+            .map_or_else(|| root.join(self.beside), PathBuf::from)
+            .is_dir()
+    }
+}
+
+impl fmt::Display for Recordings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            variable,
+            beside,
+            module,
+        } = self;
+        write!(
+            f,
+            "no recordings in {beside}, and {variable} names no other folder; the tests in {module} are skipped"
+        )
+    }
+}
 
 /// A need that could not be met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +180,9 @@ fn apt_get(arguments: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Host, Installation, Machine, Missing, Need, prepare};
+    use std::path::Path;
+
+    use super::{Host, Installation, Machine, Missing, Need, Recordings, prepare};
 
     const REDIS: Need = Need {
         tool: "redis-server",
@@ -219,5 +271,22 @@ mod tests {
     fn the_host_finds_programs_by_name() {
         assert!(Host.has("cargo"));
         assert!(!Host.has("no-such-program-anywhere"));
+    }
+
+    #[test]
+    fn recordings_that_are_not_at_hand_are_told_with_the_variable_that_names_them() {
+        let recordings = Recordings {
+            variable: "RDM_SUCH",
+            beside: "src",
+            module: "needs_such",
+        };
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert!(recordings.are_at_hand(None, root));
+        assert!(recordings.are_at_hand(Some(root.into()), Path::new("/nowhere")));
+        assert!(!recordings.are_at_hand(Some("/nowhere/at/all".into()), root));
+        assert_eq!(
+            recordings.to_string(),
+            "no recordings in src, and RDM_SUCH names no other folder; the tests in needs_such are skipped"
+        );
     }
 }

@@ -12,7 +12,11 @@ mod faults;
 mod metamorphic;
 mod past;
 mod properties;
-mod real;
-mod recorded;
 mod state;
 mod streams;
+
+/// What judges recorded markets, which are no part of this repository: `cargo xtask test` counts it as skipped without them.
+mod needs_market_data {
+    pub(crate) mod real;
+    mod recorded;
+}

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::clean::d;
-use super::real::read;
+use super::needs_market_data::real::read;
 
 /// Both sides of a book with the texts of the wire.
 #[derive(Default)]

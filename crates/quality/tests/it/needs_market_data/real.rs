@@ -18,7 +18,7 @@ use robust_market::{
 use robust_quality::{Context, Profile, SymbolState, judge};
 use rust_decimal::Decimal;
 
-use super::clean::d;
+use crate::clean::d;
 
 /// The text of a recording, unpacked; `None`, and a line that says so, where it is not at hand.
 pub(crate) fn read(name: &str) -> Option<String> {

@@ -9,8 +9,8 @@ use robust_market::{
 use robust_quality::{ClockOffset, Context, Profile, SymbolState, judge};
 use rust_decimal::Decimal;
 
-use super::clean::d;
 use super::real::{Found, judge_series, judge_trades, ms, read, series, trade};
+use crate::clean::d;
 
 /// Closes as tickers, one a bar, each with the volume of its bar.
 fn tickers(bars: &[robust_market::Candle]) -> Found {
