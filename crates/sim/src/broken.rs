@@ -51,10 +51,11 @@ fn answer(value: &RawValue, one_in: u32) -> Result<Option<Box<RawValue>>, Error>
             let members: Members<'_> = serde_json::from_str(value.get())?;
             for (key, held) in &members {
                 // Kraken's list stands under the name of the pair, beside `last`.
-                if HOLDERS.contains(key) || held.get().starts_with('[') && *key != "error" {
-                    if let Some(broken) = answer(held, one_in)? {
-                        return with(members.clone(), key, &broken).map(Some);
-                    }
+                let holds = held.get().starts_with('[') && *key != "error";
+                if (holds || HOLDERS.contains(key))
+                    && let Some(broken) = answer(held, one_in)?
+                {
+                    return with(members.clone(), key, &broken).map(Some);
                 }
             }
             Ok(None)

@@ -310,7 +310,7 @@ fn why_a_later_page_could_not_be_had_is_told_in_text_and_in_json() {
             threads.spawn(|| {
                 // What is counted has its answer already.
                 while kraken.sim.stats().requests == 0 {
-                    std::thread::sleep(Duration::from_millis(5));
+                    std::thread::park_timeout(Duration::from_millis(5));
                 }
                 kraken.misbehave("html");
             });

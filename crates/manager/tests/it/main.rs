@@ -14,6 +14,8 @@ mod health;
 mod history;
 mod jobs;
 mod latest;
+#[cfg(target_os = "linux")]
+mod leaving;
 mod many;
 mod memory;
 mod orchestrated;
