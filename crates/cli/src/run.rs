@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use robust_data_manager::market::{Acceptance, Kind, Payload, Sample};
-use robust_data_manager::{DataManager, Event, Events, JobKind, JobSettings, QualityEvent, Status};
+use robust_data_manager::{
+    DataManager, Event, Events, Health, JobKind, JobSettings, QualityEvent, Status,
+};
 
 use crate::args::RunArgs;
 use crate::exit::{Failure, note, print};
@@ -79,6 +81,12 @@ async fn tell(events: &mut Events, bars: &Bars, as_json: bool) {
                 told(&line, as_json)
             }
             Event::Quality(word) => told(&quality(&word), as_json),
+            // That all is well is no news.
+            Event::Health(change)
+                if change.before == Health::Unknown && change.now.state == Health::Healthy =>
+            {
+                true
+            }
             Event::Health(change) => told(&format!("health: {change}"), as_json),
             Event::Warning(warning) => told(&format!("warning: {warning}"), as_json),
             Event::Dropped(missed) => told(

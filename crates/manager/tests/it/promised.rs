@@ -177,12 +177,8 @@ const SEED: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// What this world does not have: credentials, and sources whose jobs have a budget to keep to.
-const NOT_HERE: [&str; 3] = [
-    "sources.*.key",
-    "sources.*.jobs.parked_ms",
-    "sources.*.jobs.load_percent",
-];
+/// What this world does not have: credentials.
+const NOT_HERE: [&str; 1] = ["sources.*.key"];
 
 const ELSE: &str = "What else there is";
 
