@@ -9,7 +9,7 @@ use crate::shared::Shared;
 use crate::slots::Slots;
 use crate::state::State;
 use crate::windows::Windows;
-use crate::{Headroom, Limiter, Recovery, Window};
+use crate::{Headroom, Limiter, MonotonicClock, Recovery, Window};
 
 /// How many may wait, unless told otherwise.
 const MAX_QUEUE: usize = 1_024;
@@ -37,6 +37,7 @@ pub struct Builder<L = ()> {
     outside: u8,
     ageing: Option<Duration>,
     recovery: Option<Recovery>,
+    clock: MonotonicClock,
     listener: L,
 }
 
@@ -54,6 +55,7 @@ impl Builder {
             outside: 0,
             ageing: None,
             recovery: None,
+            clock: MonotonicClock::tokio(),
             listener: (),
         }
     }
@@ -147,6 +149,12 @@ impl<L: Listener> Builder<L> {
         self
     }
 
+    /// Has the time from there: from tokio's own clock unless told otherwise.
+    pub fn clock(mut self, clock: MonotonicClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// Tells `listener` what happens.
     pub fn listener<M: Listener>(self, listener: M) -> Builder<M> {
         Builder {
@@ -161,6 +169,7 @@ impl<L: Listener> Builder<L> {
             outside: self.outside,
             ageing: self.ageing,
             recovery: self.recovery,
+            clock: self.clock,
             listener,
         }
     }
@@ -183,7 +192,7 @@ impl<L: Listener> Builder<L> {
         state.recovering = Recovering::new(self.recovery);
         Limiter {
             slot: self.max_in_flight.is_some(),
-            shared: Arc::new(Shared::new(self.name, state, self.listener)),
+            shared: Arc::new(Shared::new(self.name, state, self.clock, self.listener)),
         }
     }
 }

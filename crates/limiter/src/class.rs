@@ -61,12 +61,11 @@ impl Class {
 /// `ClassCell::from(class)` and [`ClassCell::fixed`] cost no allocation and can **not** be raised:
 /// they are for the call that nobody joins.
 #[derive(Clone)]
-pub struct ClassCell(Repr);
-
-#[derive(Clone)]
-enum Repr {
-    Fixed(Class),
-    Shared(Arc<Raisable>),
+pub struct ClassCell {
+    /// Two fields and not an enum, whose one byte or eight would be moved as fifteen, which stalls the processor.
+    shared: Option<Arc<Raisable>>,
+    /// The class of a cell that is not shared.
+    fixed: Class,
 }
 
 /// Who watches a class: the waiter's number and its queue.
@@ -88,25 +87,32 @@ impl ClassCell {
     /// A class that can be raised through any clone.
     #[must_use]
     pub fn new(class: Class) -> Self {
-        Self(Repr::Shared(Arc::new(Raisable {
+        let shared = Raisable {
             class: AtomicU8::new(class as u8),
             watchers: Mutex::new(SmallVec::new()),
-        })))
+        };
+        Self {
+            shared: Some(Arc::new(shared)),
+            fixed: class,
+        }
     }
 
     /// A class that stays as it is, without an allocation.
     #[must_use]
     pub const fn fixed(class: Class) -> Self {
-        Self(Repr::Fixed(class))
+        Self {
+            shared: None,
+            fixed: class,
+        }
     }
 
     /// The class as it is now.
     #[must_use]
     #[inline]
     pub fn get(&self) -> Class {
-        match &self.0 {
-            Repr::Fixed(class) => *class,
-            Repr::Shared(shared) => Class::from_repr(shared.class.load(Ordering::Acquire)),
+        match &self.shared {
+            None => self.fixed,
+            Some(shared) => Class::from_repr(shared.class.load(Ordering::Acquire)),
         }
     }
 
@@ -115,7 +121,7 @@ impl ClassCell {
     /// A lower or equal class changes nothing, nor does anything change a [`fixed`](Self::fixed)
     /// cell. A call that waits in a limiter's queue takes its better place before this returns.
     pub fn raise(&self, class: Class) -> bool {
-        let Repr::Shared(shared) = &self.0 else {
+        let Some(shared) = &self.shared else {
             return false;
         };
         let before = shared.class.fetch_max(class as u8, Ordering::AcqRel);
@@ -137,14 +143,14 @@ impl ClassCell {
     /// Registers a queue under `seq`; to be followed by another look at [`get`](Self::get),
     /// because a raise before this call was not reported.
     pub(crate) fn watch(&self, seq: u64, watcher: Weak<dyn Watch>) {
-        if let Repr::Shared(shared) = &self.0 {
+        if let Some(shared) = &self.shared {
             shared.watchers().push((seq, watcher));
         }
     }
 
     /// Takes the registration of `watcher` under `seq` back.
     pub(crate) fn unwatch(&self, seq: u64, watcher: &Weak<dyn Watch>) {
-        if let Repr::Shared(shared) = &self.0 {
+        if let Some(shared) = &self.shared {
             shared
                 .watchers()
                 .retain(|(entry, queue)| *entry != seq || !Weak::ptr_eq(queue, watcher));

@@ -140,7 +140,7 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.future.is_none()
             && let Err(error) = ready!(self.as_mut().wait(cx))
@@ -159,12 +159,13 @@ where
         let Some(future) = this.future.as_pin_mut() else {
             return Poll::Pending;
         };
+        if !settles {
+            return future.poll(cx);
+        }
         if size_of::<Self::Output>() > LARGE {
             // One value all the way.
             let answer = future.poll(cx);
-            if let Poll::Ready(result) = &answer
-                && settles
-            {
+            if let Poll::Ready(result) = &answer {
                 self.settle(result.as_ref());
             }
             return answer;

@@ -70,13 +70,14 @@
 //!
 //! # Time
 //!
-//! Everything runs on tokio's clock, and stands still when that is paused. A call that has to wait
+//! Everything runs on tokio's clock, and stands still when that is paused, unless
+//! [another](Builder::clock) is asked for. A call that has to wait
 //! needs a tokio runtime with a timer; while anybody waits, one task on the runtime of the first
 //! waiter serves the queue.
 
 /// The model in `tests/loom.rs` puts its own in this place.
 mod atomic {
-    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
 }
 
 mod acquire;
@@ -85,8 +86,10 @@ mod backpressure;
 mod bucket;
 mod builder;
 mod class;
+mod clock;
 pub mod concurrency;
 mod cost;
+mod counter;
 mod delayed;
 mod demand;
 mod driver;
@@ -125,6 +128,7 @@ pub use acquire::Acquire;
 pub use backpressure::{Backpressure, BackpressureFuture, BackpressureLayer};
 pub use builder::Builder;
 pub use class::{Class, ClassCell};
+pub use clock::MonotonicClock;
 pub use cost::{Charge, Cost};
 pub use demand::{Appraise, AskRequest, Bid, BidRef, Demand, SameBid};
 pub use error::Error;

@@ -9,17 +9,19 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::class::Watch;
+use crate::clock::since;
 use crate::listener::{Event, Listener};
 use crate::log::Nanos;
 use crate::open_cell::{OpenCell, Opening};
 use crate::state::State;
-use crate::{Charge, Class};
+use crate::{Charge, Class, MonotonicClock};
 
 /// What all clones of a limiter, its permits and its waiters share.
 pub(crate) struct Shared<L> {
     pub(crate) name: Arc<str>,
     /// Time zero of [`Nanos`].
     birth: Instant,
+    clock: MonotonicClock,
     /// What may be committed without the lock.
     cell: OpenCell,
     inner: Mutex<Inner>,
@@ -59,11 +61,17 @@ pub(crate) enum Timer {
 }
 
 impl<L: Listener> Shared<L> {
-    pub(crate) fn new(name: Arc<str>, mut state: State, listener: L) -> Self {
+    pub(crate) fn new(
+        name: Arc<str>,
+        mut state: State,
+        clock: MonotonicClock,
+        listener: L,
+    ) -> Self {
         state.events = L::ENABLED.then(Vec::new);
         Self {
             name,
-            birth: Instant::now(),
+            birth: clock.birth(),
+            clock,
             cell: OpenCell::new(),
             inner: Mutex::new(Inner {
                 state,
@@ -207,12 +215,12 @@ impl<L: Listener> Shared<L> {
 
     #[inline]
     pub(crate) fn now(&self) -> Nanos {
-        self.nanos(Instant::now())
+        self.clock.nanos(self.birth)
     }
 
     #[inline]
     pub(crate) fn nanos(&self, at: Instant) -> Nanos {
-        Nanos::try_from(at.saturating_duration_since(self.birth).as_nanos()).unwrap_or(Nanos::MAX)
+        since(self.birth, at)
     }
 
     pub(crate) fn instant(&self, at: Nanos) -> Instant {

@@ -13,7 +13,12 @@ use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 mod atomic {
-    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+}
+
+/// As in the crate.
+mod log {
+    pub(crate) type Nanos = u64;
 }
 
 #[path = "../src/concurrency/door.rs"]
@@ -23,6 +28,10 @@ mod door;
 #[path = "../src/open_cell.rs"]
 mod open_cell;
 
+#[path = "../src/counter.rs"]
+mod counter;
+
+use counter::{Counter, Look, REACH};
 use open_cell::{OpenCell, Opening};
 
 const CLASS: u8 = 1;
@@ -82,6 +91,41 @@ fn a_cell_that_was_closed_and_opened_again_takes_only_what_fits_its_time() {
         close(&cell, &mut behind);
         assert_eq!(early, 0, "15 is after the end of the first");
         assert_eq!(behind.filed, u32::from(told.is_ok()));
+    });
+}
+
+/// A counter whose tick is a nanosecond of a clock that began at `offset`.
+const fn look(ticks: u64, offset: u64) -> Look {
+    Look {
+        before: ticks,
+        nanos: ticks + offset,
+        after: ticks,
+    }
+}
+
+/// Who reads while another learns gets one whole set of numbers or none, never parts of two.
+#[test]
+fn what_is_read_while_another_learns_is_of_one_look() {
+    loom::model(|| {
+        let counter = Arc::new(Counter::new(look(0, 0)));
+        counter.learn(look(REACH, 0));
+        counter.learn(look(2 * REACH, 0));
+        let learners: Vec<_> = [(3 * REACH, 0), (4 * REACH, 0)]
+            .into_iter()
+            .map(|(ticks, offset)| {
+                let counter = Arc::clone(&counter);
+                thread::spawn(move || counter.learn(look(ticks, offset)))
+            })
+            .collect();
+        let ticks = 3 * REACH - 1;
+        let read = counter.read(ticks);
+        assert!(
+            read.is_none_or(|nanos| nanos == ticks),
+            "{read:?} at {ticks}"
+        );
+        for learner in learners {
+            learner.join().unwrap();
+        }
     });
 }
 
