@@ -133,6 +133,7 @@ impl<F: fmt::Debug> fmt::Debug for TimeoutFuture<F> {
 }
 
 /// Waits for a future for so long; `None` when the time is over first. See [`Within`].
+#[inline]
 pub const fn within<F>(limit: Duration, future: F) -> Within<F> {
     Within {
         future,
@@ -142,6 +143,7 @@ pub const fn within<F>(limit: Duration, future: F) -> Within<F> {
 }
 
 /// Waits for a future until then; `None` when that instant is there first. See [`Within`].
+#[inline]
 pub const fn until<F>(end: Instant, future: F) -> Within<F> {
     Within {
         future,
@@ -163,17 +165,24 @@ pin_project! {
     ///
     /// Dropping it drops the future and the timer.
     #[must_use = "futures do nothing unless polled"]
+    // In this order: with the padding of an instant in front, the rest would be moved askew, which stalls the processor.
+    #[repr(C)]
     pub struct Within<F> {
         #[pin]
         future: F,
-        end: End,
         // Armed by the first poll that finds no answer.
         // Boxed, because a timer is large and a future is moved several times before it is polled.
         timer: Option<Pin<Box<Sleep>>>,
+        end: End,
     }
 }
 
 impl<F> Within<F> {
+    /// The future that is waited for.
+    pub const fn get_ref(&self) -> &F {
+        &self.future
+    }
+
     /// The future that is waited for: to ask it, when its time is over, how far it came.
     pub fn get_pin_mut(self: Pin<&mut Self>) -> Pin<&mut F> {
         self.project().future
@@ -191,11 +200,11 @@ impl<F> Within<F> {
         F: Future,
     {
         let mut this = self.project();
-        let answer = this.future.as_mut().poll(cx);
-        if answer.is_pending() && poll_armed(this.timer, *this.end, cx).is_ready() {
-            return Poll::Ready(late(this.future));
+        // Either this or that, and neither looked at: so an answer is made where it stays.
+        match this.future.as_mut().poll(cx) {
+            Poll::Pending => poll_armed(this.timer, *this.end, cx).map(|()| late(this.future)),
+            answer => answer,
         }
-        answer
     }
 }
 

@@ -304,12 +304,7 @@ where
             return Poll::Pending;
         };
         if size_of::<Self::Output>() > LARGE {
-            // One value all the way.
-            let answer = future.poll(cx);
-            if let Poll::Ready(result) = &answer {
-                watch.finish(result.as_ref());
-            }
-            return answer;
+            return watch.poll(future, cx);
         }
         // Taken apart and put together again: so the parts travel in registers.
         Poll::Ready(match ready!(future.poll(cx)) {
@@ -364,12 +359,62 @@ where
         }
     }
 
+    /// Polls the call and records its end.
+    ///
+    /// The answer is made where it stays, because nothing that can panic comes between it and the end: it is looked at, and recorded
+    /// by a guard.
+    #[inline(never)]
+    fn poll<F>(&mut self, future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Result<Res, E>>
+    where
+        F: Future<Output = Result<Res, E>>,
+    {
+        let mut recording = Recording {
+            seen: None,
+            watch: self,
+        };
+        let answer = future.poll(cx);
+        if let Poll::Ready(result) = &answer {
+            recording.seen = recording.watch.outcome(result.as_ref());
+        }
+        answer
+    }
+
+    /// What the end of the call says, and when it was, where somebody has looked; `None` when it is recorded already.
+    #[inline]
+    fn outcome(&self, result: Result<&Res, &E>) -> Option<(Outcome, Option<Instant>)> {
+        self.ticket.is_out().then(|| {
+            let (now, elapsed) = self.elapsed();
+            (self.classify.outcome(result, elapsed), now)
+        })
+    }
+
     #[inline]
     fn finish(&mut self, result: Result<&Res, &E>) {
-        if self.ticket.is_out() {
-            let (now, elapsed) = self.elapsed();
-            let outcome = self.classify.outcome(result, elapsed);
+        if let Some((outcome, now)) = self.outcome(result) {
             self.ticket.record_at(outcome, now);
+        }
+    }
+}
+
+/// Records what was seen of an answer, once that is where it stays.
+struct Recording<'a, C, Res, E, L>
+where
+    C: Classify<Res, E>,
+    L: Listener,
+{
+    seen: Option<(Outcome, Option<Instant>)>,
+    watch: &'a mut CallWatch<C, Res, E, L>,
+}
+
+impl<C, Res, E, L> Drop for Recording<'_, C, Res, E, L>
+where
+    C: Classify<Res, E>,
+    L: Listener,
+{
+    #[inline]
+    fn drop(&mut self) {
+        if let Some((outcome, now)) = self.seen.take() {
+            self.watch.ticket.record_at(outcome, now);
         }
     }
 }

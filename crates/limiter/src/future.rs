@@ -31,15 +31,15 @@ pin_project! {
     {
         // The call that was made, until it is over.
         #[pin]
-        future: Option<S::Future>,
+        pub(crate) future: Option<S::Future>,
         // After the call: first that goes with all that it holds, then its slot.
-        beside: Beside<S, Req, L>,
-        feedback: F,
+        pub(crate) beside: Beside<S, Req, L>,
+        pub(crate) feedback: F,
     }
 }
 
 /// What a call has beside itself.
-enum Beside<S, Req, L: Listener> {
+pub(crate) enum Beside<S, Req, L: Listener> {
     /// It goes where it will, and when it is over nothing is left to do.
     Nothing,
     /// A slot.
@@ -67,16 +67,6 @@ impl<S: Service<Req>, Req, F, L: Listener> ResponseFuture<S, Req, F, L> {
         Self {
             future: Some(future),
             beside: slot.map_or(Beside::Nothing, |taken| Beside::Slot { _taken: taken }),
-            feedback,
-        }
-    }
-
-    /// The inner service is called, and its answer may change what was paid.
-    #[inline]
-    pub(crate) const fn settling(future: S::Future, spent: Spent<L>, feedback: F) -> Self {
-        Self {
-            future: Some(future),
-            beside: Beside::Spent(spent),
             feedback,
         }
     }
@@ -111,6 +101,23 @@ where
     S: Service<Req>,
     L: Listener,
 {
+    /// Polls the call and settles it. The answer is one value all the way, with one way out: so it is made where it stays.
+    #[inline(never)]
+    fn poll_and_settle(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<S::Response, S::Error>>
+    where
+        F: Feedback<S::Response, S::Error>,
+    {
+        let future = self.as_mut().project().future.as_pin_mut();
+        let answer = future.map_or(Poll::Pending, |future| future.poll(cx));
+        if let Poll::Ready(result) = &answer {
+            self.settle(result.as_ref());
+        }
+        answer
+    }
+
     /// Settles what was paid: first goes the call with all that it holds, then its slot.
     #[inline]
     fn settle(self: Pin<&mut Self>, result: Result<&S::Response, &S::Error>)
@@ -163,12 +170,7 @@ where
             return future.poll(cx);
         }
         if size_of::<Self::Output>() > LARGE {
-            // One value all the way.
-            let answer = future.poll(cx);
-            if let Poll::Ready(result) = &answer {
-                self.settle(result.as_ref());
-            }
-            return answer;
+            return self.poll_and_settle(cx);
         }
         // Taken apart and put together again: so the parts travel in registers.
         Poll::Ready(match ready!(future.poll(cx)) {

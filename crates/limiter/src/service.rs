@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use tower_service::Service;
 
 use crate::delayed::Delayed;
+use crate::future::Beside;
 use crate::log::Nanos;
 use crate::permit::{Paid, Slot, Spent};
 use crate::shared::Errand;
@@ -105,8 +106,13 @@ impl<S, D, F, L: Listener> Admission<S, D, F, L> {
             Ok(paid) => {
                 // Before the call, so that one that panics frees its slot.
                 let spent = Spent::new(Arc::clone(&self.limiter.shared), paid);
-                let future = self.inner.call(request);
-                ResponseFuture::settling(future, spent, self.feedback.clone())
+                let feedback = self.feedback.clone();
+                // Built where it stays: a future may be large.
+                ResponseFuture {
+                    future: Some(self.inner.call(request)),
+                    beside: Beside::Spent(spent),
+                    feedback,
+                }
             }
             Err(bid) => ResponseFuture::waiting(self.wait(request, bid), self.feedback.clone()),
         }

@@ -172,8 +172,12 @@ impl<L: Listener> Shared<L> {
     /// When it is too late.
     #[inline]
     fn latest(&self, errand: &Errand<'_>) -> Nanos {
-        let deadline = errand.deadline.map(|deadline| self.nanos(deadline));
-        deadline.unwrap_or(Nanos::MAX)
+        match (errand.deadline, errand.now) {
+            (None, _) => Nanos::MAX,
+            // Compared as they are: it costs less than to convert one more.
+            (Some(deadline), Some(now)) if deadline >= now => Nanos::MAX,
+            (Some(deadline), _) => self.nanos(deadline),
+        }
     }
 
     #[inline(never)]

@@ -12,6 +12,7 @@ use tower::retry::Policy as _;
 use tower::{Layer, Service};
 
 use crate::reading::Read;
+use crate::stats::Stats;
 use crate::{Answer, Call, SourceError};
 
 /// Drives the retry policy, as [`tower::retry`] does, and keeps the failure of the last attempt.
@@ -20,13 +21,8 @@ use crate::{Answer, Call, SourceError};
 /// those above it, and copies the whole stack below it for each call; this one costs a good call one count.
 #[derive(Debug, Clone)]
 pub(crate) struct AgainLayer {
-    policy: Policy<Read>,
-}
-
-impl AgainLayer {
-    pub(crate) const fn new(policy: Policy<Read>) -> Self {
-        Self { policy }
-    }
+    pub(crate) policy: Policy<Read>,
+    pub(crate) stats: Arc<Stats>,
 }
 
 #[derive(Debug)]
@@ -41,6 +37,8 @@ pub(crate) struct Again<S> {
 struct Template<S> {
     inner: S,
     policy: Policy<Read>,
+    /// For those above, which would otherwise have to keep it for every call once more.
+    stats: Arc<Stats>,
 }
 
 impl<S: Clone> Layer<S> for AgainLayer {
@@ -51,6 +49,7 @@ impl<S: Clone> Layer<S> for AgainLayer {
             template: Arc::new(Template {
                 inner: inner.clone(),
                 policy: self.policy.clone(),
+                stats: Arc::clone(&self.stats),
             }),
             inner,
             policy: self.policy.clone(),
@@ -85,13 +84,15 @@ where
     fn call(&mut self, call: Call) -> AgainFuture<S> {
         // This policy never retries, and is as new for every call.
         let next = clone_request(&mut self.policy, &call);
+        let template = Arc::clone(&self.template);
+        // Last, so that it is made where it stays: a future is large.
         AgainFuture {
             step: Step::Attempt {
                 attempt: self.inner.call(call),
             },
             next,
             earlier: None,
-            template: Arc::clone(&self.template),
+            template,
         }
     }
 }
@@ -100,8 +101,17 @@ where
 /// source or by the call.
 fn clone_request(policy: &mut Policy<Read>, call: &Call) -> Option<Call> {
     let next = tower::retry::Policy::<Call, Answer, SourceError>::clone_request(policy, call);
-    // The first attempt has no number before it goes out, the second has the number 2.
-    next.filter(|_| call.retries.is_none_or(|most| call.attempt.max(1) <= most))
+    match call.retries {
+        // The first attempt has no number before it goes out, the second has the number 2.
+        Some(most) if call.attempt.max(1) > most => None,
+        _ => next,
+    }
+}
+
+/// A call that can say where it is counted.
+pub(crate) trait Counted {
+    /// The counters of its source.
+    fn stats(&self) -> &Stats;
 }
 
 /// A call that can say, when its time is over, how its last attempt failed.
@@ -145,6 +155,16 @@ struct Earlier {
 impl Earlier {
     fn failure(earlier: &mut Option<Box<Self>>) -> Option<SourceError> {
         earlier.as_mut().and_then(|earlier| earlier.failure.take())
+    }
+}
+
+impl<S> Counted for AgainFuture<S>
+where
+    S: Service<Call>,
+{
+    #[inline]
+    fn stats(&self) -> &Stats {
+        &self.template.stats
     }
 }
 
@@ -230,23 +250,56 @@ where
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !matches!(self.step, Step::Attempt { .. })
+            && let Err(error) = ready!(self.as_mut().wait(cx))
+        {
+            return Poll::Ready(Err(error));
+        }
+        self.poll_attempt(cx)
+    }
+}
+
+impl<S> AgainFuture<S>
+where
+    S: Service<Call, Response = Answer, Error = SourceError> + Clone,
+{
+    /// Polls the attempt, and whatever comes after it when it fails.
+    #[inline]
+    fn poll_attempt(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Answer, SourceError>> {
+        let StepProj::Attempt { attempt } = self.as_mut().project().step.project() else {
+            // Polled after its end, which a future may answer as it likes.
+            return Poll::Pending;
+        };
+        match attempt.poll(cx) {
+            Poll::Ready(Err(error)) => self.poll_on(cx, error),
+            answer => answer,
+        }
+    }
+
+    /// An attempt failed: pauses, and makes others, as long as the policy says so.
+    #[cold]
+    #[inline(never)]
+    fn poll_on(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut error: SourceError,
+    ) -> Poll<Result<Answer, SourceError>> {
         loop {
-            if !matches!(self.step, Step::Attempt { .. })
-                && let Err(error) = ready!(self.as_mut().wait(cx))
-            {
+            if let Some(error) = self.as_mut().failed(error) {
+                return Poll::Ready(Err(error));
+            }
+            if let Err(error) = ready!(self.as_mut().wait(cx)) {
                 return Poll::Ready(Err(error));
             }
             let StepProj::Attempt { attempt } = self.as_mut().project().step.project() else {
                 return Poll::Pending;
             };
-            let outcome = attempt.poll(cx);
-            let Poll::Ready(Err(_)) = &outcome else {
-                return outcome;
-            };
-            if let Poll::Ready(Err(error)) = outcome
-                && let Some(error) = self.as_mut().failed(error)
-            {
-                return Poll::Ready(Err(error));
+            match attempt.poll(cx) {
+                Poll::Ready(Err(again)) => error = again,
+                answer => return answer,
             }
         }
     }

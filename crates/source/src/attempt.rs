@@ -59,8 +59,8 @@ where
 
     #[inline]
     fn call(&mut self, mut call: Call) -> Self::Future {
-        // Classify has just looked at the clock.
-        let start = call.present.take().unwrap_or_else(Instant::now);
+        // Classify has just looked at the clock. Not taken: who writes to a call stalls the move that follows.
+        let start = call.present.unwrap_or_else(Instant::now);
         let last = call.deadline.checked_sub(MARGIN).unwrap_or(call.deadline);
         let end = last.min(start + self.limit);
         // The client's own end is a backstop: this timer speaks first and names the time that was given.
@@ -75,6 +75,8 @@ where
 
 pin_project! {
     /// An attempt on its way, with its end.
+    // In this order, as `Within`.
+    #[repr(C)]
     pub(crate) struct AttemptFuture<F> {
         #[pin]
         answer: Within<F>,

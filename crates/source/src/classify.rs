@@ -55,8 +55,10 @@ where
     fn call(&mut self, mut call: Call) -> Self::Future {
         let attempt = call.attempt.max(1);
         // Admission has just looked at the clock, or who came before it, if the call has not waited since.
-        let dispatched = call.present.unwrap_or_else(Instant::now);
-        call.present = Some(dispatched);
+        let dispatched = match call.present {
+            Some(present) => present,
+            None => *call.present.insert(self.stats.monotonic.now()),
+        };
         ClassifyFuture {
             answer: self.inner.call(call),
             attempt,
@@ -68,12 +70,14 @@ where
 
 pin_project! {
     /// An attempt that is judged when it ends.
+    // In this order, as `Within`.
+    #[repr(C)]
     pub(crate) struct ClassifyFuture<F> {
         #[pin]
         answer: F,
-        attempt: u32,
-        dispatched: Instant,
         stats: Arc<Stats>,
+        dispatched: Instant,
+        attempt: u32,
     }
 }
 
@@ -87,15 +91,23 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let attempt = *this.attempt;
-        let outcome = match ready!(this.answer.poll(cx)) {
+        Poll::Ready(match ready!(this.answer.poll(cx)) {
             Ok(mut answer) => {
+                this.stats.answered(attempt, *this.dispatched);
                 answer.attempts = attempt;
                 answer.judgement.answered();
                 Ok(answer)
             }
-            Err(failed) => Err(this.stats.judge(failed, attempt)),
-        };
-        this.stats.attempt(&outcome, *this.dispatched);
-        Poll::Ready(outcome)
+            Err(failed) => Err(judge(this.stats, failed, attempt, *this.dispatched)),
+        })
     }
+}
+
+/// The verdict on a failed attempt, which is noted.
+#[cold]
+#[inline(never)]
+fn judge(stats: &Stats, failed: Failed, attempt: u32, dispatched: Instant) -> SourceError {
+    let error = stats.judge(failed, attempt);
+    stats.unanswered(&error, dispatched);
+    error
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use robust_backoff::{Within, until};
+use robust_limiter::MonotonicClock;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use crate::again::Unfinished;
+use crate::again::{Counted, Unfinished};
+use crate::stats::Stats;
 use crate::{Call, Cause, SourceError};
 
 /// Writes the absolute end of the call; everything below obeys it.
@@ -18,15 +20,17 @@ use crate::{Call, Cause, SourceError};
 /// The end is the caller's or the source's own longest time, whichever is first. This layer writes it down: the queue refuses
 /// what cannot start in time, the retry gives up what cannot end in time, and the attempt's timer ends 1 ms before it. Its own
 /// timer is for what none of these sees, such as a timer of theirs that is late.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct DeadlineLayer {
     pub(crate) longest: Duration,
+    pub(crate) clock: MonotonicClock,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Deadline<S> {
     inner: S,
     longest: Duration,
+    clock: MonotonicClock,
 }
 
 impl<S> Layer<S> for DeadlineLayer {
@@ -36,6 +40,7 @@ impl<S> Layer<S> for DeadlineLayer {
         Deadline {
             inner,
             longest: self.longest,
+            clock: self.clock.clone(),
         }
     }
 }
@@ -56,7 +61,7 @@ where
 
     #[inline]
     fn call(&mut self, mut call: Call) -> Self::Future {
-        let began = Instant::now();
+        let began = self.clock.now();
         let end = call.deadline.min(began + self.longest);
         call.deadline = end;
         call.present = Some(began);
@@ -70,11 +75,20 @@ where
 
 pin_project! {
     /// A whole call with its end.
+    // In this order, as `Within`.
+    #[repr(C)]
     pub(crate) struct DeadlineFuture<F> {
         #[pin]
         answer: Within<F>,
         began: Instant,
         end: Instant,
+    }
+}
+
+impl<F: Counted> Counted for DeadlineFuture<F> {
+    #[inline]
+    fn stats(&self) -> &Stats {
+        self.answer.get_ref().stats()
     }
 }
 

@@ -49,6 +49,7 @@ mod judgement;
 mod observe;
 mod price;
 mod reading;
+mod ring;
 mod signing;
 mod source;
 mod stack;

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
+use crate::again::Counted;
 use crate::stats::Stats;
 use crate::{Answer, Call, SourceError};
 
@@ -37,6 +38,7 @@ impl<S> Layer<S> for ObserveLayer {
 impl<S> Service<Call> for Observe<S>
 where
     S: Service<Call, Response = Answer, Error = SourceError>,
+    S::Future: Counted,
 {
     type Response = Answer;
     type Error = SourceError;
@@ -49,56 +51,82 @@ where
 
     #[inline]
     fn call(&mut self, call: Call) -> Self::Future {
-        let stats = &self.layer.stats;
-        stats.begin();
-        let running = Running {
-            stats: Arc::clone(stats),
+        let begun = Begun::new(&self.layer.stats);
+        let future = ObserveFuture {
+            answer: self.inner.call(call),
             ended: false,
         };
-        ObserveFuture {
-            answer: self.inner.call(call),
-            running,
-        }
+        begun.goes_on();
+        future
     }
 }
 
 pin_project! {
-    /// A whole call that is counted when it ends.
-    pub(crate) struct ObserveFuture<F> {
+    /// A whole call that is counted when it ends, and as cancelled when it is dropped before.
+    // In this order, as `Within`.
+    #[repr(C)]
+    pub(crate) struct ObserveFuture<F>
+    where
+        F: Counted,
+    {
         #[pin]
         answer: F,
-        running: Running,
+        ended: bool,
+    }
+
+    impl<F> PinnedDrop for ObserveFuture<F>
+    where
+        F: Counted,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            if !this.ended {
+                this.answer.stats().cancel();
+            }
+        }
     }
 }
 
 impl<F> Future for ObserveFuture<F>
 where
-    F: Future<Output = Result<Answer, SourceError>>,
+    F: Counted + Future<Output = Result<Answer, SourceError>>,
 {
     type Output = Result<Answer, SourceError>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let answer = this.answer.poll(cx);
-        if let Poll::Ready(outcome) = &answer {
-            this.running.ended = true;
-            this.running.stats.end(outcome);
+        let mut this = self.project();
+        // One value with one way out: so it is made where it stays.
+        let answer = this.answer.as_mut().poll(cx);
+        // The answer of an attempt is that of the call, and counted there.
+        if let Poll::Ready(Err(error)) = &answer {
+            this.answer.stats().end(error.judgement.is_none());
         }
+        *this.ended = answer.is_ready();
         answer
     }
 }
 
-/// Counts a call as cancelled when its future is dropped before it ends.
-struct Running {
-    stats: Arc<Stats>,
-    ended: bool,
+/// A call that is counted and has no future yet: cancelled, if one below panics.
+struct Begun<'a> {
+    stats: &'a Stats,
 }
 
-impl Drop for Running {
+impl<'a> Begun<'a> {
+    #[inline]
+    fn new(stats: &'a Stats) -> Self {
+        stats.begin();
+        Self { stats }
+    }
+
+    /// Its future counts its end.
+    #[inline]
+    fn goes_on(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        if !self.ended {
-            self.stats.cancel();
-        }
+        self.stats.cancel();
     }
 }

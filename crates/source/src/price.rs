@@ -27,15 +27,16 @@ impl Price {
     /// The price of one request in every window, the user's own included.
     pub(crate) fn of(&self, request: &Request) -> Cost {
         let charges = self.connector.cost(request);
-        let charges = charges.iter().map(|charge| Charge {
-            window: charge.window,
-            key: charge.key,
-            units: charge.units,
-        });
-        let user = self.user_window.map(|window| Charge::new(window, 1));
         let mut cost = Cost::new();
-        for charge in charges.chain(user) {
-            cost.push(charge);
+        for charge in &charges {
+            cost.push(Charge {
+                window: charge.window,
+                key: charge.key,
+                units: charge.units,
+            });
+        }
+        if let Some(window) = self.user_window {
+            cost.push(Charge::new(window, 1));
         }
         cost
     }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use robust_backoff::{Budget, Policy};
 use robust_breaker::Breaker;
 use robust_connectors::{Connector, Credentials, EncodeError, SymbolTable};
-use robust_limiter::{Class, Limiter, Window};
+use robust_limiter::{Class, Limiter, MonotonicClock, Window};
 use robust_market::{Clock, Exchange, Request, Symbol, SystemClock};
 use tower::ServiceExt;
 
 use crate::addresses::Addresses;
+use crate::again::AgainLayer;
 use crate::attempt::AttemptLayer;
 use crate::classify::ClassifyLayer;
 use crate::config::UNKNOWN_LIMIT;
@@ -70,6 +71,7 @@ pub struct SourceBuilder {
     config: SourceConfig,
     base_urls: Vec<String>,
     clock: Arc<dyn Clock>,
+    monotonic: MonotonicClock,
     seed: u64,
     credentials: Option<Credentials>,
     tap: Option<Tap>,
@@ -84,6 +86,7 @@ impl Source {
             config: SourceConfig::default(),
             base_urls: Vec::new(),
             clock: Arc::new(SystemClock),
+            monotonic: MonotonicClock::tokio(),
             seed: 0,
             credentials: None,
             tap: None,
@@ -241,6 +244,14 @@ impl SourceBuilder {
         self
     }
 
+    /// Hands in the clock that calls are timed and limited by: tokio's own, unless told otherwise, which a test can pause.
+    /// [`MonotonicClock::counter`] makes a call cheaper where nobody pauses anything.
+    #[must_use]
+    pub fn monotonic(mut self, clock: MonotonicClock) -> Self {
+        self.monotonic = clock;
+        self
+    }
+
     /// Seeds the jitter; the same seed gives the same delays.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
@@ -347,7 +358,7 @@ impl SourceBuilder {
     /// What venue and stack share, once the settings make sense.
     fn shares(&self) -> Result<Shares, BuildError> {
         self.config.check()?;
-        let (limiter, user_window) = limits(&*self.connector, &self.config);
+        let (limiter, user_window) = limits(&*self.connector, &self.config, &self.monotonic);
         let connector = Arc::clone(&self.connector);
         let price = Price {
             connector,
@@ -356,7 +367,7 @@ impl SourceBuilder {
         Ok(Shares {
             limiter,
             price,
-            stats: Arc::new(Stats::new(Arc::clone(&self.clock))),
+            stats: Arc::new(Stats::new(Arc::clone(&self.clock), self.monotonic.clone())),
         })
     }
 
@@ -381,8 +392,12 @@ impl SourceBuilder {
             },
             deadline: DeadlineLayer {
                 longest: config.max_timeout,
+                clock: self.monotonic,
             },
-            retry,
+            again: AgainLayer {
+                policy: retry,
+                stats: Arc::clone(&stats),
+            },
             breaker: breaker.clone(),
             bidder: Bidder {
                 price: price.clone(),
@@ -423,12 +438,17 @@ struct Shares {
 }
 
 /// The exchange's own windows, the user's and the slots, in one limiter.
-fn limits(connector: &dyn Connector, config: &SourceConfig) -> (Limiter, Option<usize>) {
+fn limits(
+    connector: &dyn Connector,
+    config: &SourceConfig,
+    clock: &MonotonicClock,
+) -> (Limiter, Option<usize>) {
     let table = connector.windows();
     let user = config.requests_per_minute;
     let user = user.or_else(|| table.is_empty().then_some(UNKNOWN_LIMIT));
     let user_window = user.map(|_| table.len());
     let mut builder = Limiter::builder(connector.exchange().as_str())
+        .clock(clock.clone())
         .doubt(FORECAST_DOUBT)
         .outside(config.outside)
         .max_in_flight(config.concurrency);

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use robust_backoff::Policy;
 use robust_breaker::{Admit, Breaker, Check};
 use robust_limiter::{Admission, Limiter};
 use tower::{Service, ServiceBuilder};
@@ -26,7 +25,7 @@ use crate::{Answer, Call, SourceError};
 pub(crate) struct Parts {
     pub(crate) observe: ObserveLayer,
     pub(crate) deadline: DeadlineLayer,
-    pub(crate) retry: Policy<Read>,
+    pub(crate) again: AgainLayer,
     pub(crate) breaker: Breaker,
     pub(crate) bidder: Bidder,
     pub(crate) limiter: Limiter,
@@ -39,7 +38,7 @@ pub(crate) fn build<V: Attempts>(parts: Parts, venue: V) -> Stack<V> {
     let layers = ServiceBuilder::new()
         .layer(parts.observe) // counts whole calls
         .layer(parts.deadline) // writes the end that all below obey
-        .layer(AgainLayer::new(parts.retry)) // every attempt goes through all of the below again
+        .layer(parts.again) // every attempt goes through all of the below again
         .layer(parts.breaker.check_layer()) // what is down costs no queue and no budget
         .layer(parts.limiter.layer().bid_with(parts.bidder).feedback(Read)) // all windows and a slot at once, by urgency; nothing queues after the commit
         .layer(parts.breaker.admit_layer(Read)) // the state may have changed in the queue; records the verdict

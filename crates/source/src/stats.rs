@@ -1,16 +1,17 @@
 //! The counters of one source.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use robust_limiter::Waits;
+use robust_limiter::{MonotonicClock, Waits};
 use robust_market::{Clock, Timestamp};
 use tokio::time::Instant;
 
+use crate::ring::Ring;
 use crate::venue::Failed;
-use crate::{Answer, Attempted, Cause, Health, Judgement, SourceError};
+use crate::{Attempted, Cause, Health, Judgement, SourceError};
 
 /// Attempts that are kept, for the percentiles and for [`Source::recent`](crate::Source::recent).
 const KEPT: usize = 1_000;
@@ -54,64 +55,68 @@ pub struct SourceStats {
     pub last_error: Option<(Timestamp, String)>,
 }
 
-/// What a good call touches is counted without a lock, but for the list of attempts.
+/// What a good call touches is counted without a lock.
 #[derive(Debug)]
 pub(crate) struct Stats {
     clock: Arc<dyn Clock>,
+    /// By which calls are timed.
+    pub(crate) monotonic: MonotonicClock,
     calls: AtomicU64,
-    ok: AtomicU64,
     errors: AtomicU64,
     rejected: AtomicU64,
     cancelled: AtomicU64,
-    requests: AtomicU64,
+    /// The newest attempts. How many there were, less those without an answer, is how many calls ended with data: the answer of an
+    /// attempt is that of its call.
+    attempts: Ring,
+    /// Of all attempts in the ring, those that brought no answer.
+    fruitless: AtomicU64,
+    /// Requests that were sent and brought no answer.
+    unanswered: AtomicU64,
     retries: AtomicU64,
     resent: AtomicU64,
     /// The usual time of a good attempt in nanoseconds; 0 before there was one.
     usual: AtomicU64,
-    inner: Mutex<Inner>,
+    failed: Mutex<Failures>,
 }
 
-#[derive(Debug)]
-struct Inner {
-    /// The newest last. It never grows beyond what it was given room for, so that an attempt costs no allocation.
-    attempts: VecDeque<Attempted>,
-    last_good: Option<Instant>,
-    failures: BTreeMap<&'static str, u64>,
+/// What is known of attempts that failed.
+#[derive(Debug, Default)]
+struct Failures {
+    by_kind: BTreeMap<&'static str, u64>,
     last_error: Option<(Timestamp, String)>,
 }
 
 /// What an exchange is thought to take before it was asked.
 const UNKNOWN: Duration = Duration::from_millis(100);
 
+#[inline]
 fn add(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Stats {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, monotonic: MonotonicClock) -> Self {
         let zero = AtomicU64::default;
         Self {
             clock,
+            attempts: Ring::new(KEPT, monotonic.now()),
+            monotonic,
             calls: zero(),
-            ok: zero(),
             errors: zero(),
             rejected: zero(),
             cancelled: zero(),
-            requests: zero(),
+            fruitless: zero(),
+            unanswered: zero(),
             retries: zero(),
             resent: zero(),
             usual: zero(),
-            inner: Mutex::new(Inner {
-                attempts: VecDeque::with_capacity(KEPT),
-                last_good: None,
-                failures: BTreeMap::new(),
-                last_error: None,
-            }),
+            failed: Mutex::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        // Counters and a text: whole after every statement.
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one verdict on a failed attempt.
@@ -142,109 +147,97 @@ impl Stats {
 
     /// Notes a second sending below an attempt.
     pub(crate) fn resend(&self) {
-        add(&self.requests);
         add(&self.resent);
     }
 
-    /// Notes one attempt that ends now.
-    pub(crate) fn attempt(&self, outcome: &Result<Answer, SourceError>, began: Instant) {
-        let ended = Instant::now();
+    /// Notes an attempt that ends now with an answer, and with it its call.
+    #[inline]
+    pub(crate) fn answered(&self, attempt: u32, began: Instant) {
+        if attempt > 1 {
+            add(&self.retries);
+        }
+        let ended = self.monotonic.now();
         let took = ended.saturating_duration_since(began);
-        let (sent, attempt) = match outcome {
-            Ok(answer) => (true, answer.attempts),
-            Err(error) => (
-                error
-                    .judgement
-                    .as_ref()
-                    .is_some_and(|judgement| judgement.sent),
-                error.attempts,
-            ),
+        self.attempts.push(Attempted::new(ended, Some(took), false));
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let usual = match self.usual.load(Ordering::Relaxed) {
+            0 => took,
+            usual => usual - usual / 8 + took / 8,
         };
+        self.usual.store(usual.max(1), Ordering::Relaxed);
+    }
+
+    /// Notes an attempt that ends now without one.
+    pub(crate) fn unanswered(&self, error: &SourceError, began: Instant) {
+        let ended = self.monotonic.now();
+        let took = ended.saturating_duration_since(began);
+        let judgement = error.judgement.as_ref();
+        let sent = judgement.is_some_and(|judgement| judgement.sent);
         if sent {
-            add(&self.requests);
-            if attempt > 1 {
+            add(&self.unanswered);
+            if error.attempts > 1 {
                 add(&self.retries);
             }
         }
-        // Made before the lock: it takes long.
-        let error = outcome.as_ref().err();
-        let failure = error.and_then(failure);
-        let error = error.map(|error| (self.clock.now(), error.to_string()));
-        let mut inner = self.lock();
+        let failure = failure(error);
         if sent || failure.is_some() {
-            if inner.attempts.len() == KEPT {
-                inner.attempts.pop_front();
-            }
-            let failed = failure.is_some();
-            inner.attempts.push_back(Attempted {
-                ended,
-                took: sent.then_some(took),
-                failed,
-            });
-            if !failed {
-                inner.last_good = Some(ended);
-            }
+            // First: so that never more calls seem to have ended with data than have.
+            add(&self.fruitless);
+            let took = sent.then_some(took);
+            self.attempts
+                .push(Attempted::new(ended, took, failure.is_some()));
         }
-        if outcome.is_ok() {
-            let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
-            let usual = match self.usual.load(Ordering::Relaxed) {
-                0 => took,
-                usual => usual - usual / 8 + took / 8,
-            };
-            self.usual.store(usual.max(1), Ordering::Relaxed);
-        }
+        // Made before the lock: it takes long.
+        let error = (self.clock.now(), error.to_string());
+        let mut failures = self.failures();
         if let Some(failure) = failure {
-            *inner.failures.entry(failure).or_default() += 1;
+            *failures.by_kind.entry(failure).or_default() += 1;
         }
-        if error.is_some() {
-            inner.last_error = error;
-        }
+        failures.last_error = Some(error);
     }
 
     /// The newest attempts, at most so many, oldest first.
     pub(crate) fn recent(&self, most: usize) -> Vec<Attempted> {
-        let inner = self.lock();
-        let before = inner.attempts.len().saturating_sub(most);
-        inner.attempts.iter().skip(before).copied().collect()
+        let mut all = self.attempts.all();
+        all.drain(..all.len().saturating_sub(most));
+        all
     }
 
-    /// Notes the end of a whole call.
-    pub(crate) fn end(&self, outcome: &Result<Answer, SourceError>) {
-        match outcome {
-            Ok(_) => add(&self.ok),
-            Err(error) => {
-                add(&self.errors);
-                if error.judgement.is_none() {
-                    add(&self.rejected);
-                }
-            }
+    /// Notes the end of a whole call without an answer; whether this process itself has refused its last attempt.
+    #[inline]
+    pub(crate) fn end(&self, refused: bool) {
+        add(&self.errors);
+        if refused {
+            add(&self.rejected);
         }
     }
 
     pub(crate) fn snapshot(&self) -> SourceStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let inner = self.lock();
-        let mut sorted: Vec<Duration> = inner.attempts.iter().filter_map(|one| one.took).collect();
-        let last_attempt = inner.attempts.back().map(|one| one.ended);
-        let (last_good, failures) = (inner.last_good, inner.failures.clone());
-        let last_error = inner.last_error.clone();
-        drop(inner);
+        let attempts = self.attempts.all();
+        let mut sorted: Vec<Duration> = attempts.iter().filter_map(|one| one.took).collect();
+        let last_attempt = attempts.last().map(|one| one.ended);
+        let last_good = self.attempts.last_good();
+        let failures = self.failures();
+        let (by_kind, last_error) = (failures.by_kind.clone(), failures.last_error.clone());
+        drop(failures);
         sorted.sort_unstable();
-        let (present, now) = (self.clock.now(), Instant::now());
+        let (present, now) = (self.clock.now(), self.monotonic.now());
         let wall = |then: Instant| present.saturating_sub(now.saturating_duration_since(then));
         let total: Duration = sorted.iter().sum();
         let count = u32::try_from(sorted.len()).ok().filter(|n| *n > 0);
+        let ok = self.attempts.count().saturating_sub(read(&self.fruitless));
         SourceStats {
             calls: read(&self.calls),
-            ok: read(&self.ok),
+            ok,
             errors: read(&self.errors),
             rejected: read(&self.rejected),
             cancelled: read(&self.cancelled),
-            requests: read(&self.requests),
+            requests: ok + read(&self.unanswered) + read(&self.resent),
             retries: read(&self.retries),
             resent: read(&self.resent),
             waits: <[Waits; 4]>::default(),
-            failures,
+            failures: by_kind,
             last_attempt: last_attempt.map(wall),
             last_good: last_good.map(wall),
             mean: count.map(|n| total / n),
