@@ -28,6 +28,6 @@ pub fn cases(runtime: &Rc<Runtime>) -> Vec<Case> {
     cases.extend(tower_resilience_layers::cases(runtime));
     cases.extend(handles::cases(runtime));
     cases.extend(ours::cases(runtime));
-    cases.push(source::case(runtime));
+    cases.extend(source::cases(runtime));
     cases
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use robust_backoff::{Budget, Disposition, Exponential, Jitter, Policy, TimeoutLayer, classify_fn};
 use robust_breaker::{Breaker, ErrorsAreFailures, Outcome, Window as BreakerWindow};
 use robust_limiter::concurrency::Bulkhead;
-use robust_limiter::{Bid, Charge, Class, Cost, Limiter, Rate, Window};
+use robust_limiter::{Bid, Charge, Class, Cost, Limiter, MonotonicClock, Rate, Window};
 use tokio::runtime::Runtime;
 use tower::retry::{Retry, RetryLayer};
 use tower::{BoxError, Layer, ServiceBuilder};
@@ -28,7 +28,10 @@ pub const BREAKER_HANDLE: &str = "ours breaker without tower";
 pub const BREAKER_WINDOW: &str = "ours breaker, count window";
 pub const LIMITER_GCRA: &str = "ours limiter, GCRA";
 pub const LIMITER: &str = "ours limiter";
+pub const LIMITER_QUICK: &str = "ours limiter, quick clock";
 pub const LIMITER_HANDLE: &str = "ours limiter without tower";
+pub const LIMITER_SPEND: &str = "ours limiter without tower, spent at once";
+pub const LIMITER_SPEND_QUICK: &str = "ours limiter without tower, spent at once, quick clock";
 pub const RETRY: &str = "ours retry";
 pub const RETRY_BUDGET: &str = "ours retry, budget";
 pub const BULKHEAD: &str = "ours bulkhead";
@@ -56,8 +59,24 @@ fn gcra() -> Limiter {
 }
 
 pub fn limiter() -> Limiter {
+    limiter_by(MonotonicClock::tokio())
+}
+
+/// The same by another clock.
+fn limiter_by(clock: MonotonicClock) -> Limiter {
     let window = Window::sliding("bench", PER_WINDOW, PER).guard(Duration::ZERO);
-    Limiter::builder("bench").window(window).build()
+    let builder = Limiter::builder("bench").window(window);
+    builder.clock(clock).build()
+}
+
+/// Charges one unit, in one step.
+fn spend(name: &'static str, limiter: Limiter) -> Case {
+    Case::new(name, move |calls| {
+        for _ in 0..calls {
+            let spent = limiter.try_spend(black_box(Charge::new(0, 1)), Class::Medium);
+            black_box(spent.expect("room in the window"));
+        }
+    })
 }
 
 /// What each call costs: one unit.
@@ -121,6 +140,16 @@ pub fn cases(runtime: &Rc<Runtime>) -> Vec<Case> {
             runtime,
             gcra().layer().bid_with(bid).layer(bare()),
         ),
+        Case::service(
+            LIMITER_QUICK,
+            runtime,
+            limiter_by(MonotonicClock::counter())
+                .layer()
+                .bid_with(bid)
+                .layer(bare()),
+        ),
+        spend(LIMITER_SPEND, limiter()),
+        spend(LIMITER_SPEND_QUICK, limiter_by(MonotonicClock::counter())),
         Case::new(LIMITER_HANDLE, move |calls| {
             for _ in 0..calls {
                 let permit = limiter_handle.try_acquire(black_box(&cost), Class::Medium);
