@@ -34,8 +34,14 @@ struct Watch(std::time::Instant);
     clippy::disallowed_methods,
     reason = "the real time that simulated time takes is what is measured"
 )]
-fn watch() -> Watch {
-    Watch(std::time::Instant::now())
+impl Watch {
+    fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    fn took(&self) -> Duration {
+        self.0.elapsed()
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -54,7 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// The runs of a day, each of which does nothing.
 async fn schedule() -> Result<bool, Box<dyn std::error::Error>> {
-    let began = watch();
+    let began = Watch::start();
     let clock = SimClock::at(std::time::SystemTime::UNIX_EPOCH + START);
     let scheduler = Scheduler::builder().clock(clock).start();
     let jobs = Plan::default_plan().jobs()?;
@@ -72,7 +78,7 @@ async fn schedule() -> Result<bool, Box<dyn std::error::Error>> {
     scheduler.add_all(jobs).map_err(|(_, error)| error)?;
     tokio::time::sleep(Duration::from_secs(86_400)).await;
     let ledger = scheduler.ledger();
-    let took = began.0.elapsed();
+    let took = began.took();
     println!(
         "the schedule of a day, {count} jobs: {took:.2?} of real time; {}",
         told(&ledger)
@@ -82,7 +88,7 @@ async fn schedule() -> Result<bool, Box<dyn std::error::Error>> {
 
 /// The same with limiters, breakers, decoders and quality rules, against simulated exchanges.
 async fn stack(span: Duration) -> Result<bool, Box<dyn std::error::Error>> {
-    let began = watch();
+    let began = Watch::start();
     let start = i64::try_from(START.as_nanos())?;
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(Timestamp::from_ns(start)));
     let mut builder = DataManager::builder()
@@ -109,7 +115,7 @@ async fn stack(span: Duration) -> Result<bool, Box<dyn std::error::Error>> {
     tokio::time::sleep(span).await;
     manager.shutdown(Duration::from_secs(30)).await;
     let ledger = manager.scheduler().ledger();
-    let took = began.0.elapsed();
+    let took = began.took();
     let requests: u64 = sims.values().map(|sim| sim.stats().requests).sum();
     println!(
         "{span:?} through the whole stack, {requests} requests: {took:.2?} of real time, {:.0} µs a request; {}",
