@@ -66,6 +66,7 @@ pub(crate) async fn drive(
 fn decide(shared: &Shared, starts: &mut Vec<Begin>) -> Effect {
     let mut journal = shared.journal();
     let (mut effect, marks) = shared.with(|roster, now| {
+        starts.append(&mut shared.handed());
         roster.observe(now, nanos(shared.clock.now()));
         roster.advance(now);
         while starts.len() < BATCH

@@ -19,6 +19,7 @@ pub(crate) struct Shared {
     /// Taken before the roster by all who take both, so that marks are written in the order in which
     /// they were made.
     journal: Option<Mutex<Journal>>,
+    handed: Mutex<Vec<Begin>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) time: Time,
     pub(crate) wake: Notify,
@@ -56,6 +57,7 @@ impl Shared {
         Self {
             roster: Mutex::new(roster),
             journal: journal.map(Mutex::new),
+            handed: Mutex::default(),
             clock,
             time,
             wake: Notify::new(),
@@ -94,18 +96,28 @@ impl Shared {
                 end => end,
             };
             let gone = roster.finish(ticket, end, now);
-            // What must be marked before it begins is for the driver, which writes the marks.
-            let next = (goes_on && self.journal.is_none()).then(|| {
-                roster.advance(now);
-                roster.dispatch(now)
-            });
-            (gone, next.flatten(), roster.wants_driver())
+            roster.advance(now);
+            // Whatever the driver is needed for, it does in its own order, and so before it starts more.
+            if !goes_on || roster.needs_driver() {
+                return (gone, None, true);
+            }
+            let next = roster.dispatch(now);
+            (gone, next, roster.could_start())
         });
         drop(gone);
-        if wake {
-            self.wake.notify_one();
+        if !wake {
+            return next;
         }
-        next
+        // The driver may come behind this very task on its thread. Were the next run to block it, no
+        // other would start: so the driver gets that one too, and starts all in their order.
+        self.handed().extend(next);
+        self.wake.notify_one();
+        None
+    }
+
+    /// Runs that the driver is to start before all others.
+    pub(crate) fn handed(&self) -> MutexGuard<'_, Vec<Begin>> {
+        self.handed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the roster, and the journal knows of it when this returns.

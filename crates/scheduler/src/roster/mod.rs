@@ -312,11 +312,16 @@ impl<H: Clone> Roster<H> {
         std::mem::take(&mut self.cancels)
     }
 
-    /// Whether the driver has to look before the moment that it sleeps until.
-    pub(crate) fn wants_driver(&self) -> bool {
-        let starts = self.running < self.limits.max_in_flight && self.sources.turn().is_some();
+    /// Whether there is something that only the driver does: marks to be written before a start, a
+    /// stop, something due before the moment that it sleeps until.
+    pub(crate) fn needs_driver(&self) -> bool {
         let earlier = || self.next_due().is_some_and(|due| due < self.slept_until);
-        starts || self.journaling || !self.is_open() || earlier()
+        self.journaling || !self.is_open() || earlier()
+    }
+
+    /// Whether there is a place for a run, and perhaps a run for it.
+    pub(crate) fn could_start(&self) -> bool {
+        self.running < self.limits.max_in_flight && self.sources.turn().is_some()
     }
 
     /// The driver sleeps until this moment, unless it is woken.
