@@ -7,6 +7,7 @@ mod dst;
 mod heap;
 mod memory;
 mod next;
+mod orchestrator;
 mod ours;
 mod priority;
 mod process;
@@ -34,6 +35,8 @@ pub use subject::Subject;
 pub const OURS: &str = "ours";
 /// Ours with a run of its own for each moment that was missed.
 pub const OURS_ALL: &str = "ours, a run for each missed moment";
+/// Ours with the data manager above it, for scenarios of its own.
+pub const ORCHESTRATOR: &str = "orchestrator";
 /// A binary heap and one timer, runs made in its loop.
 pub const HEAP: &str = "binary heap";
 /// A binary heap and one timer, a task for each run.
@@ -63,11 +66,12 @@ pub fn measure(subject: &str, scenario: Scenario) -> Result<Measured> {
         OURS_ALL => scenario.run::<Ours<true>>(),
         HEAP => scenario.run::<Heap>(),
         HEAP_SPAWN => scenario.run::<Heap<true>>(),
+        ORCHESTRATOR => orchestrator::measure(scenario),
         _ => bail!("{subject}: is no subject"),
     }
 }
 
-/// Measures everything. The rows of the orchestrator belong behind these.
+/// Measures everything.
 ///
 /// # Errors
 ///

@@ -64,6 +64,15 @@ fn sleeps(thread: &Path) -> Result<u64> {
     Ok(line.context("status without switches")?.trim().parse()?)
 }
 
+/// The memory of this process that is in the machine's: `VmRSS` (proc_pid_status(5)).
+pub(super) fn resident_bytes() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").context("needs Linux's /proc")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.context("status without VmRSS")?.trim();
+    let kilobytes = kilobytes.strip_suffix("kB").unwrap_or(kilobytes).trim();
+    Ok(kilobytes.parse::<u64>()? * 1_024)
+}
+
 /// How many tasks wanted a core in the last minute: what else the machine is doing.
 pub(super) fn load() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/loadavg").ok()?;

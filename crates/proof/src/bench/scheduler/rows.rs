@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{
-    Crashes, Dst, HEAP, HEAP_SPAWN, Measured, OURS, OURS_ALL, Options, Scenario, next, priority,
-    process, traces,
+    Crashes, Dst, HEAP, HEAP_SPAWN, Measured, ORCHESTRATOR, OURS, OURS_ALL, Options, Scenario,
+    next, orchestrator, priority, process, traces,
 };
 use crate::bench::median;
 use crate::report::Row;
@@ -35,6 +35,8 @@ pub(super) fn of_processes(options: &Options) -> Result<Vec<Row>> {
         Programs::stall,
         Programs::idle,
         Programs::cpu,
+        Programs::jobs_memory,
+        Programs::plan_cpu,
     ];
     rows.iter().map(|row| said(row(&with)?)).collect()
 }
@@ -309,6 +311,19 @@ impl Programs<'_> {
                 ours.get("told")?
             ),
         })
+    }
+}
+
+impl Programs<'_> {
+    fn jobs_memory(&self) -> Result<Row> {
+        let measured = self.measure(ORCHESTRATOR, Scenario::Memory { jobs: 1_000 })?;
+        orchestrator::memory_row(&measured)
+    }
+
+    fn plan_cpu(&self) -> Result<Row> {
+        let seconds = self.times(60, 10);
+        let measured = self.measure(ORCHESTRATOR, Scenario::Plan { seconds })?;
+        orchestrator::cpu_row(&measured, seconds)
     }
 }
 

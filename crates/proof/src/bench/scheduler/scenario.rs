@@ -52,6 +52,16 @@ pub enum Scenario {
         /// Seconds that count.
         seconds: u64,
     },
+    /// The shipped plan `default` on simulated exchanges; of the orchestrator only.
+    Plan {
+        /// Seconds that count.
+        seconds: u64,
+    },
+    /// Jobs that read simulated exchanges, in paused time; of the orchestrator only.
+    Memory {
+        /// How many jobs.
+        jobs: usize,
+    },
 }
 
 /// Numbers by name.
@@ -69,7 +79,7 @@ impl Measured {
         number.with_context(|| format!("{name} was not measured"))
     }
 
-    fn of<const N: usize>(numbers: [(&str, f64); N]) -> Self {
+    pub(super) fn of<const N: usize>(numbers: [(&str, f64); N]) -> Self {
         let named = numbers.map(|(name, number)| (name.to_owned(), number));
         Self(BTreeMap::from(named))
     }
@@ -98,6 +108,9 @@ impl Scenario {
                 Self::Burst { jobs } => burst::<S>(jobs).await,
                 Self::Stall => stall::<S>().await,
                 Self::Idle { jobs, seconds } => idle::<S>(jobs, seconds).await,
+                Self::Plan { .. } | Self::Memory { .. } => {
+                    bail!("{self}: of the orchestrator only")
+                }
             }
         })
     }
@@ -248,6 +261,8 @@ impl fmt::Display for Scenario {
             Self::Burst { jobs } => write!(f, "burst:{jobs}"),
             Self::Stall => f.write_str("stall"),
             Self::Idle { jobs, seconds } => write!(f, "idle:{jobs}:{seconds}"),
+            Self::Plan { seconds } => write!(f, "plan:{seconds}"),
+            Self::Memory { jobs } => write!(f, "memory:{jobs}"),
         }
     }
 }
@@ -273,6 +288,8 @@ impl FromStr for Scenario {
                 jobs: jobs(*n)?,
                 seconds: *seconds,
             },
+            ("plan", [seconds]) => Self::Plan { seconds: *seconds },
+            ("memory", [n]) => Self::Memory { jobs: jobs(*n)? },
             _ => bail!("{text}: is no scenario"),
         })
     }
@@ -300,6 +317,8 @@ mod tests {
                 jobs: 5,
                 seconds: 6,
             },
+            Scenario::Plan { seconds: 6 },
+            Scenario::Memory { jobs: 5 },
         ];
         for scenario in all {
             assert_eq!(scenario.to_string().parse::<Scenario>().unwrap(), scenario);
