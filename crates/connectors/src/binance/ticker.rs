@@ -94,6 +94,8 @@ impl<'c> FillObject for DirectTicker<'c> {
             "quoteVolume" => (0x800, &mut ticker.quote_volume),
             "weightedAvgPrice" => (0x1000, &mut ticker.vwap),
             "priceChange" => (0x2000, &mut ticker.change),
+            // The other endpoint's name for the last price.
+            "price" => return value.skip().map(|()| 0x4000),
             _ => return value.skip().map(|()| 0),
         };
         value.decimal_of(place).map(|()| bit)

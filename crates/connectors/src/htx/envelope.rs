@@ -132,6 +132,12 @@ impl<'c, F: Fill> FillObject for DirectEnvelope<'c, F> {
                 only_if(other(value.text()?, asked.symbol, asked.context).is_none())?;
                 Ok(8)
             }
+            "err-code" => value.skip().map(|()| 0x10),
+            "err-msg" => value.skip().map(|()| 0x20),
+            "err_code" => value.skip().map(|()| 0x40),
+            "err_msg" => value.skip().map(|()| 0x80),
+            "code" => value.skip().map(|()| 0x100),
+            "message" => value.skip().map(|()| 0x200),
             _ => value.skip().map(|()| 0),
         }
     }

@@ -173,6 +173,7 @@ impl FillObject for DirectTrade {
                 trade.side = Some(some(side_of(value.text()?))?);
                 Ok(16)
             }
+            "id" => value.skip().map(|()| 32),
             _ => value.skip().map(|()| 0),
         }
     }

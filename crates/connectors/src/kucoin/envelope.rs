@@ -68,6 +68,7 @@ impl<F: Fill> FillObject for DirectEnvelope<F> {
                 Ok(1)
             }
             "data" => value.fill::<F>(place).map(|()| 2),
+            "msg" => value.skip().map(|()| 4),
             _ => value.skip().map(|()| 0),
         }
     }

@@ -48,8 +48,8 @@ pub(crate) trait FillObject {
     /// The bits of the members that every record has.
     const NEEDED: u32;
 
-    /// Reads a member to its place and says which it was: a bit of its own, or 0 for a member that nobody reads. Two of one bit are a
-    /// surprise.
+    /// Reads a member to its place and says which it was: a bit of its own, or 0 for a member that neither way knows. Two of one bit are a
+    /// surprise, as two of one name are to the tolerant way: a member that only that one reads has a bit as well.
     fn member<'de, V: Values<'de>>(
         record: &mut Self::Record,
         key: &str,
