@@ -12,13 +12,10 @@ mod documents;
 mod drift;
 mod fetch;
 mod jobs;
+mod needs_recordings;
 mod run;
 mod simulators;
 mod usage;
 mod validate;
+mod versions;
 mod world;
-
-/// What compares with recorded answers, which are no part of this repository: `cargo xtask test` counts it as skipped without them.
-mod needs_recordings {
-    mod wire;
-}

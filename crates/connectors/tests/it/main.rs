@@ -10,6 +10,7 @@ mod contract_cases;
 mod contract_faults;
 mod exactness;
 mod garbage;
+mod needs_recordings;
 mod order;
 mod refusals;
 mod schema;
@@ -18,8 +19,3 @@ mod signing;
 mod support;
 mod traps;
 mod traps_kucoin_htx;
-
-/// What compares with recorded answers, which are no part of this repository: `cargo xtask test` counts it as skipped without them.
-mod needs_recordings {
-    mod fixtures;
-}

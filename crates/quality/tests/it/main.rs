@@ -10,13 +10,8 @@ mod beside;
 mod clean;
 mod faults;
 mod metamorphic;
+mod needs_market_data;
 mod past;
 mod properties;
 mod state;
 mod streams;
-
-/// What judges recorded markets, which are no part of this repository: `cargo xtask test` counts it as skipped without them.
-mod needs_market_data {
-    pub(crate) mod real;
-    mod recorded;
-}
