@@ -60,6 +60,8 @@ pub struct Consensus {
 struct Group {
     members: Vec<Member>,
     updated: Option<Timestamp>,
+    /// The same base in other dollars, named once.
+    siblings: Vec<Symbol>,
     /// Distance to the same base in another dollar, with the number of observations.
     bases: Vec<(Symbol, f64, u32)>,
 }
@@ -156,7 +158,10 @@ impl Consensus {
             .unwrap_or(0.0)
             .clamp(0.0, 1.0)
             / 2.0;
-        let group = self.groups.entry(symbol.clone()).or_default();
+        let group = self.groups.entry(symbol.clone()).or_insert_with(|| Group {
+            siblings: Self::siblings(symbol).collect(),
+            ..Group::default()
+        });
         group.updated = group.updated.max(Some(at));
         group.note(exchange, ln.get(), half_spread, at);
         self.follow_bases(symbol, at);
@@ -210,24 +215,32 @@ impl Consensus {
     }
 
     fn follow_bases(&mut self, symbol: &Symbol, now: Timestamp) {
-        let Some(own) = self.groups.get(symbol).and_then(|g| g.centre(now)) else {
+        let Some(group) = self.groups.get_mut(symbol) else {
             return;
         };
-        for sibling in Self::siblings(symbol) {
-            let Some(other) = self.groups.get(&sibling).and_then(|g| g.centre(now)) else {
+        let Some(own) = group.centre(now) else {
+            return;
+        };
+        // Taken out while the group is changed, and put back.
+        let siblings = std::mem::take(&mut group.siblings);
+        for sibling in &siblings {
+            let Some(other) = self.groups.get(sibling).and_then(|g| g.centre(now)) else {
                 continue;
             };
             let basis = own - other;
             let Some(group) = self.groups.get_mut(symbol) else {
                 return;
             };
-            match group.bases.iter_mut().find(|(known, ..)| *known == sibling) {
+            match group.bases.iter_mut().find(|(known, ..)| known == sibling) {
                 Some((_, average, seen)) => {
                     *average += (basis - *average) * BASIS_WEIGHT.max(1.0 / f64::from(*seen + 1));
                     *seen = seen.saturating_add(1).min(1_000_000);
                 }
-                None => group.bases.push((sibling, basis, 1)),
+                None => group.bases.push((sibling.clone(), basis, 1)),
             }
+        }
+        if let Some(group) = self.groups.get_mut(symbol) {
+            group.siblings = siblings;
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Context<'a> {
     pub peers: Option<Peers>,
     /// The best quote of the same market at about the same time, to hold books and trades against.
     pub quote: Option<Quote>,
+    /// When the same market traded last, by the exchange's clock: a book that stands still meanwhile is frozen.
+    pub traded: Option<Timestamp>,
     /// Trades and bars of the same market, to hold bars against.
     pub beside: Option<&'a Beside>,
     /// Holes in the bars of other markets of this source.
@@ -74,6 +76,7 @@ impl<'a> Context<'a> {
             provenance: None,
             peers: None,
             quote: None,
+            traded: None,
             beside: None,
             outages: None,
             clock_ahead: None,

@@ -45,6 +45,8 @@ impl Default for Still {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) answers: u32,
+    /// When its first answer came.
+    pub(crate) since: Timestamp,
     pub(crate) lasts: Duration,
     /// Whether the source counted on while nothing changed.
     pub(crate) counted: bool,
@@ -77,6 +79,7 @@ impl Still {
         let reaches = |times: u32| length >= limit * f64::from(times) && lasts >= LASTS * times;
         Run {
             answers: self.answers,
+            since: self.since,
             lasts,
             counted: sequence.is_some() && sequence != self.sequence,
             weight: u8::from(reaches(1)) + u8::from(reaches(2)),

@@ -73,6 +73,8 @@ struct Source {
     quotes: BTreeMap<Symbol, Quote>,
     /// The newest content of each symbol, at most [`QUOTES_MAX`].
     contents: BTreeMap<Symbol, u64>,
+    /// When each market traded last, as far as its trades were read; at most [`QUOTES_MAX`].
+    traded: BTreeMap<Symbol, Timestamp>,
     symbols: usize,
     /// Trades and bars of each market, with when they were used last.
     beside: BTreeMap<Symbol, (u64, Beside)>,
@@ -118,6 +120,17 @@ impl Source {
         &mut entry.1
     }
 
+    fn note_traded(&mut self, symbol: &Symbol, newest: Timestamp) {
+        if let Some(known) = self.traded.get_mut(symbol) {
+            *known = newest.max(*known);
+            return;
+        }
+        if self.traded.len() >= QUOTES_MAX {
+            self.traded.pop_first();
+        }
+        self.traded.insert(symbol.clone(), newest);
+    }
+
     fn note_candles(
         &mut self,
         candles: &Candles,
@@ -159,7 +172,8 @@ impl StatePool {
     /// Judges an answer of `exchange` with the memory of its symbol; `None` for kinds that no rule judges.
     ///
     /// What the context leaves open is filled in from what the pool has seen: the source's clock, the other exchanges' prices of
-    /// the pair, whether the whole source stands still, for books and trades the newest quote of the same market, and for bars its
+    /// the pair, whether the whole source stands still, for books and trades the newest quote of the same market, for books when it
+    /// traded last, and for bars its
     /// trades, its shorter bars and the holes of the source's other markets. Accepted tickers are what the other exchanges are
     /// compared with.
     pub fn judge(
@@ -180,6 +194,10 @@ impl StatePool {
         }
         if context.quote.is_none() && matches!(kind, Kind::Book | Kind::Trades) {
             context.quote = symbol.and_then(|symbol| self.quote(exchange, symbol));
+        }
+        if context.traded.is_none() && kind == Kind::Book {
+            let source = self.sources.get(exchange).zip(symbol);
+            context.traded = source.and_then(|(source, symbol)| source.traded.get(symbol).copied());
         }
         if kind == Kind::Ticker {
             context.source_frozen |= self.stands_still(exchange, context.now);
@@ -247,6 +265,11 @@ impl StatePool {
             return;
         }
         let used = self.uses;
+        if let Payload::Trades(trades) = &decoded.value
+            && let Some(newest) = trades.rows.iter().map(|trade| trade.time).max()
+        {
+            source.note_traded(&trades.symbol, newest);
+        }
         match &decoded.value {
             Payload::Candles(candles) => source.note_candles(candles, used, context, report),
             Payload::Trades(trades)
@@ -325,8 +348,9 @@ impl StatePool {
 
     fn remembered(&mut self, key: Key) -> &mut SymbolState {
         self.uses += 1;
-        if let Some((used, _)) = self.states.get(&key) {
-            self.by_use.remove(used);
+        let known = self.states.get(&key).map(|(used, _)| *used);
+        if let Some(used) = known {
+            self.by_use.remove(&used);
         } else if self.states.len() >= self.capacity.get()
             && let Some((_, oldest)) = self.by_use.pop_first()
         {

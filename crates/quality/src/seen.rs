@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use robust_market::{Ticker, Trade};
+use robust_market::{OrderBook, Ticker, Trade};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +99,20 @@ pub(crate) fn ticker(ticker: &Ticker, content: u64) -> u64 {
     .word(time.cast_unsigned())
     .word(ticker.sequence.unwrap_or(u64::MAX))
     .get()
+}
+
+/// Levels of each side that stand for a book.
+pub(crate) const LEVELS: usize = 10;
+
+/// The best levels of a book, without time and counter. As few are in every answer, however many levels were asked for.
+pub(crate) fn levels(book: &OrderBook) -> u64 {
+    let best = |side: &[robust_market::Level], mixed: Fingerprint| {
+        side.iter().take(LEVELS).fold(mixed, |mixed, level| {
+            mixed.decimal(level.price).decimal(level.size)
+        })
+    };
+    let bids = best(&book.bids, Fingerprint::new());
+    best(&book.asks, bids.word(u64::MAX)).get()
 }
 
 /// A whole trade but for its id.

@@ -9,6 +9,6 @@ pub mod scheduler;
 pub use decode::{Decode, Options, RATIO_GOAL, Timed};
 pub use pairs::{Compared, PAIRS_MIN, bound, compare, median};
 pub use quality::{
-    Judged as QualityJudged, Judging, Options as QualityOptions, SHARE_GOAL, Venue as QualityVenue,
-    Work as QualityWork,
+    Judged as QualityJudged, Judging, Options as QualityOptions, SHARE_GOAL,
+    Tickers as QualityTickers, Venue as QualityVenue, Work as QualityWork,
 };

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::pairs::{Compared, compare};
 use crate::quality::Data;
 use crate::report::Row;
-pub use work::{Venue, Work};
+pub use work::{Tickers, Venue, Work};
 
 /// The most that judging may cost, as a share of decoding the same bytes.
 pub const SHARE_GOAL: f64 = 0.5;
@@ -43,13 +43,16 @@ pub struct Judged {
     pub compared: Compared,
     /// Allocations of judging one answer.
     pub allocations: f64,
-    /// Whether the rules have nothing to say, not even a fact: what they say is written down, and that allocates.
-    pub is_silent: bool,
 }
 
 /// The result of a run.
 #[derive(Debug, Clone)]
-pub struct Judging(pub Vec<Judged>);
+pub struct Judging {
+    /// Each kind of answer of each exchange.
+    pub judged: Vec<Judged>,
+    /// Allocations of judging one ticker that nothing is said against, by exchange.
+    pub tickers: BTreeMap<String, f64>,
+}
 
 impl Judging {
     /// Runs every comparison.
@@ -66,7 +69,6 @@ impl Judging {
             for data in Data::ALL {
                 let mut judging = Work::new(venue, data)?;
                 let decoding = judging.clone();
-                let is_silent = judging.is_silent;
                 let mut next = 0;
                 let compared = compare(
                     budget,
@@ -84,11 +86,20 @@ impl Judging {
                     data,
                     compared,
                     allocations: allocations.with_context(|| format!("{name}: was not counted"))?,
-                    is_silent,
                 });
             }
         }
-        Ok(Self(judged))
+        let tickers = Tickers::STYLES
+            .into_iter()
+            .map(|style| {
+                let exchange = Tickers::new(style)?.exchange().to_owned();
+                let allocations = counted.get(&format!("{exchange} tickers")).copied();
+                let allocations = allocations
+                    .with_context(|| format!("{exchange}: its tickers were not counted"))?;
+                Ok((exchange, allocations))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { judged, tickers })
     }
 
     /// For each kind of data the worse of the exchanges, and what a judged ticker allocates.
@@ -98,27 +109,22 @@ impl Judging {
             .into_iter()
             .filter_map(|data| {
                 let worst = self
-                    .0
+                    .judged
                     .iter()
                     .filter(|judged| judged.data == data)
                     .max_by(|a, b| a.compared.bound.1.total_cmp(&b.compared.bound.1))?;
                 Some(worst.row())
             })
             .collect();
-        let most = self
-            .0
-            .iter()
-            .filter(|judged| judged.data == Data::Ticker && judged.is_silent)
-            .map(|judged| judged.allocations)
-            .fold(f64::NAN, f64::max);
+        let most = self.tickers.values().copied().fold(f64::NAN, f64::max);
         rows.push(Row {
             id: "quality.ticker.allocs".to_owned(),
             value: most,
             unit: "allocations",
             goal: 0.0,
             holds: most <= 0.0,
-            peers: BTreeMap::new(),
-            note: "of judging one ticker that nothing is said against".to_owned(),
+            peers: self.tickers.clone(),
+            note: "of judging one ticker, the most of the exchanges".to_owned(),
         });
         rows
     }
@@ -190,7 +196,7 @@ impl fmt::Display for Judging {
             "{:<8} {:<24} {:>11} {:>11} {:>6} {:>13} {:>6} {:>7}  goal",
             "exchange", "answer", "judged µs", "decoded µs", "ratio", "95 %", "pairs", "allocs"
         )?;
-        for judged in &self.0 {
+        for judged in &self.judged {
             let c = &judged.compared;
             writeln!(
                 f,
@@ -231,7 +237,6 @@ mod tests {
                 pairs: 31,
             },
             allocations,
-            is_silent: true,
         }
     }
 
@@ -239,7 +244,9 @@ mod tests {
     fn the_worse_exchange_counts_and_the_upper_end_of_its_bound_has_to_hold() {
         let rows = |upper, allocations| {
             let first = judged(Venue::Binance, 0.45, 0.0);
-            Judging(vec![first, judged(Venue::Kraken, upper, allocations)]).rows()
+            let judged = vec![first, judged(Venue::Kraken, upper, allocations)];
+            let tickers = BTreeMap::from([("kraken".to_owned(), allocations)]);
+            Judging { judged, tickers }.rows()
         };
         let good = rows(0.5, 0.0);
         assert_eq!(good.len(), 2);
@@ -249,6 +256,14 @@ mod tests {
         assert_eq!(bad[0].id, "quality.ticker.ratio");
         assert_eq!(bad[1].id, "quality.ticker.allocs");
         assert!(bad.iter().all(|row| !row.holds), "{bad:?}");
+    }
+
+    #[test]
+    fn tickers_of_every_exchange_are_accepted_without_a_word() {
+        for style in Tickers::STYLES {
+            let mut tickers = Tickers::new(style).unwrap();
+            assert!(tickers.judge().unwrap() > 100);
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `proof-allocations`: prints how many allocations the judging of one answer makes, `exchange kind<TAB>count`, one a line.
+//! `proof-allocations`: prints how many allocations the judging of one answer makes, `exchange kind<TAB>count`, one a line; `tickers` are
+//! those of every exchange, that nothing is decoded of.
 //!
 //! A program of its own, because counting costs time that the benchmarks would pay.
 
@@ -11,8 +12,8 @@
 use std::alloc::System;
 use std::process::ExitCode;
 
-use robust_proof::bench::{QualityVenue, QualityWork};
-use robust_proof::quality::Data;
+use robust_proof::bench::{QualityTickers, QualityVenue, QualityWork};
+use robust_proof::quality::{Data, Style};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -30,7 +31,26 @@ fn main() -> ExitCode {
             }
         }
     }
+    for style in QualityTickers::STYLES {
+        match count_tickers(style) {
+            Ok((exchange, count)) => println!("{exchange} tickers\t{count}"),
+            Err(error) => {
+                eprintln!("{style:?} tickers: {error:#}");
+                return ExitCode::from(2);
+            }
+        }
+    }
     ExitCode::SUCCESS
+}
+
+/// Allocations of one ticker.
+fn count_tickers(style: Style) -> anyhow::Result<(String, f64)> {
+    let mut tickers = QualityTickers::new(style)?;
+    let region = Region::new(COUNTED);
+    let judged = tickers.judge()?;
+    let stats = region.change();
+    let count = (stats.allocations + stats.reallocations) as f64 / judged as f64;
+    Ok((tickers.exchange().to_owned(), count))
 }
 
 /// Allocations of one answer, over a round of them.

@@ -270,8 +270,10 @@ pub struct Crash {
     pub moved: f64,
     /// The distance of two prints, in seconds.
     pub every: u64,
-    /// Seconds whose newest print is not accepted.
+    /// Seconds whose newest print is not accepted: a reader who withholds what is quarantined has none.
     pub without: u64,
+    /// Seconds whose newest print is rejected: nobody has one.
+    pub undelivered: u64,
     /// Seconds of the whole.
     pub of: u64,
 }
@@ -309,7 +311,7 @@ impl Crash {
             grid: super::Grid { price: 0, size: 0 },
         };
         let mut state = SymbolState::new();
-        let (mut without, mut of) = (Duration::ZERO, Duration::ZERO);
+        let [mut without, mut undelivered, mut of] = [Duration::ZERO; 3];
         for (index, row) in series
             .rows
             .iter()
@@ -342,6 +344,9 @@ impl Crash {
                     if report.acceptance < Acceptance::AcceptWithExclusions {
                         without += every;
                     }
+                    if report.acceptance < Acceptance::Quarantine {
+                        undelivered += every;
+                    }
                 }
             }
         }
@@ -350,6 +355,7 @@ impl Crash {
             moved: moved(worst)?.exp() - 1.0,
             every: every.as_secs(),
             without: without.as_secs(),
+            undelivered: undelivered.as_secs(),
             of: of.as_secs(),
         })
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use robust_market::{Dimension, Severity};
+use robust_market::{Dimension, OrderBook, Severity};
 
 use super::Side;
 use crate::engine::{Floor, Weighed};
 use crate::finite::nearest;
-use crate::rules::{A_FAR_LEVEL, A_MID_OUTLIER, A_SIZE_OUTLIER, K_TICKER_VS_BBO};
+use crate::rules::{A_FAR_LEVEL, A_FROZEN, A_MID_OUTLIER, A_SIZE_OUTLIER, K_TICKER_VS_BBO};
 use crate::tally::Tally;
 use crate::ticker::accuracy::{Prices, consensus, outlier, place, spread, tick};
 use crate::{Context, Finite64, SymbolState};
@@ -18,6 +18,8 @@ const LARGE: f64 = 1e4;
 const LEVELS: usize = 10;
 /// Unit of the sizes within the accuracy of a book.
 const SIZES: usize = 4;
+/// Unit of the standing still within the accuracy of a book.
+const STILL: usize = 5;
 /// A quote says something of a book this long before and after it.
 const BESIDE: Duration = Duration::from_secs(2);
 
@@ -37,6 +39,41 @@ pub(super) fn best(bids: &Side<'_>, asks: &Side<'_>, strict: [bool; 2]) -> Price
 fn middle(best: Prices) -> Option<Finite64> {
     best.spread()?;
     best.middle()
+}
+
+/// Objects to a book whose best levels stand still while its market trades: each trade takes from them. Without its trades nobody can
+/// tell a frozen book from a quiet one.
+pub(super) fn frozen(
+    tally: &mut Tally,
+    (book, content): (&OrderBook, u64),
+    context: &Context<'_>,
+    state: &mut SymbolState,
+) {
+    let run = state
+        .seen
+        .still
+        .note(content, context.received, book.sequence);
+    // By our clock, as the answers are.
+    let ahead = context.clock_ahead.unwrap_or_default();
+    let Some(traded) = context.traded.map(|traded| traded.saturating_sub(ahead)) else {
+        return;
+    };
+    tally.checked(Dimension::Accuracy, usize::from(state.is_warm()));
+    if run.weight == 0 || run.counted || traded.since(run.since) < BESIDE {
+        return;
+    }
+    let severity = if run.weight > 1 {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    tally.object(&A_FROZEN, severity, place(STILL, "bids"), || {
+        format!(
+            "the same levels in {} answers over {:.0} s, while the market trades",
+            run.answers,
+            run.lasts.as_secs_f64()
+        )
+    });
 }
 
 /// Judges a book by its past and its peers; gives what the engine made of its middle.

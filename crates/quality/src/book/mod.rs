@@ -15,12 +15,13 @@ use crate::exact::{Steps, compare};
 use crate::finite::nearest;
 use crate::rules::{
     A_MID_OUTLIER, C_DEPTH, C_ROW, C_SIDE_EMPTY, C_SIDES, K_CROSSED, K_LOCKED, K_SEQ_REGRESS,
-    K_UNSORTED_ASKS, K_UNSORTED_BIDS, U_DUP_LEVEL, V_BOUNDS, V_PRICE, V_SIZE, V_SYMBOL, V_TICK,
+    K_UNSORTED_ASKS, K_UNSORTED_BIDS, U_CONFLICT, U_DUP_LEVEL, V_BOUNDS, V_PRICE, V_SIZE, V_SYMBOL,
+    V_TICK,
 };
 use crate::tally::{Place, Tally};
 use crate::ticker::accuracy::Prices;
 use crate::timeliness::SourceTime;
-use crate::{Context, SymbolState, provenance, timeliness};
+use crate::{Context, SymbolState, provenance, seen, timeliness};
 
 /// One side of the book under judgement.
 struct Side<'a> {
@@ -116,6 +117,8 @@ pub(crate) fn book(
     let best = accuracy::best(&bids, &asks, strict);
     consistency(&mut tally, &bids, &asks, strict, best);
     sequence(&mut tally, book, state);
+    let content = seen::levels(book);
+    conflict(&mut tally, book, content, [&bids, &asks], state);
     tally.checked(Dimension::Uniqueness, bids.good.len() + asks.good.len());
     for (side, strict) in [&bids, &asks].into_iter().zip(strict) {
         if !strict {
@@ -127,6 +130,7 @@ pub(crate) fn book(
     timeliness::event(&mut tally, time, &clock, context);
     provenance::judge(&mut tally, context.provenance, Some(book.symbol.as_str()));
     let sound = tally.is_sound();
+    accuracy::frozen(&mut tally, (book, content), context, state);
     let weighed = accuracy::judge(&mut tally, [&bids, &asks], best, context, state);
     let others = sound && tally.is_sound_but_for(&A_MID_OUTLIER);
     let report = tally.finish(context.config);
@@ -146,6 +150,9 @@ pub(crate) fn book(
     }
     if report.acceptance >= Acceptance::AcceptWithExclusions {
         state.accept(time, book.sequence);
+        if book.sequence.is_some() {
+            state.seen.last_content = is_deep(book).then_some(content);
+        }
     }
     report
 }
@@ -443,6 +450,35 @@ fn sequence(tally: &mut Tally, book: &OrderBook, state: &SymbolState) {
                 format!("{sequence} is before the last accepted {last}")
             });
         }
+    }
+}
+
+/// Whether a book has as many levels a side as are compared; one that is cut shorter is not another one.
+fn is_deep(book: &OrderBook) -> bool {
+    book.bids.len().min(book.asks.len()) >= seen::LEVELS
+}
+
+/// Objects to a book with the number of the last one and other best levels.
+fn conflict(
+    tally: &mut Tally,
+    book: &OrderBook,
+    content: u64,
+    sides: [&Side<'_>; 2],
+    state: &SymbolState,
+) {
+    let again = book.sequence.is_some() && book.sequence == state.last_sequence();
+    // A level that could not be read makes the others move up.
+    let whole = sides
+        .iter()
+        .all(|side| side.good.len() == side.count() && side.lacking == 0);
+    let other = state
+        .seen
+        .last_content
+        .is_some_and(|known| known != content);
+    if again && whole && other && is_deep(book) {
+        tally.whole(&U_CONFLICT, Severity::Error, Some("sequence"), || {
+            "the sequence number of the last answer with other levels".to_owned()
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the past changes.
 
-use robust_market::{Acceptance, Payload, Request, Severity, Timestamp};
+use robust_market::{Acceptance, Decoded, Payload, Request, Severity, Timestamp};
 use robust_quality::{Context, SymbolState, judge};
 
 use super::clean::{self, NOW, at, d};
@@ -45,6 +45,55 @@ fn a_book_with_a_lower_sequence_is_an_error() {
     };
     book.sequence = Some(8);
     assert_eq!(rules(&case.judge_with(&mut state)), ["K.seq_regress"]);
+}
+
+#[test]
+fn a_book_with_the_number_of_the_last_one_and_other_levels_is_an_error() {
+    let mut state = SymbolState::new();
+    let mut case = clean::book();
+    case.judge_with(&mut state);
+    // Fewer levels of the same book are the same book.
+    let Payload::OrderBook(book) = &mut case.decoded.value else {
+        unreachable!()
+    };
+    book.bids.truncate(60);
+    book.asks.truncate(60);
+    assert_eq!(rules(&case.judge_with(&mut state)), [""; 0]);
+    let Payload::OrderBook(book) = &mut case.decoded.value else {
+        unreachable!()
+    };
+    book.bids[3].size += d("1");
+    assert_eq!(rules(&case.judge_with(&mut state)), ["U.conflict"]);
+}
+
+#[test]
+fn a_book_that_stands_still_while_its_market_trades_is_frozen() {
+    let case = clean::book();
+    let Payload::OrderBook(book) = &case.decoded.value else {
+        unreachable!()
+    };
+    let mut book = book.clone();
+    let mut first = |sequence, trades: Option<i64>| {
+        let mut state = SymbolState::new();
+        let mut found = None;
+        for second in 0..100 {
+            let now = at(NOW + second);
+            book.time = Some(now);
+            book.sequence = sequence;
+            let decoded = Decoded::clean(Payload::OrderBook(book.clone()));
+            let mut context = Context::new(&case.request, case.profile, now, now);
+            context.traded = trades.map(|trade| at(NOW + trade));
+            let report = judge(&decoded, &context, &mut state).unwrap();
+            if let Some(issue) = report.issues.iter().find(|i| i.rule == "A.frozen") {
+                found.get_or_insert((second, issue.severity));
+            }
+        }
+        found
+    };
+    assert_eq!(first(Some(9), Some(12)), Some((30, Severity::Warning)));
+    // A market that rests is no frozen feed, and neither is one of which no trade is known.
+    assert_eq!(first(Some(9), Some(-3)), None);
+    assert_eq!(first(None, None), None);
 }
 
 #[test]

@@ -78,8 +78,6 @@ pub struct Work {
     warm: SymbolState,
     state: SymbolState,
     next: usize,
-    /// Whether the rules have nothing to say, not even a fact.
-    pub is_silent: bool,
 }
 
 impl Work {
@@ -107,7 +105,6 @@ impl Work {
             warm: SymbolState::new(),
             state: SymbolState::new(),
             next: 0,
-            is_silent: true,
             source: feed.source.clone(),
         };
         for shot in feed.shots.iter().take(WARM) {
@@ -143,7 +140,6 @@ impl Work {
                 heavy.is_none() && report.acceptance == Acceptance::Accept,
                 "a sound answer is blamed: {heavy:?}"
             );
-            self.is_silent &= report.issues.is_empty();
         }
         Ok(())
     }
@@ -190,6 +186,64 @@ impl Work {
     #[must_use]
     pub fn round(&self) -> usize {
         self.answers.len()
+    }
+}
+
+/// Sound tickers in the style of one exchange, judged in turn: what is counted where nothing is decoded.
+#[derive(Debug, Clone)]
+pub struct Tickers {
+    source: Source,
+    shots: Vec<Shot>,
+    warm: SymbolState,
+}
+
+impl Tickers {
+    /// The exchanges whose tickers differ: in fields, times and sequences.
+    pub const STYLES: [Style; 4] = [Style::Binance, Style::Kraken, Style::KuCoin, Style::Htx];
+
+    /// Makes them, and lets the memory learn what comes before.
+    ///
+    /// # Errors
+    ///
+    /// When the market cannot be made.
+    pub fn new(style: Style) -> Result<Self> {
+        let length = Length {
+            pages: 1,
+            seconds: WARM + TICKERS,
+            minutes: 1,
+            levels: 1,
+        };
+        let mut feed = feed_of(Data::Ticker, &PRESETS[0], style, 9, length)?;
+        let shots = feed.shots.split_off(WARM);
+        let mut warm = SymbolState::new();
+        for shot in &feed.shots {
+            let _ = feed.source.judge(shot, &mut warm);
+        }
+        Ok(Self {
+            source: feed.source,
+            shots,
+            warm,
+        })
+    }
+
+    /// The name of the exchange.
+    #[must_use]
+    pub fn exchange(&self) -> &str {
+        self.source.exchange.as_str()
+    }
+
+    /// Judges all of them; gives how many there were. None of them is blamed.
+    ///
+    /// # Errors
+    ///
+    /// When one is not accepted.
+    pub fn judge(&mut self) -> Result<usize> {
+        for shot in &self.shots {
+            let report = self.source.judge(shot, &mut self.warm);
+            let accepted = report.is_some_and(|report| report.acceptance == Acceptance::Accept);
+            ensure!(accepted, "a sound ticker is blamed");
+        }
+        Ok(self.shots.len())
     }
 }
 
