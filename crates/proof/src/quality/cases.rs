@@ -52,14 +52,22 @@ pub struct Cases {
     pub alone: BTreeMap<&'static str, Vec<String>>,
 }
 
-/// Judges every case of a folder and of the folders in it. A line that is no case is noted and the others go on.
+/// Judges every case of a folder and of the folders in it, or of one file. A line that is no case is noted and the others go on.
 ///
 /// # Errors
 ///
 /// When the folder cannot be read, or holds no line that could be a case.
 pub fn run(dir: &Path) -> Result<Cases> {
     let mut cases = Cases::default();
-    for path in files(dir)? {
+    let mut found = Vec::new();
+    if dir.is_file() {
+        found.push(dir.to_owned());
+    } else {
+        files(dir, &mut found, &mut cases.unreadable)
+            .with_context(|| format!("cases {}: cannot be read", dir.display()))?;
+        found.sort();
+    }
+    for path in found {
         let name = path
             .file_name()
             .unwrap_or_default()
@@ -85,21 +93,30 @@ pub fn run(dir: &Path) -> Result<Cases> {
     Ok(cases)
 }
 
-/// The files of a folder and those below it, sorted. Links are not followed: they may lead in a circle.
-fn files(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(dir)
-        .with_context(|| format!("cases {}: cannot be read", dir.display()))?;
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            found.extend(files(&entry.path())?);
-        } else if entry.path().is_file() {
-            found.push(entry.path());
+/// The files of a folder and those below it. Links to folders are not followed: they may lead in a circle. What cannot be read below
+/// it is noted, and the others go on.
+fn files(
+    dir: &Path,
+    found: &mut Vec<PathBuf>,
+    unreadable: &mut Vec<String>,
+) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let path = match entry {
+            Ok(entry) => entry.path(),
+            Err(error) => {
+                unreadable.push(format!("{}: {error}", dir.display()));
+                continue;
+            }
+        };
+        if path.is_dir() && !path.is_symlink() {
+            if let Err(error) = files(&path, found, unreadable) {
+                unreadable.push(format!("{}: {error}", path.display()));
+            }
+        } else if path.is_file() {
+            found.push(path);
         }
     }
-    found.sort();
-    Ok(found)
+    Ok(())
 }
 
 impl Cases {

@@ -58,6 +58,10 @@ fn a_line_that_is_no_case_is_named_and_the_others_are_judged() {
         assert!(said.contains(&place), "{said}");
     }
     assert!(cases.unreadable[2].contains("kind \"weather\""));
+    // The file alone is as good as its folder.
+    let alone = run(&dir.join("x.jsonl")).unwrap();
+    assert_eq!(alone.unreadable, cases.unreadable);
+    assert_eq!(alone.tallies[&Data::Ticker].found.hits, 1);
     let rows = cases.rows();
     assert_eq!(rows.len(), 3);
     assert_eq!(
