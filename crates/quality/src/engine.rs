@@ -7,13 +7,13 @@ use crate::finite::{Finite64, seconds};
 use crate::{Peers, Window};
 
 /// Log returns that the usual spread is taken from.
-const WINDOW: usize = 256;
+const WINDOW: usize = 1_000;
 /// Fewer returns than this are no history.
 const COLD: usize = 30;
 /// Prints that may wait for the level to be confirmed.
 const PENDING_MAX: usize = 8;
 /// A return beyond this many σ is suspicious.
-const SOFT: f64 = 12.0;
+const SOFT: f64 = 11.0;
 /// A return beyond this many σ is an error.
 const HARD: f64 = 25.0;
 /// A return beyond this is an error whatever the history: ln(price), so about 50 %.
@@ -37,21 +37,37 @@ pub(crate) const MAD_TO_SIGMA: f64 = 1.482_602_218_505_602;
 /// Comparisons of two equal steps in ln(price) allow for the last bits.
 const ROUNDING: f64 = 1e-9;
 
-/// Smallest move that is ever suspicious, per kind of data.
+/// The smallest moves that mean something, per kind of data.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Floor(pub(crate) f64);
+pub(crate) struct Floor {
+    /// Twelve of the smallest usual moves: σ is never less than a twelfth of it.
+    noise: f64,
+    /// A move up to this is never suspicious.
+    pass: f64,
+}
 
 impl Floor {
-    /// Half a percent, for tickers.
-    pub(crate) const TICKER: Self = Self(0.005);
+    /// Half a percent, for tickers; what is a little less is noise already.
+    pub(crate) const TICKER: Self = Self {
+        noise: 0.005,
+        pass: 0.0045,
+    };
     /// One percent, for the middle of a book.
-    pub(crate) const MIDDLE: Self = Self(0.01);
+    pub(crate) const MIDDLE: Self = Self {
+        noise: 0.01,
+        pass: 0.01,
+    };
+
+    /// The smallest usual move.
+    const fn sigma(self) -> f64 {
+        self.noise / 12.0
+    }
 }
 
 /// The streaming accuracy of one symbol: the last level, how much it usually moves, and prints that wait for confirmation.
 ///
 /// Works on ln(price), so that it does not depend on the scale. A move is judged against the largest of the robust spread
-/// of the last 256 accepted returns, the current volatility, and the tick. What is refused never enters the history; what
+/// of the last 1 000 accepted returns, the current volatility, and the tick. What is refused never enters the history; what
 /// is confirmed by the prints after it becomes the new level, so that nothing locks in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Engine {
@@ -127,7 +143,7 @@ impl Engine {
         let robust = self.returns.mad().unwrap_or(0.0) * MAD_TO_SIGMA;
         robust
             .max(self.variance.get().sqrt())
-            .max(floor.0 / SOFT)
+            .max(floor.sigma())
             .max(tick)
     }
 
@@ -151,12 +167,12 @@ impl Engine {
         };
         let step = ln.get() - level.get();
         // A step that is small beside the floor is plausible and never clipped, whatever is usual: that need not be known.
-        if self.is_warm() && step.abs() <= floor.0 * (CLIP / SOFT) {
+        if self.is_warm() && step.abs() <= CLIP * floor.sigma() {
             return Weighed {
                 ln,
                 at,
                 step,
-                sigma: floor.0 / SOFT,
+                sigma: floor.sigma(),
                 outcome: Outcome::Near,
             };
         }
@@ -188,10 +204,10 @@ impl Engine {
             if size <= RETURN_MAX {
                 return Outcome::Cold;
             }
-        } else if size <= floor.0 || (size <= SOFT * sigma && size <= RETURN_MAX) {
+        } else if size <= floor.pass || (size <= SOFT * sigma && size <= RETURN_MAX) {
             return Outcome::Near;
         }
-        let near = floor.0.max(3.0 * sigma);
+        let near = floor.noise.max(3.0 * sigma);
         if peers.is_some_and(|peers| peers.near(ln, near) >= 1) {
             return Outcome::Confirmed;
         }
@@ -220,7 +236,7 @@ impl Engine {
         let same_side = (before - level).signum() == step.signum();
         let further = (ln - before).abs();
         let size = step.abs() * (1.0 + ROUNDING);
-        let usual = (6.0 * sigma).max(floor.0);
+        let usual = (6.0 * sigma).max(floor.noise);
         let close = further <= usual.max((0.25 * size).min(TIGHT_MAX));
         let falls_on = (ln - before).signum() == step.signum();
         // Two equal steps of a fall differ by as much as the market usually moves.

@@ -26,7 +26,7 @@ const VERSION: u32 = 2;
 
 /// What the rules remember of one kind of data of one symbol.
 ///
-/// Of bounded size (see [`memory`](Self::memory)): about 5 KB for a ticker, 50 KB for trades. Only values without an error are
+/// Of bounded size (see [`memory`](Self::memory)): about 25 KB for a ticker, 50 KB for trades. Only values without an error are
 /// remembered, so a broken value cannot make the next good one look wrong.
 ///
 /// A state is saved and loaded by serde. What is loaded is checked: another version, a number that is not finite or a list

@@ -99,7 +99,7 @@ impl Outcome {
             .map(|crash| crash.undelivered)
             .sum::<u64>();
         let note = format!(
-            "seconds whose newest print is refused, which the default delivers not even with a label, in the worst 48 bars of {} series; \
+            "seconds whose newest print is rejected, so that nobody gets it, in the worst 48 bars of {} series; \
              quarantined, for readers who withhold those: {}",
             self.crashes.len(),
             if lasted.is_empty() {

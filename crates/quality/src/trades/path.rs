@@ -220,15 +220,11 @@ impl Around {
         let before = line.get(at.saturating_sub(AROUND)..at).unwrap_or_default();
         let to = line.len().min(at + 1 + AROUND);
         let after = line.get(at + 1..to).unwrap_or_default();
-        let mut both: Vec<f64> = before.iter().chain(after).copied().collect();
-        let mut of = |values: &[f64]| {
-            both.clear();
-            both.extend_from_slice(values);
-            middle(&mut both)
-        };
-        let (first, last) = (of(before), of(after));
-        let mut all: Vec<f64> = before.iter().chain(after).copied().collect();
-        Self([first, last, middle(&mut all)])
+        Self([
+            middle(before, &[]),
+            middle(after, &[]),
+            middle(before, after),
+        ])
     }
 
     /// How far a price is from the nearest of them.
@@ -238,7 +234,13 @@ impl Around {
     }
 }
 
-fn middle(values: &mut [f64]) -> Option<f64> {
+/// The middle of some prices, at most [`AROUND`] in each part.
+fn middle(first: &[f64], second: &[f64]) -> Option<f64> {
+    let mut room = [0.0; 2 * AROUND];
+    let values = room.get_mut(..first.len() + second.len())?;
+    for (slot, value) in values.iter_mut().zip(first.iter().chain(second)) {
+        *slot = *value;
+    }
     let place = values.len().checked_sub(1)? / 2;
     let (_, middle, _) = values.select_nth_unstable_by(place, f64::total_cmp);
     Some(*middle)
