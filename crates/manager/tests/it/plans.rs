@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use robust_data_manager::market::Exchange;
+use robust_data_manager::scheduler::{Job, Scheduler, SimClock};
 use robust_data_manager::{DataManager, Outlook, Plan};
 
 use crate::world::World;
@@ -81,6 +82,41 @@ async fn a_plan_runs_on_the_exchanges_that_are_there() {
     assert_eq!(world.manager.schedule_plan(&plan).unwrap().len(), 38);
 }
 
+/// Every moment of a day, and what each job has run: once for each of its periods, to the last one. What the runs themselves take is in
+/// `simulated_time_of_the_default_plan_loses_nothing`.
+#[tokio::test(start_paused = true)]
+async fn a_simulated_day_of_the_default_plan_is_scheduled_to_the_last_run() {
+    // Midnight of 2025-06-15.
+    let midnight = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_749_945_600);
+    let scheduler = Scheduler::builder().clock(SimClock::at(midnight)).start();
+    let jobs = Plan::default_plan().jobs().unwrap();
+    let specs = jobs.iter().map(|job| {
+        let spec = Job::on(job.name().to_owned(), job.trigger_of().clone());
+        let spec = spec.source(job.exchanges()[0].as_str().to_owned());
+        spec.handler(|_| async { Ok(()) })
+    });
+    let ids = scheduler.add_all(specs).unwrap();
+    // The last bars of the day are asked for 1.5 s after its end, and the scan comes with the next midnight.
+    tokio::time::sleep(DAY + Duration::from_secs(2)).await;
+    let mut runs = 0;
+    for (id, job) in ids.into_iter().zip(&jobs) {
+        let ledger = scheduler.job_ledger(id).unwrap();
+        let due = job
+            .period()
+            .map_or(1, |period| DAY.as_secs() / period.as_secs());
+        assert!(
+            (due..=due + 1).contains(&ledger.due),
+            "{}: {ledger:?}",
+            job.name()
+        );
+        assert_eq!(ledger.outcomes.ok, ledger.due, "{}", job.name());
+        runs += ledger.due;
+    }
+    assert!(runs >= 254_592, "{runs}");
+    let ledger = scheduler.ledger();
+    assert!(ledger.balances() && ledger.due == runs, "{ledger:?}");
+}
+
 /// What became of a simulated time of the default plan.
 async fn simulated(span: Duration) -> World {
     let world = World::of(FOUR, |builder| builder.max_in_flight(10));
@@ -93,8 +129,8 @@ async fn simulated(span: Duration) -> World {
 /// The whole day, in a release build: `cargo run --release --example plan_day`.
 #[tokio::test(start_paused = true)]
 async fn simulated_time_of_the_default_plan_loses_nothing() {
-    // Two closings of bars, and the bursts after them.
-    let world = simulated(Duration::from_secs(660)).await;
+    // A closing of bars, and most of the burst after it.
+    let world = simulated(Duration::from_secs(400)).await;
     let scheduler = world.manager.scheduler();
     let ledger = scheduler.ledger();
     assert!(ledger.balances());
