@@ -233,7 +233,7 @@ mod tests {
         /// As long as attempts end, the level is the worst of the last 30 s; by brute force over all that was seen.
         #[test]
         fn it_is_the_worst_of_the_last_30_s(
-            steps in prop::collection::vec((0_u64..40, any_level()), 1..200),
+            steps in prop::collection::vec((0_u64..40, any_level()), 1..100),
         ) {
             let mut course = Course::new();
             let (mut time, mut seen) = (0, Vec::new());
@@ -248,7 +248,7 @@ mod tests {
         /// Whatever comes: never better than what is seen, and after a change for the worse none for the better within 30 s.
         #[test]
         fn it_never_flaps(
-            steps in prop::collection::vec((0_u64..20, prop::option::weighted(0.8, any_level()), any::<bool>()), 1..300),
+            steps in prop::collection::vec((0_u64..20, prop::option::weighted(0.8, any_level()), any::<bool>()), 1..100),
         ) {
             let mut course = Course::new();
             let (mut time, mut worse_at, mut level_before) = (0, None::<u64>, Health::Unknown);
