@@ -1,6 +1,7 @@
 //! Rules for the resting orders of one market.
 
 mod accuracy;
+mod again;
 
 use std::cmp::Ordering;
 
@@ -14,9 +15,8 @@ use crate::engine::Outcome;
 use crate::exact::{Steps, compare};
 use crate::finite::nearest;
 use crate::rules::{
-    A_MID_OUTLIER, C_DEPTH, C_ROW, C_SIDE_EMPTY, C_SIDES, K_CROSSED, K_LOCKED, K_SEQ_REGRESS,
-    K_UNSORTED_ASKS, K_UNSORTED_BIDS, U_CONFLICT, U_DUP_LEVEL, V_BOUNDS, V_PRICE, V_SIZE, V_SYMBOL,
-    V_TICK,
+    A_MID_OUTLIER, C_DEPTH, C_ROW, C_SIDE_EMPTY, C_SIDES, K_CROSSED, K_LOCKED, K_UNSORTED_ASKS,
+    K_UNSORTED_BIDS, V_BOUNDS, V_PRICE, V_SIZE, V_SYMBOL, V_TICK,
 };
 use crate::tally::{Place, Tally};
 use crate::ticker::accuracy::Prices;
@@ -116,13 +116,13 @@ pub(crate) fn book(
     let strict = [bids.is_strict(), asks.is_strict()];
     let best = accuracy::best(&bids, &asks, strict);
     consistency(&mut tally, &bids, &asks, strict, best);
-    sequence(&mut tally, book, state);
+    again::sequence(&mut tally, book, state);
     let content = seen::levels(book);
-    conflict(&mut tally, book, content, [&bids, &asks], state);
+    again::conflict(&mut tally, book, content, [&bids, &asks], state);
     tally.checked(Dimension::Uniqueness, bids.good.len() + asks.good.len());
     for (side, strict) in [&bids, &asks].into_iter().zip(strict) {
         if !strict {
-            twice(&mut tally, side);
+            again::twice(&mut tally, side);
         }
     }
     let time = event_time(&mut tally, book, context);
@@ -151,7 +151,7 @@ pub(crate) fn book(
     if report.acceptance >= Acceptance::AcceptWithExclusions {
         state.accept(time, book.sequence);
         if book.sequence.is_some() {
-            state.seen.last_content = is_deep(book).then_some(content);
+            state.seen.last_content = again::is_deep(book).then_some(content);
         }
     }
     report
@@ -437,69 +437,6 @@ fn consistency(
         if count > 0 {
             tally.whole(rule, Severity::Error, Some(side.name), || {
                 format!("{count} times out of order")
-            });
-        }
-    }
-}
-
-fn sequence(tally: &mut Tally, book: &OrderBook, state: &SymbolState) {
-    if let (Some(sequence), Some(last)) = (book.sequence, state.last_sequence()) {
-        tally.checked(Dimension::Consistency, 1);
-        if sequence < last {
-            tally.whole(&K_SEQ_REGRESS, Severity::Error, Some("sequence"), || {
-                format!("{sequence} is before the last accepted {last}")
-            });
-        }
-    }
-}
-
-/// Whether a book has as many levels a side as are compared; one that is cut shorter is not another one.
-fn is_deep(book: &OrderBook) -> bool {
-    book.bids.len().min(book.asks.len()) >= seen::LEVELS
-}
-
-/// Objects to a book with the number of the last one and other best levels.
-fn conflict(
-    tally: &mut Tally,
-    book: &OrderBook,
-    content: u64,
-    sides: [&Side<'_>; 2],
-    state: &SymbolState,
-) {
-    let again = book.sequence.is_some() && book.sequence == state.last_sequence();
-    // A level that could not be read makes the others move up.
-    let whole = sides
-        .iter()
-        .all(|side| side.good.len() == side.count() && side.lacking == 0);
-    let other = state
-        .seen
-        .last_content
-        .is_some_and(|known| known != content);
-    if again && whole && other && is_deep(book) {
-        tally.whole(&U_CONFLICT, Severity::Error, Some("sequence"), || {
-            "the sequence number of the last answer with other levels".to_owned()
-        });
-    }
-}
-
-fn twice(tally: &mut Tally, side: &Side<'_>) {
-    let mut prices: Vec<(Decimal, usize)> = side
-        .good
-        .iter()
-        .map(|level| (level.price, level.position))
-        .collect();
-    prices.sort();
-    for pair in prices.windows(2) {
-        let [(first, _), (second, position)] = pair else {
-            continue;
-        };
-        if first == second {
-            let place = Place {
-                field: Some(side.name),
-                ..Place::row(*position)
-            };
-            tally.object(&U_DUP_LEVEL, Severity::Error, place, || {
-                format!("price {second} is there twice")
             });
         }
     }
