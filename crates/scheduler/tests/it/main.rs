@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cadence;
+mod chained;
 mod clock_changes;
 mod clock_steps;
 mod crashes;
