@@ -7,9 +7,11 @@ use robust_connectors::history::EmptyBars;
 use robust_limiter::{Charge, Cost, Limiter};
 use robust_market::{Exchange, Payload, Request, Sample};
 use robust_scheduler::{Run, RunError};
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::{Terms, end, hole};
+use crate::error::Stage;
 use crate::manager::Parts;
 use crate::many::{self, Many};
 use crate::query::QueryService;
@@ -60,17 +62,39 @@ impl Work {
             Asks::Many(many) => {
                 self.pay(many.requests(), &run).await?;
                 let read = many::run(self.service.clone(), many.clone(), ends).await;
-                read.map_err(|error| end::of_many(&error))
+                read.map_err(|error| self.away(&error).unwrap_or_else(|| end::of_many(&error)))
             }
             Asks::One(query) => {
                 let mut query = self.terms.apply(self.since(query, &run));
                 query.deadline = ends;
                 self.pay(1, &run).await?;
-                let sample = self.get(query).await.map_err(|error| end::of(&error))?;
+                let read = self.get(query).await;
+                let sample =
+                    read.map_err(|error| self.away(&error).unwrap_or_else(|| end::of(&error)))?;
                 self.pay_more(sample.meta.attempts);
                 self.is_ready(&sample, asks, &run)
             }
         }
+    }
+
+    /// A read whose time was over while its exchange had told us to stay away, or was found to be down, is put off like one that was
+    /// not made: the time went by in the pause before its next attempt.
+    fn away(&self, error: &DataError) -> Option<RunError> {
+        let DataError::Timeout {
+            exchange,
+            stage: Stage::Reader,
+            ..
+        } = error
+        else {
+            return None;
+        };
+        let shared = self.shared.upgrade()?;
+        let source = &shared.venue(exchange).ok()?.source;
+        let now = Instant::now();
+        let paused = source.limiter().paused_until().filter(|until| *until > now);
+        let paused = paused.map(|until| until - now);
+        let wait = source.breaker().snapshot().retry_in.max(paused)?;
+        Some(RunError::source_down(error.to_string(), wait))
     }
 
     /// The query of this run: for what has happened since the last success.

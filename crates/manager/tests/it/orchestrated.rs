@@ -90,6 +90,28 @@ async fn a_job_whose_breaker_is_open_is_parked_and_goes_on_when_it_closes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_is_told_to_stay_away_longer_than_it_has_time_is_put_off_and_has_not_failed() {
+    let world = World::new();
+    world.kraken().set_fault(fault("418:10"));
+    let job = ticker("k", &Exchange::KRAKEN, 30)
+        .at_start()
+        .timeout(secs(10));
+    world.manager.schedule(job).unwrap();
+    tokio::time::sleep(secs(120)).await;
+    let ended = world.manager.scheduler().ledger().outcomes;
+    assert_eq!(
+        (ended.failed, ended.timed_out, ended.ok),
+        (0, 0, 0),
+        "{ended:?}"
+    );
+    assert!(ended.deferred > 0, "{ended:?}");
+    world.kraken().set_fault(None);
+    tokio::time::sleep(secs(600)).await;
+    assert!(world.manager.scheduler().ledger().outcomes.ok > 5);
+    world.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_whose_budget_is_spent_holds_no_place_and_the_urgent_go_first() {
     let world = World::with(|builder| builder.max_in_flight(2));
     // Twelve requests of Kraken at one moment take it 15 s.
