@@ -100,12 +100,15 @@ where
 /// Tells the policy that the call goes out now; the copy for another attempt, unless this is the last that is permitted, by the
 /// source or by the call.
 fn clone_request(policy: &mut Policy<Read>, call: &Call) -> Option<Call> {
-    let next = tower::retry::Policy::<Call, Answer, SourceError>::clone_request(policy, call);
-    match call.retries {
-        // The first attempt has no number before it goes out, the second has the number 2.
-        Some(most) if call.attempt.max(1) > most => None,
-        _ => next,
+    let next =
+        |policy| tower::retry::Policy::<Call, Answer, SourceError>::clone_request(policy, call);
+    // The first attempt has no number before it goes out, the second has the number 2.
+    if call.retries.is_some_and(|most| call.attempt.max(1) > most) {
+        next(policy);
+        return None;
     }
+    // Made where it stays.
+    next(policy)
 }
 
 /// A call that can say where it is counted.

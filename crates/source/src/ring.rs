@@ -12,7 +12,7 @@ use crate::Attempted;
 /// Who looks while one is noted does not see that one yet, nor the one whose place it takes. A thread that sleeps between two words of
 /// one for as long as all the others take to go round leaves its own time beside another's end; nothing but a statistic is off then.
 #[derive(Debug)]
-pub(crate) struct Ring {
+pub(crate) struct Ring<const ROOM: usize> {
     birth: Instant,
     /// How many there were, the forgotten ones included.
     count: AtomicU64,
@@ -30,14 +30,14 @@ struct Place {
     took: AtomicU64,
 }
 
-impl Ring {
-    /// Room for so many.
-    pub(crate) fn new(room: usize, birth: Instant) -> Self {
+impl<const ROOM: usize> Ring<ROOM> {
+    /// An empty one, whose times count from `birth`.
+    pub(crate) fn new(birth: Instant) -> Self {
         Self {
             birth,
             count: AtomicU64::new(0),
             good: AtomicU64::new(0),
-            places: (0..room).map(|_| Place::default()).collect(),
+            places: (0..ROOM).map(|_| Place::default()).collect(),
         }
     }
 
@@ -62,7 +62,7 @@ impl Ring {
     /// All that are kept, oldest first.
     pub(crate) fn all(&self) -> Vec<Attempted> {
         let count = self.count();
-        let oldest = count.saturating_sub(self.places.len() as u64);
+        let oldest = count.saturating_sub(ROOM as u64);
         let kept = (oldest..count).filter_map(|number| self.read(self.place(number)?));
         let mut kept: Vec<Attempted> = kept.collect();
         // Of two that ended together in two threads, either may have been the first to take its place.
@@ -80,8 +80,9 @@ impl Ring {
         self.at(self.good.load(Ordering::Relaxed))
     }
 
+    #[inline]
     fn place(&self, number: u64) -> Option<&Place> {
-        let place = number.checked_rem(self.places.len() as u64)?;
+        let place = number.checked_rem(const { ROOM as u64 })?;
         self.places.get(usize::try_from(place).ok()?)
     }
 
@@ -126,7 +127,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_newest_are_kept_as_they_were_and_in_their_order() {
         let birth = Instant::now();
-        let ring = Ring::new(4, birth);
+        let ring = Ring::<4>::new(birth);
         assert_eq!((ring.all(), ring.last_good()), (Vec::new(), None));
         for number in 0..10 {
             ring.push(attempted(birth, number));
@@ -141,7 +142,7 @@ mod tests {
     #[test]
     fn what_is_seen_while_another_is_noted_is_whole() {
         let birth = Instant::now();
-        let ring = Ring::new(8, birth);
+        let ring = Ring::<8>::new(birth);
         // What belongs together can be told from each part of it.
         let each = |number: u64| {
             let time = Duration::from_nanos(number);

@@ -67,7 +67,7 @@ pub(crate) struct Stats {
     cancelled: AtomicU64,
     /// The newest attempts. How many there were, less those without an answer, is how many calls ended with data: the answer of an
     /// attempt is that of its call.
-    attempts: Ring,
+    attempts: Ring<KEPT>,
     /// Of all attempts in the ring, those that brought no answer.
     fruitless: AtomicU64,
     /// Requests that were sent and brought no answer.
@@ -99,7 +99,7 @@ impl Stats {
         let zero = AtomicU64::default;
         Self {
             clock,
-            attempts: Ring::new(KEPT, monotonic.now()),
+            attempts: Ring::new(monotonic.now()),
             monotonic,
             calls: zero(),
             errors: zero(),
