@@ -27,7 +27,7 @@ pub(crate) use monitor::{Monitor, watch};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Health {
-    /// There were not yet 10 attempts, or none for 30 minutes, and the breaker is closed. Nothing speaks against the source: whoever
+    /// There were not yet 10 attempts, or none for 30 minutes, and the breaker is closed and was for 30 s. Nothing speaks against the source: whoever
     /// must choose asks it as if it were healthy, and whoever must wait for a proof goes on waiting.
     #[default]
     Unknown,
@@ -110,7 +110,7 @@ impl fmt::Display for HealthStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.state)?;
         if self.cause == HealthCause::Breaker {
-            f.write_str("the breaker is not closed; ")?;
+            f.write_str("the breaker is open, or was within 30 s; ")?;
         }
         write!(f, "{} of {} attempts failed", self.errors, self.attempts)?;
         match self.latency_ms {
@@ -133,10 +133,10 @@ pub struct HealthEvent {
 }
 
 impl HealthEvent {
-    /// Whether it does worse than before. Nothing is worse than not being known.
+    /// Whether it does worse than before. From unknown all but healthy is worse: a source that is down from the start is news.
     #[must_use]
     pub fn is_worse(&self) -> bool {
-        self.before != Health::Unknown && self.now.state > self.before
+        self.now.state > self.before.max(Health::Healthy)
     }
 }
 
@@ -231,10 +231,23 @@ mod tests {
             "kraken: healthy, now degraded: 12 of 100 attempts failed, 340 ms on average"
         );
         assert!(event.is_worse());
+        let from = |before, after| HealthEvent {
+            before,
+            now: HealthStatus {
+                state: after,
+                ..HealthStatus::default()
+            },
+            ..event.clone()
+        };
+        assert!(from(Health::Unknown, Health::Offline).is_worse());
+        assert!(from(Health::Unknown, Health::Degraded).is_worse());
+        assert!(!from(Health::Unknown, Health::Healthy).is_worse());
+        assert!(!from(Health::Offline, Health::Unknown).is_worse());
+        assert!(!from(Health::Healthy, Health::Healthy).is_worse());
         (now.state, now.cause, now.latency_ms) = (Health::Offline, HealthCause::Breaker, None);
         assert_eq!(
             now.to_string(),
-            "offline: the breaker is not closed; 12 of 100 attempts failed"
+            "offline: the breaker is open, or was within 30 s; 12 of 100 attempts failed"
         );
         let json = serde_json::to_value(&now).unwrap();
         assert_eq!(

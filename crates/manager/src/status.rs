@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use robust_breaker::State;
 use robust_limiter::Waits;
 use robust_market::{Exchange, Timestamp};
 use serde::Serialize;
@@ -254,11 +253,7 @@ impl SourceStatus {
         let stats = venue.source.stats();
         Self {
             health,
-            breaker: match breaker.state {
-                State::Closed => "closed",
-                State::Open { .. } => "open",
-                _ => "half_open",
-            },
+            breaker: breaker.state.as_str(),
             probe_in_ms: breaker.retry_in.map(whole_ms),
             consecutive_failures: breaker.consecutive_failures,
             opened: breaker.opened_times,

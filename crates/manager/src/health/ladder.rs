@@ -17,7 +17,8 @@ const LEVELS: usize = 5;
 /// The level of one source, and what was seen lately.
 ///
 /// Its level is the worst that was seen in the last 30 s, or that was seen last and no attempt has ended since: forgetting is no
-/// evidence. Without enough attempts the level stays; a source that is not asked any more is unknown.
+/// evidence. Without enough attempts the level stays, but for one that only the breaker spoke for: that is unknown 30 s after
+/// it was last seen. A source that is not asked any more is unknown.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ladder {
     level: Health,
@@ -47,12 +48,17 @@ impl Ladder {
         let before = self.level;
         match verdict {
             Verdict::Idle => *self = Self::default(),
-            // Nothing speaks against what is known.
-            Verdict::TooFew => {
-                if let Some(Some((at, _))) = self.seen.get_mut(before as usize) {
-                    *at = now;
+            Verdict::TooFew => match self.seen.get_mut(before as usize) {
+                // The breaker has closed, and with it went all that was known.
+                Some(Some((at, HealthCause::Breaker))) => {
+                    if now.saturating_duration_since(*at) >= HOLD {
+                        *self = Self::default();
+                    }
                 }
-            }
+                // Nothing speaks against what is known.
+                Some(Some((at, _))) => *at = now,
+                _ => {}
+            },
             Verdict::Level(level, cause) => {
                 if let Some(seen) = self.seen.get_mut(level as usize) {
                     *seen = Some((now, cause));
@@ -205,6 +211,19 @@ mod tests {
             (Health::Unknown, HealthCause::Nothing)
         );
         assert_eq!(course.step(2_001, DEGRADED), Health::Degraded);
+    }
+
+    #[test]
+    fn what_the_breaker_alone_said_is_unknown_30_s_after_it_closed() {
+        let mut course = Course::new();
+        let open = Verdict::Level(Health::Offline, HealthCause::Breaker);
+        assert_eq!(course.step(0, open), Health::Offline);
+        assert_eq!(course.step(10, open), Health::Offline);
+        assert_eq!(course.step(39, Verdict::TooFew), Health::Offline);
+        assert_eq!(course.step(40, Verdict::TooFew), Health::Unknown);
+        let known = course.ladder.level();
+        assert_eq!(known, (Health::Unknown, HealthCause::Nothing));
+        assert_eq!(course.step(41, HEALTHY), Health::Healthy);
     }
 
     #[test]
