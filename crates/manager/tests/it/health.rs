@@ -185,9 +185,9 @@ async fn a_breaker_that_opens_is_told_at_once_also_before_there_are_ten_attempts
         "closed"
     );
     assert_eq!(state(&world), Health::Offline);
-    read(&world, None, 29, SECOND).await;
+    read(&world, None, 27, SECOND).await;
     assert_eq!(state(&world), Health::Offline);
-    read(&world, None, 10, SECOND).await;
+    read(&world, None, 12, SECOND).await;
     assert!(state(&world) < Health::Offline);
 }
 
