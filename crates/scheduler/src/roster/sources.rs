@@ -377,18 +377,35 @@ impl<H: Clone> Roster<H> {
         if sources.len() <= 1 {
             return Some(sources.first().copied().unwrap_or(NONE));
         }
-        let (last, count) = (job.last_source, sources.len());
-        let one = self.rng.usize(..count);
-        let other = (one + 1 + self.rng.usize(..count - 1)) % count;
-        let job = self.entry(slot)?;
-        let (one, other) = (*job.sources.get(one)?, *job.sources.get(other)?);
+        let last = job.last_source;
+        // Among those that can be asked; where none can, any may be the first that can again.
+        let parked = |source: &u32| {
+            let state = self.sources.get(*source);
+            state.is_none_or(|state| state.parked.is_some())
+        };
+        let free = sources.iter().filter(|source| !parked(source)).count();
+        let drawn = |parked_too: bool, nth: usize| {
+            let mut can = sources.iter().filter(|one| parked_too || !parked(one));
+            can.nth(nth).copied()
+        };
+        let (all, count) = match free {
+            0 => (true, sources.len()),
+            1 => return drawn(false, 0),
+            free => (false, free),
+        };
+        let mut rng = self.rng.clone();
+        let one = rng.usize(..count);
+        let other = (one + 1 + rng.usize(..count - 1)) % count;
+        let (one, other) = (drawn(all, one)?, drawn(all, other)?);
+        let stay = sources.contains(&last) && (all || !parked(&last));
+        self.rng = rng;
         let best = if self.strain(other) < self.strain(one) {
             other
         } else {
             one
         };
         // A move must be worth it: answers of one source fit together better.
-        let stays = job.sources.contains(&last) && self.strain(best) >= 0.75 * self.strain(last);
+        let stays = stay && self.strain(best) >= 0.75 * self.strain(last);
         Some(if stays { last } else { best })
     }
 

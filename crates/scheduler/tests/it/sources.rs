@@ -314,6 +314,32 @@ async fn a_forecast_tells_the_load_of_a_day_its_crowds_and_its_clock_changes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_group_none_that_is_parked_is_chosen_while_one_is_not() {
+    let scheduler = builder().start();
+    let began = Instant::now();
+    let closes = began + secs(60);
+    // Two of three are parked, after each job has had its source.
+    for name in ["a", "b"] {
+        scheduler.source(Source::new(name).gate(move |ask: &Ask| {
+            if ask.now < closes {
+                Admission::Open
+            } else {
+                Admission::NotBefore(closes + secs(3_600))
+            }
+        }));
+    }
+    for n in 0..30 {
+        let job = Job::every(format!("job {n}"), secs(10)).any_source(["a", "b", "c"]);
+        scheduler.add(job.handler(|_| async { Ok(()) })).unwrap();
+    }
+    sleep(secs(605)).await;
+    let ledger = scheduler.ledger();
+    assert_eq!(ledger.outcomes.ok, ledger.due, "{ledger:?}");
+    assert_eq!(ledger.superseded, 0, "{ledger:?}");
+    assert!(ledger.due >= 1_799);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_for_a_parked_source_goes_where_another_can_serve_it() {
     let scheduler = builder().start();
     let closed = Instant::now() + secs(3_600);
