@@ -137,6 +137,7 @@ where
                                 urgency,
                                 admit_by: ends,
                                 retries: query.retries,
+                                bounds: query.bounds,
                                 id: query.id,
                             };
                             fetch(inner, load, cache)

@@ -7,9 +7,11 @@ mod hole;
 mod outlook;
 mod plan;
 mod rates;
+mod reach;
 mod run;
 mod schedule;
 mod terms;
+mod toll;
 
 use std::time::Duration;
 
@@ -197,8 +199,11 @@ impl DataJob {
         self
     }
 
-    /// Asks for the trades since the last success, at most as many as the query's limit says; before the first success, for those of
-    /// one period. More than one answer holds come page by page.
+    /// Asks for the trades since the last success, page by page; before the first success, for those of one period.
+    ///
+    /// A run asks for at most as many as the query's limit says, or one answer holds. When there were more, what came is kept and
+    /// told, the run counts as failed, and the next one goes on where it ended, so that none is left out. An exchange that cannot
+    /// begin in the past sends its newest; what it left out before them is a [`Warning`](crate::Warning).
     pub const fn since_last(mut self) -> Self {
         self.since_last = true;
         self
@@ -241,6 +246,7 @@ impl DataJob {
     /// The most requests of this job in any minute, beside the limits of its source; at least 1. Default none of its own.
     ///
     /// A job that could not keep to it is refused. A run that would go beyond it waits, and is put off when that takes too long.
+    /// Each attempt counts, so a read makes as many beyond the first as the limit has room for.
     pub const fn rate(mut self, per_minute: u32) -> Self {
         self.rate = Some(per_minute);
         self

@@ -17,7 +17,18 @@ pub(crate) struct Load {
     pub(crate) admit_by: Instant,
     /// Attempts beyond the first at most, by the first reader's terms.
     pub(crate) retries: Option<u32>,
+    /// What bounds it in time, by the first reader's terms.
+    pub(crate) bounds: Bounds,
     pub(crate) id: RequestId,
+}
+
+/// What bounds a fetch in time, beside the settings of its source.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Bounds {
+    /// When it ends at the latest.
+    pub(crate) ends: Option<Instant>,
+    /// Whether it, and each attempt of it, may take until then, instead of as long as the source allows.
+    pub(crate) patient: bool,
 }
 
 /// The urgency of a fetch, raised by every reader who joins it.

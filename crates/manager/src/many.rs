@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use crate::jobs::Terms;
+use crate::load::Bounds;
 use crate::query::QueryService;
 use crate::{DataError, Priority, Query};
 
@@ -62,11 +63,10 @@ impl Many {
         })
     }
 
-    fn query(&self, symbols: &[Symbol], ends: Option<Instant>) -> Option<Query> {
+    fn query(&self, symbols: &[Symbol], ends: Ends) -> Option<Query> {
         let request = self.request(symbols)?;
-        let mut query = Query::new(self.exchange.clone(), request).priority(self.priority);
-        query.deadline = ends;
-        Some(self.terms.apply(query))
+        let query = Query::new(self.exchange.clone(), request).priority(self.priority);
+        Some(ends.apply(self.terms.apply(query)))
     }
 
     /// How many requests a run takes.
@@ -81,17 +81,31 @@ impl Many {
     }
 }
 
-/// One run: all requests at once, as the budget lets them. The first failure is the run's, after all had their chance.
-pub(crate) async fn run(
-    service: QueryService,
-    many: Many,
-    ends: Option<Instant>,
-) -> Result<(), DataError> {
+/// When a run and what it fetches end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    /// The end of the wait.
+    pub(crate) reader: Option<Instant>,
+    /// The end of the fetches.
+    pub(crate) bounds: Bounds,
+}
+
+impl Ends {
+    pub(crate) const fn apply(self, mut query: Query) -> Query {
+        query.deadline = self.reader;
+        query.bounds = self.bounds;
+        query
+    }
+}
+
+/// One run: all requests at once, as the budget lets them. The first failure is the run's, after all had their chance. Gives the
+/// number of attempts.
+pub(crate) async fn run(service: QueryService, many: Many, ends: Ends) -> Result<u32, DataError> {
     let reads = many
         .chunks
         .iter()
         .map(|symbols| chunk(&service, &many, symbols.clone(), ends));
-    join_all(reads).await.into_iter().collect()
+    join_all(reads).await.into_iter().sum()
 }
 
 /// One request. A pair that is not listed is left out, and the others are asked for all the same.
@@ -99,12 +113,16 @@ async fn chunk(
     service: &QueryService,
     many: &Many,
     mut symbols: Vec<Symbol>,
-    ends: Option<Instant>,
-) -> Result<(), DataError> {
-    let mut unlisted = None;
+    ends: Ends,
+) -> Result<u32, DataError> {
+    let (mut unlisted, mut attempts) = (None, 0);
     while let Some(query) = many.query(&symbols, ends) {
-        let Err(error) = service.clone().oneshot(query).await else {
-            break;
+        let error = match service.clone().oneshot(query).await {
+            Ok(sample) => {
+                attempts = sample.meta.attempts;
+                break;
+            }
+            Err(error) => error,
         };
         let DataError::Unanswerable(EncodeError::UnknownSymbol { symbol, .. }) = &error else {
             return Err(error);
@@ -116,7 +134,7 @@ async fn chunk(
         }
         unlisted.get_or_insert(error);
     }
-    unlisted.map_or(Ok(()), Err)
+    unlisted.map_or(Ok(attempts), Err)
 }
 
 /// The answers to the same question about each pair alone, which an answer about many pairs holds; `together` is how the exchange

@@ -8,6 +8,7 @@ use robust_market::{Exchange, Interval, Request, RequestId, Symbol};
 use tokio::time::Instant;
 
 use crate::OnQuarantine;
+use crate::load::Bounds;
 
 /// How urgent a read is. When the budget is short, a higher class is served first.
 pub type Priority = Class;
@@ -40,6 +41,8 @@ pub struct Query {
     pub(crate) stale_if_error: Option<Duration>,
     pub(crate) min_quality: Option<f64>,
     pub(crate) on_quarantine: Option<OnQuarantine>,
+    /// What bounds the fetch itself.
+    pub(crate) bounds: Bounds,
     pub(crate) id: RequestId,
 }
 
@@ -58,6 +61,7 @@ impl Query {
             stale_if_error: None,
             min_quality: None,
             on_quarantine: None,
+            bounds: Bounds::default(),
             id: RequestId(0),
         }
     }

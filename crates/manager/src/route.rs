@@ -12,7 +12,7 @@ use tower::Service;
 
 use crate::DataError;
 use crate::config::Environment;
-use crate::load::Load;
+use crate::load::{Bounds, Load};
 use crate::shared::Shared;
 
 /// Puts a fetch to its source, with the source's own deadline.
@@ -46,10 +46,18 @@ impl Service<Load> for Route {
             if let Some(key) = key {
                 key.ask(Instant::now())?;
             }
-            let deadline = Instant::now() + source.config().max_timeout;
+            let longest = Instant::now() + source.config().max_timeout;
+            let (deadline, patient) = match load.bounds {
+                Bounds {
+                    ends: Some(ends),
+                    patient: true,
+                } => (ends, true),
+                Bounds { ends, .. } => (ends.map_or(longest, |ends| ends.min(longest)), false),
+            };
             let mut call =
                 Call::new(load.request, load.urgency.0, deadline, load.id).admit_by(load.admit_by);
             call.retries = load.retries;
+            call.patient = patient;
             let answer = source
                 .call(call)
                 .await

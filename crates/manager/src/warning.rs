@@ -40,6 +40,22 @@ pub enum Warning {
         /// Why.
         reason: String,
     },
+    /// A job leaves out a part of its series for good; what comes after it is there.
+    #[error("job \"{job}\": {exchange} {symbol}: nothing from {from} to {to}: {reason}")]
+    LeftOut {
+        /// The job.
+        job: String,
+        /// The exchange.
+        exchange: Exchange,
+        /// The pair.
+        symbol: Symbol,
+        /// Where the part begins.
+        from: Timestamp,
+        /// Where it ends.
+        to: Timestamp,
+        /// Why.
+        reason: &'static str,
+    },
 }
 
 /// A warning, and when it was given.

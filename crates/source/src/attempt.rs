@@ -62,7 +62,11 @@ where
         // Classify has just looked at the clock. Not taken: who writes to a call stalls the move that follows.
         let start = call.present.unwrap_or_else(Instant::now);
         let last = call.deadline.checked_sub(MARGIN).unwrap_or(call.deadline);
-        let end = last.min(start + self.limit);
+        let end = if call.patient {
+            last
+        } else {
+            last.min(start + self.limit)
+        };
         // The client's own end is a backstop: this timer speaks first and names the time that was given.
         call.deadline = end + BACKSTOP;
         AttemptFuture {

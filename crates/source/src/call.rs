@@ -17,13 +17,16 @@ pub struct Call {
     pub request: Arc<Request>,
     /// Its urgency; raised from outside while the call waits.
     pub class: ClassCell,
-    /// The end of the whole call. The stack lowers it to the source's own longest time.
+    /// The end of the whole call. The stack lowers it to the source's own longest time, unless the call is `patient`.
     pub deadline: Instant,
     /// The latest useful start of the first attempt: when the budget cannot be had by then, the call is refused at once. Equals
     /// `deadline` unless the caller's patience is shorter.
     pub admit_by: Instant,
     /// Attempts beyond the first at most; `None` is as many as the source makes, and more than these are not made.
     pub retries: Option<u32>,
+    /// Whether the call, and each attempt of it, may take until `deadline`, instead of as long as the source allows: for answers that
+    /// are long in coming.
+    pub patient: bool,
     /// The name of the call in events and records.
     pub id: RequestId,
     /// The number of the attempt that is running, from 1.
@@ -48,6 +51,7 @@ impl Call {
             deadline,
             admit_by: deadline,
             retries: None,
+            patient: false,
             id,
             attempt: 0,
             present: None,

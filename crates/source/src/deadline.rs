@@ -62,7 +62,12 @@ where
     #[inline]
     fn call(&mut self, mut call: Call) -> Self::Future {
         let began = self.clock.now();
-        let end = call.deadline.min(began + self.longest);
+        let longest = began + self.longest;
+        let end = if call.patient {
+            call.deadline
+        } else {
+            call.deadline.min(longest)
+        };
         call.deadline = end;
         call.present = Some(began);
         DeadlineFuture {

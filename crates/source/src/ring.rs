@@ -119,9 +119,9 @@ mod tests {
     use super::*;
 
     fn attempted(birth: Instant, number: u64) -> Attempted {
-        let took = (number % 3 != 0).then_some(Duration::from_nanos(number));
+        let took = (!number.is_multiple_of(3)).then_some(Duration::from_nanos(number));
         let ended = birth + Duration::from_nanos(10 * number);
-        Attempted::new(ended, took, number % 2 == 0)
+        Attempted::new(ended, took, number.is_multiple_of(2))
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ const MOST: u64 = 10_000;
 ///
 /// Bars: as many as were closed since, and the one that is open, where that is more than is asked for anyway. As long as one answer
 /// (`page`) holds them they are the newest bars, so that they are kept where every reader finds them; beyond that they are asked for
-/// from the last success on, page by page.
+/// from the last success on, page by page, and of more than the most the newest.
 pub(super) fn fill(
     request: &Request,
     last: Option<SystemTime>,
@@ -38,7 +38,8 @@ pub(super) fn fill(
         return None;
     }
     let beyond = page.is_some_and(|page| wanted > page);
-    let from = i64::try_from(seconds(last) / length * length).unwrap_or(i64::MAX);
+    let first = (seconds(nominal) / length).saturating_sub(u64::from(wanted) - 1);
+    let from = i64::try_from(first * length).unwrap_or(i64::MAX);
     Some(Request::Candles {
         symbol: symbol.clone(),
         interval: *interval,
@@ -47,12 +48,14 @@ pub(super) fn fill(
     })
 }
 
-/// The trades since the last success, or of the time from one run to the next before there is one.
+/// The trades since the last success, or of the time from one run to the next before there is one; as many as one answer (`page`)
+/// holds, where nobody says how many.
 pub(super) fn since(
     request: &Request,
     last: Option<SystemTime>,
     nominal: SystemTime,
     period: Duration,
+    page: Option<u32>,
 ) -> Option<Request> {
     let Request::Trades { symbol, limit, .. } = request else {
         return None;
@@ -65,8 +68,38 @@ pub(super) fn since(
     Some(Request::Trades {
         symbol: symbol.clone(),
         since: Timestamp::from_ms(i64::try_from(ms).ok()?),
-        limit: *limit,
+        limit: limit.or(page),
     })
+}
+
+/// The same request for at most so many rows, where it is for a series of pages.
+pub(super) fn at_most(mut request: Request, rows: u32) -> Request {
+    if let Request::Candles { since, limit, .. } | Request::Trades { since, limit, .. } =
+        &mut request
+        && since.is_some()
+    {
+        *limit = limit.map(|limit| limit.min(rows));
+    }
+    request
+}
+
+/// The bars after `last` that a request does not go back to.
+pub(super) fn left_out(
+    request: &Request,
+    last: Option<SystemTime>,
+) -> Option<(Timestamp, Timestamp)> {
+    let Request::Candles {
+        interval,
+        since: Some(first),
+        ..
+    } = request
+    else {
+        return None;
+    };
+    let length = interval.duration().as_secs().max(1);
+    let from = i64::try_from(seconds(last?) / length * length).ok()?;
+    let from = Timestamp::from_secs(from)?;
+    (from < *first).then_some((from, *first))
 }
 
 /// Whether the bar that closed at `nominal` or last before it is not there yet.
@@ -126,13 +159,30 @@ mod tests {
     }
 
     #[test]
+    fn of_a_hole_beyond_the_most_the_newest_bars_are_asked_for_and_the_others_told() {
+        // A million bars, up to the one that opens at 60,000,000.
+        let asked = fill(&bars(Some(5)), Some(at(0)), at(60_000_000), Some(1_000)).unwrap();
+        let Request::Candles { since, limit, .. } = &asked else {
+            panic!("{asked:?}")
+        };
+        let first = 60_000_000 - 9_999 * 60;
+        let since = since.map(Timestamp::as_secs);
+        assert_eq!((since, *limit), (Some(first), Some(10_000)));
+        let (from, to) = left_out(&asked, Some(at(0))).unwrap();
+        assert_eq!((from.as_secs(), to.as_secs()), (0, first));
+        // Nothing is left out of one that the most holds.
+        let asked = fill(&bars(Some(5)), Some(at(659)), at(66_000), Some(720)).unwrap();
+        assert_eq!(left_out(&asked, Some(at(659))), None);
+    }
+
+    #[test]
     fn trades_are_those_since_the_last_success_or_of_one_period() {
         let request = Request::Trades {
             symbol: "BTC/USD".parse().unwrap(),
             since: None,
             limit: Some(1_000),
         };
-        let from = |last| match since(&request, last, at(9_000), Duration::from_secs(900)) {
+        let from = |last| match since(&request, last, at(9_000), Duration::from_secs(900), None) {
             Some(Request::Trades { since, .. }) => since.map(Timestamp::as_secs),
             _ => None,
         };

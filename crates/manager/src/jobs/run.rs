@@ -1,22 +1,24 @@
 //! One run of a job: its reads, and what came of them.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use robust_connectors::history::EmptyBars;
-use robust_limiter::{Charge, Cost, Limiter};
-use robust_market::{Exchange, Payload, Request, Sample};
+use robust_connectors::history::{EmptyBars, Paging};
+use robust_limiter::Limiter;
+use robust_market::{Exchange, Payload, Request, Sample, Symbol, Timestamp};
 use robust_scheduler::{Run, RunError};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use super::{Terms, end, hole};
+use super::toll::Toll;
+use super::{Terms, end, hole, reach};
 use crate::error::Stage;
+use crate::load::Bounds;
 use crate::manager::Parts;
-use crate::many::{self, Many};
+use crate::many::{self, Ends, Many};
 use crate::query::QueryService;
 use crate::shared::Shared;
-use crate::{DataError, DataManager, Priority, Query};
+use crate::{DataError, DataManager, Query, Warning};
 
 /// How much earlier than the run its reads end, so that the one who was too slow is named.
 const MARGIN: Duration = Duration::from_millis(2);
@@ -34,7 +36,13 @@ pub(super) struct Work {
     pub(super) terms: Terms,
     /// The job's own limit.
     pub(super) rate: Option<Limiter>,
+    /// Requests that a run may make at most, by that.
+    pub(super) pages: Option<u32>,
     pub(super) since_last: bool,
+    /// How far the last series came, where it did not come to its end.
+    pub(super) reached: Mutex<Option<SystemTime>>,
+    /// Whether its reads may take as long as a run.
+    pub(super) patient: bool,
     /// Whether it comes with the bars, so that the last one has to be there.
     pub(super) aligned: bool,
     pub(super) period: Duration,
@@ -54,24 +62,46 @@ impl Work {
             .asks
             .iter()
             .find(|(exchange, _)| Some(exchange.as_str()) == chosen);
-        let Some((_, asks)) = asks.or_else(|| self.asks.first()) else {
+        let Some((exchange, asks)) = asks.or_else(|| self.asks.first()) else {
             return Err(RunError::permanent("the job asks no exchange"));
         };
-        let ends = run.deadline.and_then(|ends| ends.checked_sub(MARGIN));
+        // The fetches of a job with a limit of its own end with the run, so that none is made that was not counted; those of a scan
+        // have all of its time.
+        let bounded = self.patient || self.rate.is_some();
+        let ends = Ends {
+            reader: run.deadline.and_then(|ends| ends.checked_sub(MARGIN)),
+            bounds: Bounds {
+                ends: run.deadline.filter(|_| bounded),
+                patient: self.patient,
+            },
+        };
         match asks {
             Asks::Many(many) => {
-                self.pay(many.requests(), &run).await?;
-                let read = many::run(self.service.clone(), many.clone(), ends).await;
-                read.map_err(|error| self.away(&error).unwrap_or_else(|| end::of_many(&error)))
+                let mut many = many.clone();
+                let toll = self
+                    .toll(exchange, many.requests(), many.terms.retries, &run)
+                    .await?;
+                many.terms.retries = toll.retries().or(many.terms.retries);
+                let read = many::run(self.service.clone(), many, ends).await;
+                let attempts = read
+                    .map_err(|error| self.away(&error).unwrap_or_else(|| end::of_many(&error)))?;
+                toll.settle(attempts);
+                Ok(())
             }
             Asks::One(query) => {
-                let mut query = self.terms.apply(self.since(query, &run));
-                query.deadline = ends;
-                self.pay(1, &run).await?;
+                let query = self.terms.apply(self.since(query, &run));
+                let mut query = ends.apply(query);
+                let pages = self.pages(&query);
+                let toll = self.toll(exchange, pages, query.retries, &run).await?;
+                query.retries = toll.retries().or(query.retries);
                 let read = self.get(query).await;
                 let sample =
                     read.map_err(|error| self.away(&error).unwrap_or_else(|| end::of(&error)))?;
-                self.pay_more(sample.meta.attempts);
+                let coverage = sample.meta.coverage.as_deref();
+                if coverage.is_none_or(|coverage| coverage.stopped.is_none()) {
+                    toll.settle(sample.meta.attempts);
+                }
+                self.goes_on(&sample, &run)?;
                 self.is_ready(&sample, asks, &run)
             }
         }
@@ -97,27 +127,118 @@ impl Work {
         Some(RunError::source_down(error.to_string(), wait))
     }
 
+    /// Takes what a run may send from the job's own limit: its requests, and as many retries as there is room for.
+    async fn toll(
+        &self,
+        exchange: &Exchange,
+        requests: usize,
+        retries: Option<u32>,
+        run: &Run,
+    ) -> Result<Toll, RunError> {
+        let shared = self.shared.upgrade();
+        let venue = shared
+            .as_ref()
+            .and_then(|shared| shared.venue(exchange).ok());
+        let most = venue.map_or(0, |venue| venue.source.config().retries);
+        let each = usize::try_from(retries.map_or(most, |retries| retries.min(most)));
+        let more = each.unwrap_or(0).saturating_mul(requests);
+        Toll::take(self.rate.as_ref(), requests, more, run).await
+    }
+
+    /// The requests that a read takes.
+    fn pages(&self, query: &Query) -> usize {
+        let rows = match query.request() {
+            Request::Candles { since, limit, .. } | Request::Trades { since, limit, .. } => {
+                limit.filter(|_| since.is_some())
+            }
+            _ => None,
+        };
+        let paging = self.paging(query).filter(|paging| paging.from_time);
+        let pages = rows
+            .zip(paging)
+            .map(|(rows, paging)| rows.div_ceil(paging.page.max(1)));
+        usize::try_from(pages.unwrap_or(1)).unwrap_or(1).max(1)
+    }
+
+    /// Notes how far a series has come, so that the next run goes on there, and fails the run that did not reach its moment: what it
+    /// brought is kept, and what it did not bring is not taken for seen.
+    fn goes_on(&self, sample: &Sample<Arc<Payload>>, run: &Run) -> Result<(), RunError> {
+        if let (Some(coverage), Some(symbol)) =
+            (sample.meta.coverage.as_deref(), reach::symbol(&sample.data))
+            && let Some((from, to, reason)) = reach::lost(&sample.data, coverage)
+        {
+            self.warn(run, &sample.meta.exchange, symbol, (from, to), reason);
+        }
+        let short = reach::short(sample, run.nominal);
+        let from = short.as_ref().map(|short| short.from);
+        let mut reached = self.reached();
+        // Once its moment is reached, its success says where the next one begins.
+        *reached = from.unwrap_or(None).or(*reached);
+        match short {
+            None => Ok(()),
+            Some(short) => {
+                let text = format!(
+                    "the series ends before the run's moment: {}; what came is kept, and the next run goes on from there",
+                    short.why
+                );
+                Err(RunError::new(text).excused())
+            }
+        }
+    }
+
+    fn reached(&self) -> MutexGuard<'_, Option<SystemTime>> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn warn(
+        &self,
+        run: &Run,
+        exchange: &Exchange,
+        symbol: &Symbol,
+        (from, to): (Timestamp, Timestamp),
+        reason: &'static str,
+    ) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.warn(Warning::LeftOut {
+                job: run.job.to_string(),
+                exchange: exchange.clone(),
+                symbol: symbol.clone(),
+                from,
+                to,
+                reason,
+            });
+        }
+    }
+
     /// The query of this run: for what has happened since the last success.
     fn since(&self, query: &Query, run: &Run) -> Query {
         let mut query = query.clone();
+        // A series that was cut short goes on where it ended.
+        let last = run.last_success.max(*self.reached());
+        let page = self.paging(&query).map(|paging| paging.page);
         let request = if self.since_last {
-            hole::since(&query.request, run.last_success, run.nominal, self.period)
+            hole::since(&query.request, last, run.nominal, self.period, page)
         } else {
-            let page = self.page(&query);
-            hole::fill(&query.request, run.last_success, run.nominal, page)
+            hole::fill(&query.request, last, run.nominal, page)
         };
         if let Some(request) = request {
-            query.request = Arc::new(request);
+            if let (Some(part), Some(symbol)) = (hole::left_out(&request, last), request.symbol()) {
+                let reason = "more bars than a job fills a hole with; `rdm fetch` brings them";
+                self.warn(run, query.exchange(), symbol, part, reason);
+            }
+            let rows = self
+                .pages
+                .zip(page)
+                .map(|(pages, page)| pages.saturating_mul(page));
+            query.request = Arc::new(hole::at_most(request, rows.unwrap_or(u32::MAX)));
         }
         query
     }
 
-    /// The rows that one answer holds.
-    fn page(&self, query: &Query) -> Option<u32> {
+    fn paging(&self, query: &Query) -> Option<Paging> {
         let shared = self.shared.upgrade()?;
         let venue = shared.venue(query.exchange()).ok()?;
-        let paging = venue.source.connector().paging(query.request().kind())?;
-        Some(paging.page)
+        venue.source.connector().paging(query.request().kind())
     }
 
     async fn get(&self, query: Query) -> Result<Sample<Arc<Payload>>, DataError> {
@@ -149,6 +270,10 @@ impl Work {
             return Ok(());
         }
         if hole::lacks_the_last_bar(bars, bars.interval, run.nominal) {
+            // Asked for again from there on: a hole of many pages is not fetched twice.
+            if let (Some(_), Some(last)) = (&sample.meta.coverage, bars.rows.last()) {
+                *self.reached() = Some(system(last.time));
+            }
             return Err(RunError::not_ready(
                 "the bar that has just closed is not there yet",
             ));
@@ -157,42 +282,8 @@ impl Work {
     }
 
     fn is_sparse(&self, query: &Query) -> bool {
-        let Some(shared) = self.shared.upgrade() else {
-            return true;
-        };
-        let venue = shared.venue(query.exchange());
-        let paging = venue
-            .ok()
-            .and_then(|venue| venue.source.connector().paging(query.request().kind()));
+        let paging = self.paging(query);
         paging.is_none_or(|paging| !matches!(paging.empty_bars, EmptyBars::Sent))
-    }
-
-    /// Takes so many requests from the job's own limit, one by one.
-    async fn pay(&self, requests: usize, run: &Run) -> Result<(), RunError> {
-        let Some(rate) = &self.rate else {
-            return Ok(());
-        };
-        let (one, class) = (Cost::from(Charge::new(0, 1)), Priority::Medium);
-        for _ in 0..requests {
-            match rate.acquire(&one, class, run.deadline).await {
-                Ok(permit) => drop(permit.commit()),
-                Err(rejected) => {
-                    let wait = rejected.retry_in().unwrap_or_default();
-                    let error = RunError::not_ready(format!("the job's own limit: {rejected}"));
-                    return Err(error.retry_after(wait));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Further attempts count too, as far as there is room: they have been made.
-    fn pay_more(&self, attempts: u32) {
-        if let Some(rate) = &self.rate {
-            for _ in 1..attempts {
-                let _ = rate.try_spend(Charge::new(0, 1), Priority::Medium);
-            }
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Jobs are checked, priced and given to the scheduler.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use robust_connectors::Connector;
@@ -10,7 +10,7 @@ use robust_scheduler::{AddError, Dependents, Failures, Job, JobBuilder, JobId, T
 
 use super::rates::Rates;
 use super::run::{Asks, Work};
-use super::{DataJob, Plan, Terms, What, gate, urgency};
+use super::{DataJob, JobClass, Plan, Terms, What, gate, urgency};
 use crate::feed::Pairs;
 use crate::many::Many;
 use crate::{ConfigError, DataError, DataManager, Priority};
@@ -281,6 +281,9 @@ impl DataManager {
                 Limiter::builder(job.name.clone()).window(minute).build()
             }),
             since_last: job.since_last,
+            reached: Mutex::new(None),
+            pages: job.rate,
+            patient: matches!(class, JobClass::Scan),
             aligned: matches!(job.trigger, Trigger::Aligned { .. }),
             period: job.period().unwrap_or(BACKOFF),
         };

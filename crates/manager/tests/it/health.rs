@@ -174,7 +174,9 @@ async fn a_breaker_that_opens_is_told_at_once_also_before_there_are_ten_attempts
     );
     assert_eq!(
         change.to_string().split(" failed").next(),
-        Some("binance: unknown, now offline: the breaker is open, or was within 30 s; 5 of 5 attempts")
+        Some(
+            "binance: unknown, now offline: the breaker is open, or was within 30 s; 5 of 5 attempts"
+        )
     );
     // The probe after 60 s succeeds. One good answer is no proof: it takes ten attempts and 30 s.
     world.binance().set_fault(None);

@@ -12,6 +12,7 @@ mod events;
 mod four;
 mod health;
 mod history;
+mod holes;
 mod jobs;
 mod latest;
 #[cfg(target_os = "linux")]

@@ -209,7 +209,11 @@ async fn a_scan_that_timed_out_has_longer_once_and_a_read_has_not() {
         builder.exchange_with("binance", settings)
     };
     for (class, expected) in [(JobClass::Scan, (2, 2)), (JobClass::Read, (0, 4))] {
-        let world = World::with(slow);
+        // What a scan may take is for the job to say, not for the settings of its exchange.
+        let world = match class {
+            JobClass::Scan => World::new(),
+            _ => World::with(slow),
+        };
         world.binance().set_fault(fault("latency:40s"));
         let job = ticker("scan", &Exchange::BINANCE, 100).class(class);
         world.manager.schedule(job).unwrap();
@@ -226,6 +230,19 @@ async fn a_scan_that_timed_out_has_longer_once_and_a_read_has_not() {
             "a slow exchange is not the fault of the job"
         );
     }
+    // One that names its time has it, whatever the settings of its exchange say of usual answers.
+    let world = World::new();
+    world.binance().set_fault(fault("latency:150s"));
+    let pairs = ["BTC/USDT", "ETH/USDT"].map(symbol);
+    let many = DataJob::many("many", Exchange::BINANCE, Kind::Tickers, pairs, secs(3_600));
+    let long = ticker("scan", &Exchange::BINANCE, 3_600);
+    for job in [many, long] {
+        let job = job.class(JobClass::Scan).timeout(secs(200)).at_start();
+        world.manager.schedule(job).unwrap();
+    }
+    tokio::time::sleep(secs(160)).await;
+    let ended = world.manager.scheduler().ledger().outcomes;
+    assert_eq!((ended.ok, ended.failed), (2, 0), "{ended:?}");
     let world = World::new();
     let job = ticker("long", &Exchange::BINANCE, 100).timeout(secs(31));
     let error = world.manager.schedule(job).unwrap_err();
@@ -356,6 +373,34 @@ async fn a_job_keeps_to_its_own_rate() {
         ledger.balances() && ledger.outcomes.failed == 0,
         "{ledger:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_that_fail_count_for_the_rate_of_their_job() {
+    let steady = |builder: DataManagerBuilder| {
+        let mut settings = ExchangeSettings::default();
+        settings.breaker_failures = Some(1_000);
+        builder.exchange_with("binance", settings)
+    };
+    let pairs = ["BTC/USDT", "ETH/USDT"].map(symbol);
+    for job in [
+        ticker("one", &Exchange::BINANCE, 5),
+        DataJob::many("many", Exchange::BINANCE, Kind::Tickers, pairs, secs(5)),
+    ] {
+        let world = World::with(steady);
+        world.binance().set_fault(fault("503"));
+        world.manager.schedule(job.rate(12)).unwrap();
+        // The requests of each second.
+        let mut seen = vec![0];
+        for _ in 0..300 {
+            tokio::time::sleep(secs(1)).await;
+            seen.push(world.binance().stats().requests);
+        }
+        let most = seen.windows(61).map(|minute| minute[60] - minute[0]).max();
+        assert!(most.unwrap() <= 12, "{most:?} in a minute");
+        assert!(seen[300] >= 48, "and it uses what it has: {}", seen[300]);
+        assert!(world.manager.scheduler().ledger().balances());
+    }
 }
 
 #[tokio::test(start_paused = true)]

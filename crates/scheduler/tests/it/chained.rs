@@ -60,7 +60,7 @@ async fn runs_that_follow_each_other_let_others_have_the_thread() {
         loop {
             spinning.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
-            if spinning.load(Ordering::Relaxed) % 1_000 == 0 {
+            if spinning.load(Ordering::Relaxed).is_multiple_of(1_000) {
                 sleep(ms(1)).await;
             }
         }
