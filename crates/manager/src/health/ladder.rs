@@ -49,14 +49,12 @@ impl Ladder {
         match verdict {
             Verdict::Idle => *self = Self::default(),
             Verdict::TooFew => match self.seen.get_mut(before as usize) {
-                // The breaker has closed, and with it went all that was known.
-                Some(Some((at, HealthCause::Breaker))) => {
-                    if now.saturating_duration_since(*at) >= HOLD {
-                        *self = Self::default();
-                    }
-                }
                 // Nothing speaks against what is known.
-                Some(Some((at, _))) => *at = now,
+                Some(Some((at, cause))) if *cause != HealthCause::Breaker => *at = now,
+                // The breaker has closed, and with it went all that was known.
+                Some(Some((at, _))) if now.saturating_duration_since(*at) >= HOLD => {
+                    *self = Self::default();
+                }
                 _ => {}
             },
             Verdict::Level(level, cause) => {
