@@ -265,6 +265,12 @@ impl Scheduler {
         })
     }
 
+    /// How often a job comes due a second, in the mean of its coming moments: what sources are weighed with. A job that follows others
+    /// comes as often as the rarest of them, at most; one of a single moment counts as never.
+    pub fn rate(&self, id: JobId) -> Option<f64> {
+        self.owner.shared.with(|core, _| core.job_rate(id))
+    }
+
     /// The next moments of a job, with what the clocks of its zone show and what a clock change does
     /// to them.
     pub fn preview(&self, id: JobId, count: usize) -> Option<Vec<Upcoming>> {

@@ -80,7 +80,9 @@ pub struct SourceStatus {
     pub in_flight: usize,
     /// How long it is still parked.
     pub parked: Option<Duration>,
-    /// What its jobs ask of its budget, in percent.
+    /// What its jobs ask of it in the long run, cost a second.
+    pub demand: f64,
+    /// The same of its budget, in percent.
     pub load_percent: Option<u32>,
     /// The exponentially weighted mean time of a run.
     pub latency: Duration,

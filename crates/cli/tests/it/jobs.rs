@@ -116,6 +116,55 @@ fn more_than_an_exchange_allows_is_told_and_fails() {
     );
 }
 
+/// `rdm jobs`, `rdm run` and `rdm config check` agree about what an exchange bears.
+#[test]
+fn a_load_by_cron_by_followers_and_of_jobs_that_are_not_enabled_counts_as_it_does_for_a_run() {
+    let when = "cron = \"30 2 * * *\"\nzone = \"Europe/Amsterdam\"";
+    let every = |text: &str| CRON.replace(when, text);
+    let follower = "\n[[jobs]]\nid = \"follower\"\nexchange = \"kraken\"\nkind = \"ticker\"\nsymbol = \"ETH/USD\"\non_success = [\"report\"]\n";
+    for (text, percent) in [
+        (every("cron = \"* * * * * *\""), Some(125)),
+        (every("every = \"1s\"\nenabled = false"), Some(125)),
+        (every("every = \"2s\"") + follower, Some(125)),
+        (every("cron = \"*/2 * * * * *\""), None),
+        (every("every = \"3s\"") + follower, None),
+    ] {
+        let file = Scratch::file("jobs-load.toml", text.as_bytes());
+        let run_it = run(&["run", "--config", file.path(), "--for", "1ms"]);
+        let jobs = run(&["jobs", "--config", file.path(), "--json", "--next", "1m"]);
+        let told: Value = serde_json::from_str(&jobs.out).unwrap();
+        let load = told["sources"]["kraken"]["load_percent"].as_f64().unwrap();
+        match percent {
+            Some(percent) => {
+                let part = format!("kraken would be asked {percent} %");
+                assert_eq!((run_it.code, jobs.code), (Some(2), Some(1)), "{text}");
+                assert!(run_it.err.contains(&part), "{text}: {}", run_it.err);
+                assert!(jobs.err.contains(&part), "{text}: {}", jobs.err);
+                assert!((load - f64::from(percent)).abs() < 0.5, "{text}: {load}");
+            }
+            None => {
+                assert_eq!(jobs.code, Some(0), "{text}: {}", jobs.err);
+                assert!(!run_it.err.contains("would be asked"), "{}", run_it.err);
+                assert!(load > 60.0, "{text}: {load}");
+            }
+        }
+        assert_eq!(told["feasible"], percent.is_none(), "{text}");
+    }
+    let twice = every("every = \"1s\"").replace(
+        "exchange = \"kraken\"",
+        "exchanges = [\"kraken\", \"kraken\"]",
+    );
+    let file = Scratch::file("jobs-twice.toml", twice.as_bytes());
+    let said = run(&["jobs", "--config", file.path()]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(
+        said.err
+            .contains("jobs.report.exchanges = \"kraken\": it is there twice"),
+        "{}",
+        said.err
+    );
+}
+
 #[test]
 fn what_cannot_be_is_named_with_a_remedy() {
     let wrong = CRON.replace("30 2 * * *", "30 2 * *");

@@ -240,6 +240,12 @@ impl JobSettings {
             let remedy = "name one, such as exchange = \"kraken\", or several of which any will do with exchanges";
             return Err(self.wrong("exchange", "nothing", remedy));
         };
+        for (index, exchange) in exchanges.iter().enumerate() {
+            if exchanges.iter().take(index).any(|one| one == exchange) {
+                let remedy = "it is there twice; leave one away";
+                return Err(self.wrong("exchanges", quote(exchange.as_str()), remedy));
+            }
+        }
         let period = self.every.unwrap_or(Duration::from_secs(1));
         let named: Vec<&String> = self.symbol.iter().chain(&self.symbols).collect();
         let symbols: Result<Vec<Symbol>, ConfigError> =

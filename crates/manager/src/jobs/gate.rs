@@ -14,7 +14,7 @@ use super::rates::{Rate, Rates};
 use super::urgency;
 
 /// The unit of cost that the scheduler counts in: a tenth of a millisecond of a source's time.
-const UNITS_PER_SECOND: u32 = 10_000;
+pub(super) const UNITS_PER_SECOND: u32 = 10_000;
 
 /// How long a run that was let through is taken to be on its way to the limiter. Then the limiter knows of it.
 const ON_ITS_WAY: Duration = Duration::from_millis(20);

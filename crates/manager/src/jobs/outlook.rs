@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use robust_market::{Exchange, Timestamp};
 use robust_scheduler::{
-    ClockChange, Forecast, Overload, Scheduler, Settle, SourceForecast, Trigger, Upcoming,
+    ClockChange, Forecast, JobId, Overload, Scheduler, Settle, SourceForecast, Trigger, Upcoming,
 };
 use robust_source::Source;
 use serde::Serialize;
 
+use super::gate::UNITS_PER_SECOND;
 use super::rates::{Rate, Rates};
 use super::run::system;
 use super::{DataJob, JobClass, What, describe};
@@ -26,7 +27,7 @@ pub struct Outlook {
     pub from: String,
     /// How far, in seconds; at most a week.
     pub span_s: u64,
-    /// Whether every exchange allows what it is asked.
+    /// Whether every exchange allows what it is asked: [`DataManager::schedule_all`] of a manager without others would add the jobs.
     pub feasible: bool,
     /// Runs in this time.
     pub runs: u64,
@@ -68,7 +69,8 @@ pub struct JobOutlook {
     pub enabled: bool,
     /// Requests of a run.
     pub requests: u64,
-    /// The share of its exchange's budget that it takes, in percent, where it has a period; of the worst exchange that can serve it.
+    /// The share of its exchange's budget that it takes in the long run, in percent, were it the only exchange that can serve it; of the
+    /// worst of them. `None` where it comes only once.
     pub load_percent: Option<f64>,
     /// The next runs.
     pub next: Vec<Moment>,
@@ -146,30 +148,26 @@ impl DataManager {
     ///
     /// Outside a tokio runtime.
     pub fn outlook(&self, jobs: &[DataJob], span: Duration) -> Result<Outlook, ScheduleError> {
-        let clock = self.clock();
-        let scheduler = Scheduler::builder()
-            .clock(move || system(clock.now()))
-            .start();
-        for source in self.each_source() {
-            scheduler.source(describe(source, Overload::Warn, usize::MAX));
-        }
-        let mut idle = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            let (spec, _) = self.prepare(job)?;
-            // The first run of a job that comes at its start is in nobody's timetable.
-            idle.push(spec.run_at_start(false).handler(|_| async { Ok(()) }));
-        }
-        let ids = scheduler
-            .add_all(idle)
-            .map_err(|(_, error)| ScheduleError::Refused(error))?;
+        let feasible = match self.check_jobs(jobs) {
+            Ok(()) => true,
+            Err(ScheduleError::Overload { .. }) => false,
+            Err(error) => return Err(error),
+        };
+        let (scheduler, ids) = self.rehearse(jobs, Overload::Warn)?;
+        // What is not enabled can be, and counts for what its exchange bears.
+        let often: Vec<f64> = ids
+            .iter()
+            .map(|id| scheduler.rate(*id).unwrap_or_default())
+            .collect();
+        let weighed = scheduler.sources();
         for (id, _) in ids.iter().zip(jobs).filter(|(_, job)| !job.enabled) {
             let _ = scheduler.disable(*id, robust_scheduler::Dependents::Detach);
         }
         let forecast = scheduler.forecast(span);
         let mut told = Vec::with_capacity(jobs.len());
-        for (id, job) in ids.iter().zip(jobs) {
+        for ((id, job), often) in ids.iter().zip(jobs).zip(&often) {
             let next = scheduler.preview(*id, NEXT).unwrap_or_default();
-            told.push(self.job_outlook(job, &next)?);
+            told.push(self.job_outlook(job, *often, &next)?);
         }
         let mut sources = BTreeMap::new();
         for source in self.each_source() {
@@ -180,11 +178,14 @@ impl DataManager {
             let foreseen = foreseen
                 .map(|(_, foreseen)| foreseen.clone())
                 .unwrap_or_default();
-            let outlook = source_outlook(source, jobs, &foreseen)?;
+            let demand = weighed
+                .iter()
+                .find(|one| &*one.name == source.exchange().as_str())
+                .map_or(0.0, |one| one.demand);
+            let jobs = jobs.iter().zip(often.iter().copied());
+            let outlook = source_outlook(source, jobs, demand, &foreseen)?;
             sources.insert(source.exchange(), outlook);
         }
-        // Half a percent is rounding.
-        let feasible = sources.values().all(|source| source.load_percent < 100.5);
         Ok(Outlook {
             feasible,
             jobs: told,
@@ -193,7 +194,49 @@ impl DataManager {
         })
     }
 
-    fn job_outlook(&self, job: &DataJob, next: &[Upcoming]) -> Result<JobOutlook, ScheduleError> {
+    /// Whether a manager without other jobs would take these, all of them. Nothing is added and nothing asked.
+    ///
+    /// # Errors
+    ///
+    /// [`ScheduleError`] for the first job that it would refuse, [`ScheduleError::Overload`] when all else is in order.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn check_jobs(&self, jobs: &[DataJob]) -> Result<(), ScheduleError> {
+        self.rehearse(jobs, Overload::Refuse).map(drop)
+    }
+
+    /// The jobs in a scheduler of their own, which asks nobody.
+    fn rehearse(
+        &self,
+        jobs: &[DataJob],
+        overload: Overload,
+    ) -> Result<(Scheduler, Vec<JobId>), ScheduleError> {
+        let clock = self.clock();
+        let scheduler = Scheduler::builder()
+            .clock(move || system(clock.now()))
+            .start();
+        for source in self.each_source() {
+            scheduler.source(describe(source, overload, usize::MAX));
+        }
+        let mut idle = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let (spec, _) = self.prepare(job)?;
+            // The first run of a job that comes at its start is in nobody's timetable.
+            idle.push(spec.run_at_start(false).handler(|_| async { Ok(()) }));
+        }
+        let added = scheduler.add_all(idle);
+        let ids = added.map_err(|(index, error)| self.explained(jobs.get(index), error))?;
+        Ok((scheduler, ids))
+    }
+
+    fn job_outlook(
+        &self,
+        job: &DataJob,
+        often: f64,
+        next: &[Upcoming],
+    ) -> Result<JobOutlook, ScheduleError> {
         let mut requests = 0;
         let mut load: Option<f64> = None;
         for source in self.each_source().filter(|source| job.asks_of(source)) {
@@ -203,8 +246,8 @@ impl DataManager {
             let rates = Rates::of(source);
             let times = usual.iter().map(|request| rates.share(connector, request));
             let time: Duration = times.sum();
-            if let Some(period) = job.period().filter(|_| job.enabled) {
-                let percent = time.as_secs_f64() / period.as_secs_f64().max(1e-3) * 100.0;
+            if often > 0.0 {
+                let percent = time.as_secs_f64() * often * 100.0;
                 load = Some(load.map_or(percent, |known| known.max(percent)));
             }
         }
@@ -274,23 +317,21 @@ fn moment(job: &str, upcoming: &Upcoming) -> Moment {
     }
 }
 
-/// What the jobs with a period ask of an exchange, limit by limit. A job that several exchanges can serve asks each for its part.
-fn source_outlook(
+/// What jobs that come so often a second ask of an exchange, limit by limit. A job that several exchanges can serve asks each for its
+/// part. `demand` is what the scheduler weighs: the job's dearest exchange, everywhere.
+fn source_outlook<'a>(
     source: &Source,
-    jobs: &[DataJob],
+    jobs: impl Iterator<Item = (&'a DataJob, f64)>,
+    demand: f64,
     foreseen: &SourceForecast,
 ) -> Result<SourceOutlook, ScheduleError> {
     let (connector, rates) = (&**source.connector(), Rates::of(source));
     let mut used: BTreeMap<(usize, u64), f64> = BTreeMap::new();
-    let (mut busy, mut requests) = (0.0, 0.0);
-    for job in jobs.iter().filter(|job| job.enabled && job.asks_of(source)) {
-        let Some(period) = job.period() else {
-            continue;
-        };
-        let often = 1.0 / period.as_secs_f64().max(1e-3) / job.exchanges.len().max(1) as f64;
+    let mut requests = 0.0;
+    for (job, often) in jobs.filter(|(job, often)| *often > 0.0 && job.asks_of(source)) {
+        let often = often / job.exchanges.len().max(1) as f64;
         for request in job.requests(connector, &source.exchange())? {
             requests += often;
-            busy += often * rates.share(connector, &request).as_secs_f64();
             for one in rates.uses(connector, &request) {
                 *used.entry((one.window, one.key)).or_default() += often * f64::from(one.units);
             }
@@ -305,7 +346,7 @@ fn source_outlook(
     Ok(SourceOutlook {
         runs: foreseen.runs,
         requests_per_minute: rounded(requests * 60.0),
-        load_percent: rounded(busy * 100.0),
+        load_percent: rounded(demand / f64::from(UNITS_PER_SECOND) * 100.0),
         longest_wait_ms: wait.and_then(|wait| u64::try_from(wait).ok()),
         peak_at: foreseen.peak_at.map(utc),
         windows: windows.collect(),

@@ -86,6 +86,14 @@ pub enum ScheduleError {
         /// The limit that is hit.
         limit: String,
     },
+    /// The job names an exchange twice.
+    #[error("job \"{job}\" names {exchange} twice; leave one away")]
+    ExchangeTwice {
+        /// The job.
+        job: String,
+        /// The exchange.
+        exchange: Exchange,
+    },
     /// The job names no exchange.
     #[error("job \"{job}\" names no exchange; name at least one")]
     NoExchange {
@@ -230,7 +238,11 @@ impl DataManager {
             on_quarantine: job.on_quarantine,
         };
         let (mut asks, mut cost, mut requests) = (Vec::new(), 1, 0);
-        for exchange in &job.exchanges {
+        for (index, exchange) in job.exchanges.iter().enumerate() {
+            if job.exchanges.iter().take(index).any(|one| one == exchange) {
+                let (job, exchange) = (name(), exchange.clone());
+                return Err(ScheduleError::ExchangeTwice { job, exchange });
+            }
             let source = self.source(exchange.clone()).map_err(|error| {
                 let job = name();
                 ScheduleError::Query { job, error }
@@ -291,7 +303,7 @@ impl DataManager {
     }
 
     /// What the scheduler says, in the words of exchanges and limits.
-    fn explained(&self, job: Option<&DataJob>, error: AddError) -> ScheduleError {
+    pub(super) fn explained(&self, job: Option<&DataJob>, error: AddError) -> ScheduleError {
         let (
             AddError::Overload {
                 source_name,

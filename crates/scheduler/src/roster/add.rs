@@ -14,11 +14,8 @@ use crate::job::{JobId, Spec};
 use crate::ledger::{SkipReason, Tally};
 use crate::moment::{Nanos, length, nanos};
 use crate::record::Recent;
-use crate::source::{Overload, Settings};
+use crate::source::Settings;
 use crate::trigger::{Phase, Timetable, Trigger, golden};
-
-/// Most gaps that the mean distance of a trigger's moments is taken from.
-const SAMPLED: usize = 50;
 
 impl<H: Clone> Roster<H> {
     /// Whether these jobs may be added, all together.
@@ -137,63 +134,6 @@ impl<H: Clone> Roster<H> {
         Ok(())
     }
 
-    /// No source that refuses overload is asked more than it bears.
-    fn check_load(&self, specs: &[&Spec], now: Nanos) -> Result<(), (usize, AddError)> {
-        let mut added: HashMap<u32, f64> = HashMap::new();
-        for (index, spec) in specs.iter().enumerate() {
-            let share = 1.0 / spec.sources.len().max(1) as f64;
-            for name in &spec.sources {
-                let Some(source) = self.sources.find(name) else {
-                    continue;
-                };
-                let Some(state) = self.sources.get(source) else {
-                    continue;
-                };
-                if state.settings.budget.is_none() || state.settings.overload != Overload::Refuse {
-                    continue;
-                }
-                let more = added.entry(source).or_default();
-                *more += self.demand(spec, now) * share;
-                let percent = state.load_percent(state.demand + *more).unwrap_or(0);
-                if percent > 100 {
-                    let source_name = Arc::clone(name);
-                    return Err((
-                        index,
-                        AddError::Overload {
-                            source_name,
-                            percent,
-                        },
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What a job costs a second, by the mean distance of its next moments.
-    fn demand(&self, spec: &Spec, now: Nanos) -> f64 {
-        let cost = f64::from(spec.cost);
-        if let Some(period) = spec.trigger.period() {
-            return cost / period.as_secs_f64();
-        }
-        let wall = now.saturating_add(self.time.offset());
-        let timetable = timetable(spec, Some(wall));
-        let mut last = wall;
-        let mut count = 0_u32;
-        while let Some(next) = timetable
-            .next_after(last)
-            .filter(|_| (count as usize) < SAMPLED)
-        {
-            last = next;
-            count += 1;
-        }
-        let span = last.saturating_sub(wall) as f64 / 1e9;
-        if count < 2 || span <= 0.0 {
-            return 0.0;
-        }
-        cost * f64::from(count) / span
-    }
-
     /// Adds a job that was checked.
     pub(crate) fn insert(&mut self, spec: Spec, handler: H, now: Nanos) -> JobId {
         let sources: SmallVec<[u32; 1]> = spec
@@ -215,7 +155,7 @@ impl<H: Clone> Roster<H> {
             0 => 0,
             most => golden(most.min(class.1.max(1)).max(1), self.limits.seed, nth),
         };
-        let demand = self.demand(&spec, now);
+        let rate = self.rate(&spec, now);
         let next = match (&spec.trigger, known.from) {
             (_, Some(from)) => timetable.next_after(from),
             (Trigger::At(moment), None) => Some(nanos(*moment)),
@@ -232,7 +172,7 @@ impl<H: Clone> Roster<H> {
             splay,
             last_source: sources.first().copied().unwrap_or(super::sources::NONE),
             sources,
-            demand,
+            rate,
             next,
             watermark: known.watermark,
             last_success: known.last_success,
@@ -261,6 +201,7 @@ impl<H: Clone> Roster<H> {
         self.names.insert(Arc::clone(&name), id);
         self.link(id.slot, true);
         self.weigh(id.slot, true);
+        self.spread_rate(id.slot, now);
         self.tell(|| Event::Added { job: name });
         self.schedule(id.slot);
         if known.marked && !known.disabled {
@@ -328,28 +269,6 @@ impl<H: Clone> Roster<H> {
         }
     }
 
-    /// Counts what a job asks of its sources, or takes it off.
-    pub(super) fn weigh(&mut self, slot: u32, comes: bool) {
-        let Some(job) = self.entry(slot) else {
-            return;
-        };
-        let sources = job.sources.clone();
-        let share = job.demand / sources.len().max(1) as f64;
-        for source in sources {
-            self.sources.count_job(source, comes);
-            let Some(state) = self.sources.get_mut(source) else {
-                continue;
-            };
-            let before = state.load_percent(state.demand).unwrap_or(0);
-            state.demand = (state.demand + if comes { share } else { -share }).max(0.0);
-            let percent = state.load_percent(state.demand).unwrap_or(0);
-            let name = state.name.clone();
-            if let Some(source) = name.filter(|_| comes && percent > 100 && percent > before) {
-                self.tell(|| Event::Overload { source, percent });
-            }
-        }
-    }
-
     pub(crate) fn describe_source(&mut self, name: &Arc<str>, settings: Settings) {
         let source = self.sources.describe(name, settings);
         // What was parked by the old gate asks the new one.
@@ -394,7 +313,7 @@ impl<H: Clone> Roster<H> {
             }
             None => None,
         };
-        let demand = self.demand(&spec, now);
+        let rate = self.rate(&spec, now);
         let (offset, seed) = (self.time.offset(), self.limits.seed);
         let own = now.saturating_add(offset);
         let Some(job) = self.entry_mut(slot) else {
@@ -402,7 +321,7 @@ impl<H: Clone> Roster<H> {
         };
         let other_times = job.spec.trigger != spec.trigger || job.spec.blackouts != spec.blackouts;
         job.sources = sources;
-        job.demand = demand;
+        job.rate = rate;
         job.needs = Vec::new();
         if other_times {
             job.shift = spec.follows_mono().then_some(offset);
@@ -418,6 +337,7 @@ impl<H: Clone> Roster<H> {
         self.by_wall.remove(slot);
         self.link(slot, true);
         self.weigh(slot, true);
+        self.spread_rate(slot, now);
         held.iter()
             .for_each(|source| self.sources.count_job(*source, false));
         self.schedule(slot);
@@ -465,7 +385,7 @@ fn class_of(spec: &Spec, sources: &SmallVec<[u32; 1]>) -> (u32, Nanos) {
     (source, spec.trigger.period().map_or(DAY, length))
 }
 
-fn timetable(spec: &Spec, anchor: Option<Nanos>) -> Timetable {
+pub(super) fn timetable(spec: &Spec, anchor: Option<Nanos>) -> Timetable {
     Timetable {
         rule: spec.trigger.rule(anchor),
         blackouts: spec.blackouts.clone(),

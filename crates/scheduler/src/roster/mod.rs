@@ -7,6 +7,7 @@
 mod add;
 mod alarms;
 mod clock;
+mod demand;
 mod dispatch;
 mod end;
 mod marks;
@@ -128,8 +129,8 @@ struct Entry<H> {
     sources: SmallVec<[u32; 1]>,
     /// The source of the last run.
     last_source: u32,
-    /// Cost a second.
-    demand: f64,
+    /// How often it comes due a second.
+    rate: f64,
     next: Option<Nanos>,
     /// The latest moment that came due.
     watermark: Option<Nanos>,

@@ -102,6 +102,7 @@ impl<H: Clone> Roster<H> {
                 parked: state
                     .parked
                     .map(|(until, _)| duration(until.saturating_sub(now))),
+                demand: state.demand,
                 load_percent: state.load_percent(state.demand),
                 latency: duration(state.latency as Nanos),
                 errors: state.errors,
@@ -149,6 +150,10 @@ impl<H: Clone> Roster<H> {
         let mut planned: Vec<_> = planned.collect();
         planned.sort_by(|one, other| one.job.cmp(&other.job));
         (planned, now.saturating_add(self.time.offset()))
+    }
+
+    pub(crate) fn job_rate(&self, id: JobId) -> Option<f64> {
+        Some(self.entry(self.find(id)?)?.rate)
     }
 
     /// The next moments of a job, with what the clocks of its zone show then.

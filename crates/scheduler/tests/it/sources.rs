@@ -340,6 +340,64 @@ async fn of_a_group_none_that_is_parked_is_chosen_while_one_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_follows_others_weighs_as_much_as_the_rarest_of_them_in_any_order() {
+    let none = |_| async { Ok(()) };
+    let follower = |name: &str, of: &[&str]| {
+        let trigger =
+            robust_scheduler::Trigger::OnSuccess(of.iter().map(|one| (*one).into()).collect());
+        Job::on(name, trigger).source("kraken").handler(none)
+    };
+    let every = |name: &str, period| Job::every(name, secs(period)).handler(none);
+    let refusing = || {
+        let scheduler = builder().start();
+        let kraken = Source::new("kraken").budget(1, secs(4));
+        scheduler.source(kraken.overload(robust_scheduler::Overload::Refuse));
+        scheduler
+    };
+    let load = |scheduler: &robust_scheduler::Scheduler| {
+        let sources = scheduler.sources();
+        let kraken = sources.iter().find(|source| &*source.name == "kraken");
+        kraken.unwrap().load_percent.unwrap()
+    };
+    // A chain of three, given from its end: once in 10 s, each.
+    let scheduler = refusing();
+    let chain = [
+        follower("last", &["middle", "fast"]),
+        follower("middle", &["first", "fast"]),
+        every("first", 10),
+        every("fast", 1),
+    ];
+    let ids = scheduler.add_all(chain).unwrap();
+    assert_eq!(scheduler.rate(ids[0]), Some(0.1));
+    assert_eq!(load(&scheduler), 80);
+    // One after the other it is the same, and what is too much is refused.
+    let scheduler = refusing();
+    let first = scheduler.add(every("first", 10)).unwrap();
+    scheduler.add(follower("middle", &["first"])).unwrap();
+    scheduler.add(follower("last", &["middle"])).unwrap();
+    assert_eq!(load(&scheduler), 80);
+    let error = scheduler.add(follower("more", &["last"])).unwrap_err();
+    let percent = 120;
+    let source_name = "kraken".into();
+    assert_eq!(
+        error,
+        robust_scheduler::AddError::Overload {
+            source_name,
+            percent
+        }
+    );
+    // All come along when the first comes at another rate.
+    let minutely = robust_scheduler::Trigger::Aligned {
+        interval: secs(20),
+        settle: robust_scheduler::Settle::default(),
+    };
+    scheduler
+        .update(first, |job| job.trigger(minutely))
+        .unwrap();
+    assert_eq!(load(&scheduler), 40);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_for_a_parked_source_goes_where_another_can_serve_it() {
     let scheduler = builder().start();
     let closed = Instant::now() + secs(3_600);
