@@ -15,6 +15,12 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
         .config(config.clone())
         .start()
         .map_err(|error| settings::named(file, &error))?;
+    // What the jobs as a whole cannot do: wait for each other in a circle or for nobody, ask more than they or an exchange may.
+    let jobs = manager.configured_jobs();
+    let jobs = jobs.map_err(|error| settings::named(file, &error))?;
+    manager
+        .check_jobs(&jobs)
+        .map_err(|error| settings::named(file, &error))?;
     print(&format!("{}: ok", file.display()));
     print(&format!("environment = {:?}", config.environment).to_lowercase());
     print(&format!("cache.capacity = {}", config.cache.capacity));

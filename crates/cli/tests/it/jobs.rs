@@ -166,6 +166,33 @@ fn a_load_by_cron_by_followers_and_of_jobs_that_are_not_enabled_counts_as_it_doe
 }
 
 #[test]
+fn a_config_is_called_ok_only_if_its_jobs_can_run() {
+    let when = "cron = \"30 2 * * *\"\nzone = \"Europe/Amsterdam\"";
+    for (instead, named) in [
+        ("on_success = [\"report\"]", "in a circle: report → report"),
+        ("on_success = [\"other\"]", "\"report\" waits for \"other\""),
+        (
+            "every = \"5s\"\nrate = 1",
+            "rate = 1 a minute, and its runs ask 12",
+        ),
+        ("every = \"1ms\"", "kraken would be asked 125000 %"),
+    ] {
+        let file = Scratch::file("jobs-checked.toml", CRON.replace(when, instead).as_bytes());
+        let checked = run(&["config", "check", file.path()]);
+        let ran = run(&["run", "--config", file.path(), "--for", "1ms"]);
+        assert_eq!(
+            (checked.code, checked.out.as_str()),
+            (Some(2), ""),
+            "{instead}"
+        );
+        assert!(checked.err.contains(named), "{instead}: {}", checked.err);
+        assert_eq!(checked.err, ran.err, "a run says the same");
+    }
+    let file = Scratch::file("jobs-checked.toml", CRON.as_bytes());
+    assert_eq!(run(&["config", "check", file.path()]).code, Some(0));
+}
+
+#[test]
 fn what_cannot_be_is_named_with_a_remedy() {
     let wrong = CRON.replace("30 2 * * *", "30 2 * *");
     let zone = CRON.replace("Europe/Amsterdam", "Europe/Atlantis");
