@@ -59,20 +59,23 @@ impl<H: Clone> Roster<H> {
         }
         let wall = now.saturating_add(self.time.offset());
         let timetable = timetable(spec, Some(wall));
-        let mut last = wall;
-        let mut count = 0_u32;
+        let Some(first) = timetable.next_after(wall) else {
+            return 0.0;
+        };
+        // From moment to moment: how far the first is away says nothing of those that follow.
+        let (mut last, mut gaps) = (first, 0_u32);
         while let Some(next) = timetable
             .next_after(last)
-            .filter(|_| (count as usize) < SAMPLED)
+            .filter(|_| (gaps as usize) < SAMPLED)
         {
             last = next;
-            count += 1;
+            gaps += 1;
         }
-        let span = last.saturating_sub(wall) as f64 / 1e9;
-        if count < 2 || span <= 0.0 {
+        let span = last.saturating_sub(first) as f64 / 1e9;
+        if span <= 0.0 {
             return 0.0;
         }
-        f64::from(count) / span
+        f64::from(gaps) / span
     }
 
     /// How often a job that is put in comes due. One that follows others comes as often as the rarest of them, at most.

@@ -398,6 +398,18 @@ async fn a_job_that_follows_others_weighs_as_much_as_the_rarest_of_them_in_any_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cron_job_weighs_the_same_whenever_in_its_second_it_is_added() {
+    for late in [0, 1, 500, 999] {
+        let clock = robust_scheduler::SimClock::at(crate::base() + ms(late));
+        let scheduler = robust_scheduler::Scheduler::builder().clock(clock).start();
+        let cron = Cron::parse("* * * * * *").unwrap();
+        let job = Job::cron("each second", cron).handler(|_| async { Ok(()) });
+        let id = scheduler.add(job).unwrap();
+        assert_eq!(scheduler.rate(id), Some(1.0), "{late} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_for_a_parked_source_goes_where_another_can_serve_it() {
     let scheduler = builder().start();
     let closed = Instant::now() + secs(3_600);
