@@ -49,6 +49,8 @@ pub struct Outcomes {
     pub cancelled: u64,
     /// Were put off until a newer occurrence took their place.
     pub deferred: u64,
+    /// Of these, those whose own data or limit was not ready; the source of the others was away.
+    pub not_ready: u64,
 }
 
 /// Why an occurrence was not run.

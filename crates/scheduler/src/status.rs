@@ -36,6 +36,8 @@ pub struct JobStatus {
     pub last_success: Option<SystemTime>,
     /// Failures in a row.
     pub failures: u32,
+    /// Failed runs in a row, those included that say nothing about the job.
+    pub failed_in_a_row: u32,
     /// Where its occurrences went.
     pub ledger: Ledger,
     /// What all of its runs came to.

@@ -30,7 +30,12 @@ impl PlanLedger {
             }
         };
         skip("superseded", ledger.superseded);
-        skip("source_away", ended.deferred);
+        // Bars that are not there yet, and jobs beyond their own rate.
+        skip("not_ready", ended.not_ready);
+        skip(
+            "source_away",
+            ended.deferred.saturating_sub(ended.not_ready),
+        );
         skip("cancelled", ended.cancelled);
         for (reason, count) in &ledger.skipped {
             skip(reason.as_str(), *count);

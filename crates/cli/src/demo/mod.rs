@@ -141,7 +141,13 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     tokio::join!(manager.shutdown(GRACE), other.shutdown(GRACE));
     drain(&mut events, &board).await;
     board.lock().account(ledgers(&plans));
-    let summary = Summary::of(&manager, &before, (&running, &aside), &board.lock(), lasted);
+    let summary = Summary::of(
+        (&manager, &other),
+        &before,
+        (&running, &aside),
+        &board.lock(),
+        lasted,
+    );
     for one in running.into_iter().chain(aside) {
         one.server.shutdown().await;
     }

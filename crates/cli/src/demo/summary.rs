@@ -35,6 +35,8 @@ pub(super) struct Summary {
     events_missed: u64,
     /// Requests over the limit that the exchanges of the second plan counted; the promise is checked on those of the first.
     over_limit_aside: u64,
+    /// The reads of the second plan, which keep the same promises.
+    reads_aside: Reads,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,7 +74,7 @@ struct Server {
 impl Summary {
     /// Takes the figures after the shutdown; the breakers as they were before it.
     pub(super) fn of(
-        manager: &DataManager,
+        (manager, other): (&DataManager, &DataManager),
         before: &Status,
         (running, aside): (&[Running], &[Running]),
         board: &Board,
@@ -132,6 +134,7 @@ impl Summary {
             reads_by_outcome: status.reads.clone(),
             events_missed: board.missed,
             over_limit_aside: over_aside,
+            reads_aside: other.status().reads,
         }
     }
 
@@ -143,13 +146,13 @@ impl Summary {
         if let Some((plan, ledger)) = self.plans.iter().find(|(_, ledger)| !ledger.closes()) {
             return Some(format!("demo: a run of plan {plan} is lost: {ledger}"));
         }
-        if !self.reads_by_outcome.balances() {
+        if !self.reads_by_outcome.balances() || !self.reads_aside.balances() {
             return Some("demo: reads are not the sum of their outcomes".to_owned());
         }
-        if self.late_calls > 0 {
+        let late = self.late_calls + self.reads_aside.late;
+        if late > 0 {
             return Some(format!(
-                "demo: {} calls ended more than 50 ms after their deadline",
-                self.late_calls
+                "demo: {late} calls ended more than 50 ms after their deadline"
             ));
         }
         let over = self.server.iter().find(|(_, server)| server.over_limit > 0);

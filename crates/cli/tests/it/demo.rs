@@ -52,6 +52,12 @@ fn sound(summary: &Value) {
         assert_eq!(number(&ledger["skipped"]), skipped, "{plan}: {ledger}");
     }
     number(&summary["over_limit_aside"]);
+    let aside = &summary["reads_aside"];
+    assert!(
+        number(&aside["total"]) > 0,
+        "the second plan reads too: {aside}"
+    );
+    assert_eq!(number(&aside["late"]), 0, "{aside}");
     for exchange in ALL {
         let source = &summary["by_source"][exchange];
         assert!(number(&source["ran"]) > 0, "{source}");

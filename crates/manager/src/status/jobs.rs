@@ -86,7 +86,7 @@ pub struct JobStatus {
     pub ok: u64,
     /// Runs that failed.
     pub failed: u64,
-    /// Failed runs in a row.
+    /// Failed runs in a row, those included in which only the exchange was ill.
     pub consecutive_failures: u32,
     /// Runs replaced by a newer one before they began.
     pub superseded: u64,
@@ -274,7 +274,7 @@ impl JobStatus {
             ran: job.ledger.ran,
             ok: job.ledger.outcomes.ok,
             failed: failed(&job.ledger),
-            consecutive_failures: job.failures,
+            consecutive_failures: job.failed_in_a_row,
             superseded: job.ledger.superseded,
             skipped: job.ledger.skipped_total(),
             pending: job.ledger.pending,

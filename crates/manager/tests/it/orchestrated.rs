@@ -71,6 +71,11 @@ async fn a_job_whose_breaker_is_open_is_parked_and_goes_on_when_it_closes() {
     );
     tokio::time::sleep(secs(600)).await;
     // One probe a minute, and no other request; what was probed has failed, what was parked has not.
+    let failing = world.manager.status().jobs.list["k0"].consecutive_failures;
+    assert!(
+        failing > 1,
+        "failed in a row, whoever is to blame: {failing}"
+    );
     let ledger = world.manager.scheduler().ledger();
     let probes = world.kraken().stats().requests - asked;
     assert!((9..=10).contains(&probes), "{probes}");
@@ -79,6 +84,8 @@ async fn a_job_whose_breaker_is_open_is_parked_and_goes_on_when_it_closes() {
     // Nothing was held against the jobs.
     world.kraken().set_fault(None);
     tokio::time::sleep(secs(120)).await;
+    let list = world.manager.status().jobs.list;
+    assert!(list.values().all(|job| job.consecutive_failures == 0));
     for job in world.manager.scheduler().jobs() {
         assert_eq!((job.failures, job.paused), (0, false), "{job:?}");
         assert_ne!(job.state, JobState::Quarantined, "{job:?}");

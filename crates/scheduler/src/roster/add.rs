@@ -186,6 +186,7 @@ impl<H: Clone> Roster<H> {
             needs: Vec::new(),
             inherited: None,
             failures: known.failures,
+            failed_in_a_row: known.failures,
             not_before: None,
             quarantined: known.quarantined,
             timed_out_last: false,

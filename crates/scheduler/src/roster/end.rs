@@ -74,6 +74,7 @@ impl<H: Clone> Roster<H> {
         }
         let mut occurrence = run.occurrence;
         occurrence.last_end = now;
+        occurrence.not_ready = class == Some(Class::NotReady);
         occurrence.last = Some(match end {
             End::Ok => Outcome::Ok,
             End::Failed(error) => match error.class {
@@ -246,6 +247,8 @@ impl<H: Clone> Roster<H> {
         self.book(slot, |tally| {
             tally.retrying = tally.retrying.saturating_sub(1);
             tally.outcomes.count(&outcome);
+            let not_ready = outcome == Outcome::Deferred && occurrence.not_ready;
+            tally.outcomes.not_ready += u64::from(not_ready);
         });
         self.remember(slot, occurrence, &outcome, now);
         let (nominal, stops) = (occurrence.nominal, !self.is_open());
@@ -257,6 +260,7 @@ impl<H: Clone> Roster<H> {
             Outcome::Ok => {
                 job.last_success = job.last_success.max(Some(nominal));
                 job.failures = 0;
+                job.failed_in_a_row = 0;
                 job.not_before = None;
                 if std::mem::take(&mut job.quarantined) {
                     self.tell_of(slot, |job| Event::Restored { job });
@@ -264,6 +268,7 @@ impl<H: Clone> Roster<H> {
             }
             Outcome::Failed(_) | Outcome::Panicked | Outcome::TimedOut => {
                 job.last_other = job.last_other.max(Some(nominal));
+                job.failed_in_a_row = job.failed_in_a_row.saturating_add(1);
                 if blame != Blame::Other {
                     job.failures = job.failures.saturating_add(1);
                     self.hold_back(slot, nominal, blame == Blame::Hopeless);

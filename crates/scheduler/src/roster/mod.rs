@@ -150,6 +150,8 @@ struct Entry<H> {
     /// The priority of somebody who waits for it.
     inherited: Option<u8>,
     failures: u32,
+    /// Failed runs in a row, whoever is to blame.
+    failed_in_a_row: u32,
     /// No run before this, after failures.
     not_before: Option<Nanos>,
     quarantined: bool,
@@ -175,6 +177,8 @@ struct Occurrence {
     attempts: u32,
     failed: u32,
     deferred: u32,
+    /// Whether the last try found its own data not ready.
+    not_ready: bool,
     first_start: Nanos,
     last_end: Nanos,
     /// How the last try ended, for when there is no other.

@@ -283,6 +283,7 @@ impl Occurrence {
             attempts: 0,
             failed: 0,
             deferred: 0,
+            not_ready: false,
             first_start: 0,
             last_end: 0,
             last: None,

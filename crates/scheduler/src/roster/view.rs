@@ -87,6 +87,7 @@ impl<H: Clone> Roster<H> {
             stuck: job.runs.iter().any(|run| run.stuck),
             last_success: job.last_success.map(system),
             failures: job.failures,
+            failed_in_a_row: job.failed_in_a_row,
             ledger: job.tally.ledger(),
             aggregate: job.recent.aggregate,
         }

@@ -213,7 +213,32 @@ async fn data_that_is_not_ready_is_asked_for_again_and_is_no_failure() {
         ),
         (0, 1, 0)
     );
+    assert_eq!(status.ledger.outcomes.not_ready, 1);
     assert!(status.ledger.balances());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_put_off_says_whether_its_source_was_away_or_its_data_not_ready() {
+    let scheduler = builder().start();
+    for (name, away) in [("away", true), ("not ready", false)] {
+        let job = Job::every(name, secs(10))
+            .source(name)
+            .handler(move |_| async move {
+                Err(match away {
+                    true => RunError::source_down("down", secs(3)),
+                    false => RunError::not_ready("not published"),
+                })
+            });
+        scheduler.add(job).unwrap();
+    }
+    sleep(secs(105)).await;
+    for (job, not_ready) in scheduler.jobs().iter().zip([false, true]) {
+        let ended = job.ledger.outcomes;
+        assert!(ended.deferred > 5, "{}: {ended:?}", job.name);
+        let expected = if not_ready { ended.deferred } else { 0 };
+        assert_eq!(ended.not_ready, expected, "{}: {ended:?}", job.name);
+    }
+    assert!(scheduler.ledger().balances());
 }
 
 #[tokio::test(start_paused = true)]
