@@ -42,6 +42,8 @@ pub(super) struct Summary {
 #[derive(Debug, Serialize)]
 struct BySource {
     ran: u64,
+    /// Requests that this side has counted.
+    requests: u64,
     errors: u64,
     p99_ms: Option<f64>,
     superseded: u64,
@@ -87,6 +89,10 @@ impl Summary {
             let brought = ledger.outcomes.ok + ledger.outcomes.cancelled + ledger.running;
             let figures = BySource {
                 ran: ledger.ran,
+                requests: status
+                    .sources
+                    .get(exchange)
+                    .map_or(0, |after| after.requests),
                 // Each try that brought nothing, those of a run that was put off and tried again included.
                 errors: (ledger.ran + ledger.retries).saturating_sub(brought),
                 p99_ms: source.p99_ms,
@@ -153,6 +159,17 @@ impl Summary {
         if late > 0 {
             return Some(format!(
                 "demo: {late} calls ended more than 50 ms after their deadline"
+            ));
+        }
+        // What the exchanges have counted, beside what this side says of itself.
+        let unknown = self.server.iter().find(|(exchange, server)| {
+            let counted = self.by_source.get(*exchange).map(|source| source.requests);
+            counted.is_none_or(|counted| server.requests > counted)
+        });
+        if let Some((exchange, server)) = unknown {
+            return Some(format!(
+                "demo: {exchange} counted {} requests, more than were accounted for",
+                server.requests
             ));
         }
         let over = self.server.iter().find(|(_, server)| server.over_limit > 0);
