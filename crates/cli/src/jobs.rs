@@ -83,7 +83,9 @@ fn text(of: &str, outlook: &Outlook) -> String {
         humantime::format_duration(std::time::Duration::from_secs(outlook.span_s)),
         outlook.from
     );
-    let asked = outlook.sources.iter().filter(|(_, source)| source.runs > 0);
+    // One that nothing comes due at in this time can be asked too much all the same.
+    let asked = |source: &SourceOutlook| source.runs > 0 || source.load_percent > 0.0;
+    let asked = outlook.sources.iter().filter(|(_, source)| asked(source));
     let rows = asked.flat_map(|(exchange, source)| load(exchange.as_str(), source));
     text.push_str(&table(
         &[

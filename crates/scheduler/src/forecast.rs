@@ -25,7 +25,7 @@ pub struct Forecast {
     pub span: Duration,
     /// Runs that come by a clock. Those that come by the success of others are not foreseen.
     pub runs: u64,
-    /// By source; jobs without one are under `None`. A job of several sources is with the first.
+    /// By source; jobs without one are under `None`. A job of several sources goes to each in turn.
     pub sources: BTreeMap<Option<Arc<str>>, SourceForecast>,
     /// How many runs a clock change moves or doubles.
     pub clock_changes: u64,
@@ -57,6 +57,8 @@ pub struct SourceForecast {
 pub(crate) struct Planned {
     pub(crate) job: Arc<str>,
     pub(crate) source: Option<Arc<str>>,
+    /// Which of its sources this is, and how many there are: each has every so-manieth run.
+    pub(crate) turn: (usize, usize),
     pub(crate) budget: Option<(u32, Duration)>,
     pub(crate) cost: u32,
     /// The next moment and its job's own time now.
@@ -88,10 +90,18 @@ pub(crate) fn forecast(mut plan: Vec<Planned>, from: Nanos, span: Duration) -> F
         for job in group {
             let end = job.now.saturating_add(length(span));
             let mut next = Some(job.next);
-            while let Some(moment) = next {
+            let (turn, turns) = job.turn;
+            for nth in 0_usize.. {
+                let Some(moment) = next else {
+                    break;
+                };
                 let release = moment.saturating_add(job.delay);
                 if release > end {
                     break;
+                }
+                next = job.timetable.next_after(moment);
+                if nth % turns.max(1) != turn {
+                    continue;
                 }
                 of.runs += 1;
                 of.cost += u64::from(job.cost);
@@ -100,7 +110,6 @@ pub(crate) fn forecast(mut plan: Vec<Planned>, from: Nanos, span: Duration) -> F
                     *bucket += u64::from(job.cost);
                 }
                 all.note_change(job, moment);
-                next = job.timetable.next_after(moment);
             }
         }
         all.runs += of.runs;

@@ -166,6 +166,42 @@ fn a_load_by_cron_by_followers_and_of_jobs_that_are_not_enabled_counts_as_it_doe
 }
 
 #[test]
+fn what_has_passed_is_told_as_the_run_at_once_that_it_is_and_a_group_as_each_of_its_exchanges() {
+    let when = "cron = \"30 2 * * *\"\nzone = \"Europe/Amsterdam\"";
+    let past = CRON.replace(when, "at = \"2020-01-01T00:00:00Z\"");
+    let file = Scratch::file("jobs-past.toml", past.as_bytes());
+    let told = json(&["jobs", "--config", file.path(), "--next", "1m", "--json"]);
+    assert_eq!(
+        (&told["runs"], &told["sources"]["kraken"]["runs"]),
+        (&1.into(), &1.into())
+    );
+    let job = &told["jobs"][0];
+    assert_eq!(job["next"][0]["at"], told["from"]);
+    assert_eq!(
+        job["when"],
+        "at 2020-01-01T00:00:00Z, which has passed: once, at once"
+    );
+
+    let group = CRON.replace(when, "every = \"2s\"").replace(
+        "exchange = \"kraken\"",
+        "exchanges = [\"kraken\", \"binance\"]",
+    );
+    let group = format!("[exchanges.binance]\nquote_alias = {{ USD = \"USDT\" }}\n{group}");
+    let file = Scratch::file("jobs-group.toml", group.as_bytes());
+    let told = json(&["jobs", "--config", file.path(), "--next", "1h", "--json"]);
+    for exchange in ["kraken", "binance"] {
+        assert_eq!(told["sources"][exchange]["runs"], 900, "{exchange}");
+    }
+    // Nothing comes due in a millisecond, and what each is asked is told all the same.
+    let said = run(&["jobs", "--config", file.path(), "--next", "1ms"]);
+    assert!(
+        said.out.contains("1 public per 1s") && said.out.contains("6000 weight per 60s"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
 fn a_config_is_called_ok_only_if_its_jobs_can_run() {
     let when = "cron = \"30 2 * * *\"\nzone = \"Europe/Amsterdam\"";
     for (instead, named) in [

@@ -326,6 +326,15 @@ fn a_job_comes_due_by_one_of_five_triggers() {
 }
 
 #[test]
+fn a_moment_beyond_what_is_counted_is_refused_in_words() {
+    let text = BARS.replace("every = \"30s\"", "at = \"9999-01-01T00:00:00Z\"");
+    assert_eq!(
+        Config::from_toml(&text).unwrap_err().to_string(),
+        "config jobs.bars.at = 9999-01-01T00:00:00Z: use a moment before 2200, such as \"2027-01-01T00:00:00Z\""
+    );
+}
+
+#[test]
 fn a_kind_about_one_market_makes_a_job_for_each_pair_and_length() {
     let text = BARS
         .replace(

@@ -1,6 +1,6 @@
 //! When a configured job comes due.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use robust_market::{Interval, InvalidName, quote};
 use robust_scheduler::{
@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::exchange::LONGEST;
 use super::{ConfigError, JobSettings};
+
+/// The start of the year 2200, after 1970: the latest moment of a job of one moment. What counts in nanoseconds ends in 2262.
+const LATEST: Duration = Duration::from_secs(7_258_118_400);
 
 /// Whose numbers the weekdays of a cron expression are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +81,11 @@ impl JobSettings {
             return self.by_cron(text);
         }
         if let Some(moment) = self.at {
+            if moment > SystemTime::UNIX_EPOCH + LATEST {
+                let shown = humantime_serde::re::humantime::format_rfc3339_seconds(moment);
+                let remedy = "use a moment before 2200, such as \"2027-01-01T00:00:00Z\"";
+                return Err(self.wrong("at", shown, remedy));
+            }
             return Ok(Trigger::At(moment));
         }
         let names = self.on_success.iter().map(|name| name.as_str().into());

@@ -72,7 +72,7 @@ pub struct JobOutlook {
     /// The share of its exchange's budget that it takes in the long run, in percent, were it the only exchange that can serve it; of the
     /// worst of them. `None` where it comes only once.
     pub load_percent: Option<f64>,
-    /// The next runs.
+    /// The next runs. One whose only moment has passed comes at once.
     pub next: Vec<Moment>,
 }
 
@@ -163,11 +163,26 @@ impl DataManager {
         for (id, _) in ids.iter().zip(jobs).filter(|(_, job)| !job.enabled) {
             let _ = scheduler.disable(*id, robust_scheduler::Dependents::Detach);
         }
-        let forecast = scheduler.forecast(span);
+        let mut forecast = scheduler.forecast(span);
         let mut told = Vec::with_capacity(jobs.len());
         for ((id, job), often) in ids.iter().zip(jobs).zip(&often) {
             let next = scheduler.preview(*id, NEXT).unwrap_or_default();
-            told.push(self.job_outlook(job, *often, &next)?);
+            let mut outlook = self.job_outlook(job, *often, &next)?;
+            if job.enabled && matches!(job.trigger, Trigger::At(moment) if moment <= forecast.from)
+            {
+                outlook.when.push_str(", which has passed: once, at once");
+                outlook.next.push(Moment {
+                    job: job.name.clone(),
+                    at: utc(forecast.from),
+                    clock_change: None,
+                });
+                forecast.runs += 1;
+                if let Some(exchange) = job.exchanges.first() {
+                    let name = Some(exchange.as_str().into());
+                    forecast.sources.entry(name).or_default().runs += 1;
+                }
+            }
+            told.push(outlook);
         }
         let mut sources = BTreeMap::new();
         for source in self.each_source() {

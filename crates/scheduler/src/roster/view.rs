@@ -127,18 +127,31 @@ impl<H: Clone> Roster<H> {
     /// The jobs as a forecast needs them, and the wall time now.
     pub(crate) fn plan(&self, now: Nanos) -> (Vec<Planned>, Nanos) {
         let slots = self.names.values().filter_map(|id| self.find(*id));
-        let planned = slots.filter_map(|slot| {
-            let job = self.entry(slot)?;
-            let source = job
-                .sources
-                .first()
-                .and_then(|source| self.sources.get(*source));
-            Some(Planned {
+        let planned = slots.flat_map(|slot| self.planned(slot, now));
+        let mut planned: Vec<_> = planned.collect();
+        planned.sort_by(|one, other| one.job.cmp(&other.job));
+        (planned, now.saturating_add(self.time.offset()))
+    }
+
+    /// A job, once for each source that can serve it.
+    fn planned(&self, slot: u32, now: Nanos) -> Vec<Planned> {
+        let Some(job) = self.entry(slot) else {
+            return Vec::new();
+        };
+        let Some(next) = job.next.filter(|_| !job.disabled && !job.faulted) else {
+            return Vec::new();
+        };
+        let turns = job.sources.len().max(1);
+        let planned = |turn: usize| {
+            let source = job.sources.get(turn);
+            let source = source.and_then(|source| self.sources.get(*source));
+            Planned {
                 job: Arc::clone(&job.spec.name),
                 source: source.and_then(|state| state.name.clone()),
+                turn: (turn, turns),
                 budget: source.and_then(|state| state.settings.budget),
                 cost: job.spec.cost,
-                next: job.next.filter(|_| !job.disabled && !job.faulted)?,
+                next,
                 now: self.own_time(job, now),
                 delay: self.delay(slot),
                 timetable: job.timetable.clone(),
@@ -146,11 +159,9 @@ impl<H: Clone> Roster<H> {
                     Trigger::Cron(cron) => Some(cron.clone()),
                     _ => None,
                 },
-            })
-        });
-        let mut planned: Vec<_> = planned.collect();
-        planned.sort_by(|one, other| one.job.cmp(&other.job));
-        (planned, now.saturating_add(self.time.offset()))
+            }
+        };
+        (0..turns).map(planned).collect()
     }
 
     pub(crate) fn job_rate(&self, id: JobId) -> Option<f64> {

@@ -410,6 +410,28 @@ async fn a_cron_job_weighs_the_same_whenever_in_its_second_it_is_added() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_forecast_shares_the_runs_of_a_group_among_its_sources() {
+    let scheduler = builder().start();
+    for name in ["one", "other"] {
+        scheduler.source(Source::new(name).budget(30, secs(60)));
+    }
+    let job = Job::every("shared", secs(1)).any_source(["one", "other"]);
+    scheduler.add(job.handler(|_| async { Ok(()) })).unwrap();
+    let forecast = scheduler.forecast(secs(3_600));
+    assert_eq!(forecast.runs, 3_600);
+    for name in ["one", "other"] {
+        let source = &forecast.sources[&Some(name.into())];
+        assert_eq!((source.runs, source.cost), (1_800, 1_800), "{name}");
+        // Each bears 30 a minute, and is asked that.
+        assert!(
+            (source.load_percent.unwrap() - 100.0).abs() < 0.1,
+            "{source:?}"
+        );
+        assert!(source.longest_wait.unwrap() <= secs(2), "{source:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_for_a_parked_source_goes_where_another_can_serve_it() {
     let scheduler = builder().start();
     let closed = Instant::now() + secs(3_600);
