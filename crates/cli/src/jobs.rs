@@ -77,9 +77,9 @@ pub(crate) async fn run(args: &JobsArgs) -> Result<(), Failure> {
 
 fn text(of: &str, outlook: &Outlook) -> String {
     let mut text = format!(
-        "{of}: {} jobs, {} runs in {} from {}\n\n",
-        outlook.jobs.len(),
-        outlook.runs,
+        "{of}: {}, {} in {} from {}\n\n",
+        count(outlook.jobs.len() as u64, "job", "jobs"),
+        count(outlook.runs, "run", "runs"),
         humantime::format_duration(std::time::Duration::from_secs(outlook.span_s)),
         outlook.from
     );
@@ -106,8 +106,8 @@ fn text(of: &str, outlook: &Outlook) -> String {
     ));
     if outlook.clock_changes > 0 {
         text.push_str(&format!(
-            "\n\n{} runs are hit by a clock change:\n",
-            outlook.clock_changes
+            "\n\n{} hit by a clock change:\n",
+            count(outlook.clock_changes, "run is", "runs are")
         ));
         text.push_str(&table(
             &["job", "at", "its wall time"],
@@ -123,6 +123,10 @@ fn text(of: &str, outlook: &Outlook) -> String {
         text.push_str("\n\nno run is hit by a clock change");
     }
     text
+}
+
+fn count(number: u64, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
 }
 
 /// The load of one exchange: a line, and one for each limit beyond the first.
@@ -177,6 +181,7 @@ fn job(job: &JobOutlook) -> Vec<String> {
 fn change(moment: &Moment) -> Vec<String> {
     let what = match moment.clock_change {
         Some("shifted") => "is left out; it comes at the change",
+        Some("left_out") => "is left out; it does not come",
         Some(_) => "is shown twice",
         None => "",
     };

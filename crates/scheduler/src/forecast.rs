@@ -27,7 +27,7 @@ pub struct Forecast {
     pub runs: u64,
     /// By source; jobs without one are under `None`. A job of several sources goes to each in turn.
     pub sources: BTreeMap<Option<Arc<str>>, SourceForecast>,
-    /// How many runs a clock change moves or doubles.
+    /// How many runs a clock change moves, doubles or leaves out.
     pub clock_changes: u64,
     /// The first 100 of them, with the job.
     pub changed: Vec<(Arc<str>, Upcoming)>,
@@ -89,6 +89,7 @@ pub(crate) fn forecast(mut plan: Vec<Planned>, from: Nanos, span: Duration) -> F
         let mut of = SourceForecast::default();
         for job in group {
             let end = job.now.saturating_add(length(span));
+            all.note_left_out(job, end);
             let mut next = Some(job.next);
             let (turn, turns) = job.turn;
             for nth in 0_usize.. {
@@ -123,6 +124,19 @@ pub(crate) fn forecast(mut plan: Vec<Planned>, from: Nanos, span: Duration) -> F
 }
 
 impl Forecast {
+    /// What a change leaves out is in no timetable. A job of several sources is noted once.
+    fn note_left_out(&mut self, job: &Planned, end: Nanos) {
+        let Some(cron) = job.cron.as_ref().filter(|_| job.turn.0 == 0) else {
+            return;
+        };
+        for listed in cron.left_out(job.now, end) {
+            self.clock_changes += 1;
+            if self.changed.len() < LISTED {
+                self.changed.push((Arc::clone(&job.job), listed));
+            }
+        }
+    }
+
     fn note_change(&mut self, job: &Planned, moment: Nanos) {
         let Some(cron) = &job.cron else {
             return;

@@ -35,7 +35,7 @@ pub struct Outlook {
     pub jobs: Vec<JobOutlook>,
     /// What each exchange is asked.
     pub sources: BTreeMap<Exchange, SourceOutlook>,
-    /// Runs that a clock change moves or doubles.
+    /// Runs that a clock change moves, doubles or leaves out.
     pub clock_changes: u64,
     /// The first 100 of them.
     pub changed: Vec<Moment>,
@@ -84,7 +84,8 @@ pub struct Moment {
     pub job: String,
     /// What the clocks of the job's zone show, with their offset.
     pub at: String,
-    /// `shifted` when a clock change leaves its wall time out and it comes at the change, `doubled` when its wall time is shown twice.
+    /// `shifted` when a clock change leaves its wall time out and it comes at the change, `left_out` when it then does not come, `doubled`
+    /// when its wall time is shown twice.
     pub clock_change: Option<&'static str>,
 }
 
@@ -327,6 +328,7 @@ fn moment(job: &str, upcoming: &Upcoming) -> Moment {
         at: upcoming.local.clone(),
         clock_change: upcoming.change.map(|change| match change {
             ClockChange::Shifted => "shifted",
+            ClockChange::LeftOut => "left_out",
             _ => "doubled",
         }),
     }

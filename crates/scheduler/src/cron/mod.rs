@@ -219,6 +219,23 @@ impl Cron {
         )
     }
 
+    /// The wall times that clock changes after `from` and up to `until` leave out, so that they do not come.
+    pub(crate) fn left_out(&self, from: Nanos, until: Nanos) -> Vec<Upcoming> {
+        let (from, until) = (whole_second(from), whole_second(until));
+        let mut list = Vec::new();
+        let mut segment = self.zone.segment(from);
+        while self.gap == Gap::Skip && !segment.is_last() && segment.to <= until {
+            let (old, new) = (segment.to + segment.offset, segment.to + segment.after);
+            let mut wall = old - 1;
+            while let Some(next) = self.fields.next_wall(wall).filter(|next| *next < new) {
+                list.push(preview::left_out(segment.to, next, segment.offset));
+                wall = next;
+            }
+            segment = self.zone.segment(segment.to);
+        }
+        list
+    }
+
     pub(crate) fn in_zone(&self) -> &Zone {
         &self.zone
     }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use chrono::{FixedOffset, SecondsFormat, TimeZone as _};
 
-use crate::moment::{Nanos, system, whole_second};
+use crate::moment::{Nanos, SECOND, system, whole_second};
 use crate::zone::Zone;
 
 /// A moment to come.
@@ -27,19 +27,35 @@ pub enum ClockChange {
     Shifted,
     /// Its wall time is shown twice.
     Doubled,
+    /// Its wall time was left out, and it does not come. Then the moment is that of the change, and what the clocks show is that wall
+    /// time by the offset before. In forecasts only.
+    LeftOut,
+}
+
+/// A wall time that a change at this second leaves out, by the offset before it.
+pub(crate) fn left_out(change: i64, wall: i64, offset: i64) -> Upcoming {
+    Upcoming {
+        at: system(change.saturating_mul(SECOND)),
+        local: shown(wall.saturating_sub(offset), offset),
+        change: Some(ClockChange::LeftOut),
+    }
 }
 
 /// A moment with what the clocks of a zone show.
 pub(crate) fn upcoming(zone: &Zone, at: Nanos, change: Option<ClockChange>) -> Upcoming {
     let second = whole_second(at);
-    let offset = i32::try_from(zone.segment(second).offset).ok();
+    Upcoming {
+        at: system(at),
+        local: shown(second, zone.segment(second).offset),
+        change,
+    }
+}
+
+fn shown(second: i64, offset: i64) -> String {
+    let offset = i32::try_from(offset).ok();
     let local = offset
         .and_then(FixedOffset::east_opt)
         .and_then(|offset| offset.timestamp_opt(second, 0).single())
         .map(|moment| moment.to_rfc3339_opts(SecondsFormat::Secs, false));
-    Upcoming {
-        at: system(at),
-        local: local.unwrap_or_default(),
-        change,
-    }
+    local.unwrap_or_default()
 }

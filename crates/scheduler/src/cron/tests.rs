@@ -72,6 +72,7 @@ fn shown(cron: Cron, after: &str, count: usize) -> Vec<String> {
             let mark = match next.change {
                 Some(ClockChange::Shifted) => " shifted",
                 Some(ClockChange::Doubled) => " doubled",
+                Some(ClockChange::LeftOut) => " left out",
                 None => "",
             };
             format!("{}{mark}", next.local.get(5..).unwrap())

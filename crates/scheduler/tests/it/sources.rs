@@ -410,6 +410,46 @@ async fn a_cron_job_weighs_the_same_whenever_in_its_second_it_is_added() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_forecast_lists_what_a_clock_change_leaves_out() {
+    use robust_scheduler::ClockChange::{LeftOut, Shifted};
+    // 2027-03-27 12:00: at one in the night after it the clocks of Amsterdam go from 02:00 to 03:00.
+    let eve = std::time::SystemTime::UNIX_EPOCH + secs(1_806_148_800);
+    let clock = robust_scheduler::SimClock::at(eve);
+    let scheduler = robust_scheduler::Scheduler::builder().clock(clock).start();
+    for (name, text) in [
+        ("daily", "30 2 * * *"),
+        ("half", "*/30 * * * *"),
+        ("odd", "0 1-23/2 * * *"),
+        ("two", "0 */2 * * *"),
+    ] {
+        let zone = robust_scheduler::Zone::named("Europe/Amsterdam").unwrap();
+        let cron = Cron::parse(text).unwrap().zone(zone);
+        let job = Job::cron(name, cron).any_source(["one", "other"]);
+        scheduler.add(job.handler(|_| async { Ok(()) })).unwrap();
+    }
+    let forecast = scheduler.forecast(secs(86_400));
+    let mut changed: Vec<_> = forecast
+        .changed
+        .iter()
+        .map(|(job, next)| (&**job, next.local.as_str(), next.change.unwrap()))
+        .collect();
+    changed.sort_unstable_by_key(|(job, local, _)| (*job, *local));
+    assert_eq!(
+        changed,
+        [
+            ("daily", "2027-03-28T03:00:00+02:00", Shifted),
+            ("half", "2027-03-28T02:00:00+01:00", LeftOut),
+            ("half", "2027-03-28T02:30:00+01:00", LeftOut),
+            ("two", "2027-03-28T02:00:00+01:00", LeftOut),
+        ]
+    );
+    assert_eq!(forecast.clock_changes, 4);
+    // Each half hour of the 24 that pass; 12 odd hours; 13 even ones, less the one that is left out.
+    assert_eq!(forecast.runs, 1 + 48 + 12 + 12);
+    assert_eq!(scheduler.forecast(secs(3_600)).clock_changes, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_forecast_shares_the_runs_of_a_group_among_its_sources() {
     let scheduler = builder().start();
     for name in ["one", "other"] {
