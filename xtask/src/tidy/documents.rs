@@ -42,6 +42,26 @@ pub(crate) fn links(facts: &Facts) -> Vec<String> {
     complaints
 }
 
+/// No page has a place that was to be filled with a measured number and was not: a name in capitals between two at signs.
+pub(crate) fn filled(facts: &Facts) -> Vec<String> {
+    let is_name = |text: &&str| {
+        let capital = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        text.starts_with(|c: char| c.is_ascii_uppercase()) && text.chars().all(capital)
+    };
+    let mut complaints = Vec::new();
+    for file in facts.files.iter().filter(|file| file.path.ends_with(".md")) {
+        for (at, line) in file.text.lines().enumerate() {
+            let parts: Vec<&str> = line.split('@').collect();
+            let between = parts.get(1..parts.len() - 1).unwrap_or_default();
+            for name in between.iter().copied().filter(is_name) {
+                let at = at + 1;
+                complaints.push(format!("{}:{at} `@{name}@` is not filled in", file.path));
+            }
+        }
+    }
+    complaints
+}
+
 /// The relative links of a page, without their anchors: `](target)`.
 fn links_of(file: &SourceFile) -> impl Iterator<Item = &str> {
     let mut in_code = false;
@@ -76,8 +96,21 @@ fn resolve(from: &SourceFile, link: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{links, listed};
+    use super::{filled, links, listed};
     use crate::tidy::facts::Facts;
+
+    #[test]
+    fn a_place_that_was_not_filled_in_is_found() {
+        let page = "x\n| @KRAKEN@ | 2.8 % | @DAY_2@ |\nmail a@B.c or @daily, @Weekly@\n";
+        let facts = Facts::of_files(&[("docs/a.md", page)]);
+        assert_eq!(
+            filled(&facts),
+            [
+                "docs/a.md:2 `@KRAKEN@` is not filled in",
+                "docs/a.md:2 `@DAY_2@` is not filled in",
+            ]
+        );
+    }
 
     #[test]
     fn every_page_is_in_the_contents() {

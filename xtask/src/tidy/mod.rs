@@ -49,6 +49,7 @@ const RULES: &[Rule] = &[
     ("no ignored test", text::ignored_tests),
     ("documents are listed", documents::listed),
     ("links lead somewhere", documents::links),
+    ("numbers are filled in", documents::filled),
 ];
 
 pub(crate) fn run(arguments: Vec<OsString>) -> Result<ExitCode> {

@@ -356,6 +356,14 @@ impl JobSettings {
             let remedy = "use a name of 1 to 100 characters";
             return Err(out_of_range("jobs.id", quote(&self.id), remedy));
         }
+        // They are printed where an escape sequence would be obeyed.
+        let named = [("id", Some(&self.id)), ("name", self.name.as_ref())];
+        for (key, text) in named {
+            if let Some(text) = text.filter(|text| text.chars().any(char::is_control)) {
+                let remedy = "leave control characters and line breaks away";
+                return Err(out_of_range(format!("jobs.{key}"), quote(text), remedy));
+            }
+        }
         if !self.exchange.is_empty() && !self.exchanges.is_empty() {
             let remedy = "leave it away, or name the exchange among exchanges";
             return Err(self.wrong("exchange", quote(&self.exchange), remedy));

@@ -335,6 +335,44 @@ fn a_moment_beyond_what_is_counted_is_refused_in_words() {
 }
 
 #[test]
+fn a_cron_expression_is_refused_in_the_words_of_a_config_file() {
+    for (cron, remedy) in [
+        ("0 0 7 * * 2", "dialect = \\\"unix\\\""),
+        ("0 0 1 * 1", "days = \\\"both\\\" or days = \\\"either\\\""),
+        ("60 * * * *", "it cannot be read; each field is"),
+        ("^ * * * *", "it cannot be read; each field is"),
+        ("0 7 * * MOON", "\\\"MOON\\\""),
+    ] {
+        let remedy = remedy.replace('\\', "");
+        let text = BARS.replace("every = \"30s\"", &format!("cron = \"{cron}\""));
+        let error = Config::from_toml(&text).unwrap_err().to_string();
+        assert!(error.contains(&remedy), "{cron}: {error}");
+        for foreign in ["::", "less than", "('"] {
+            assert!(!error.contains(foreign), "{cron}: {error}");
+        }
+    }
+}
+
+#[test]
+fn no_control_character_of_a_job_reaches_a_terminal() {
+    for (good, bad, named) in [
+        ("id = \"bars\"", "id = \"ba\\u001b[31mrs\"", "jobs.id"),
+        ("id = \"bars\"", "id = \"ba\\nrs\"", "jobs.id"),
+        (
+            "id = \"bars\"",
+            "id = \"bars\"\nname = \"a\\u001bb\"",
+            "jobs.name",
+        ),
+    ] {
+        let text = BARS.replace(good, bad);
+        assert_ne!(text, BARS);
+        let error = Config::from_toml(&text).unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+        assert!(!error.chars().any(char::is_control), "{error:?}");
+    }
+}
+
+#[test]
 fn a_kind_about_one_market_makes_a_job_for_each_pair_and_length() {
     let text = BARS
         .replace(

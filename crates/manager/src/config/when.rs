@@ -153,12 +153,33 @@ impl JobSettings {
         }
         let cron = syntax
             .parse(text)
-            .map_err(|error: CronError| self.wrong("cron", quote(text), &error.to_string()))?;
+            .map_err(|error| self.wrong("cron", quote(text), &remedy(&error)))?;
         let zone = match &self.zone {
             Some(name) => Zone::named(name)
                 .map_err(|error| self.wrong("zone", quote(name), &error.to_string()))?,
             None => Zone::utc(),
         };
         Ok(Trigger::Cron(cron.zone(zone)))
+    }
+}
+
+/// What to write instead, in the words of a config file.
+fn remedy(error: &CronError) -> String {
+    match error {
+        CronError::WhoseWeekdays { field } => format!(
+            "{} does not say whether 1 is Monday or Sunday; say dialect = \"unix\" (Monday) or \"quartz\" (Sunday), or write MON to SUN",
+            quote(field)
+        ),
+        CronError::WhichDays { days, weekdays } => format!(
+            "{} and {} are both restricted; say days = \"both\" or days = \"either\"",
+            quote(days),
+            quote(weekdays)
+        ),
+        CronError::Weekday { field, .. } => format!(
+            "{} is no weekday; write MON to SUN, or numbers as the dialect has them",
+            quote(field)
+        ),
+        CronError::Syntax { .. } => "it cannot be read; each field is *, a number within its range, or one of 1-5, 1,3 and */5".to_owned(),
+        other => other.to_string(),
     }
 }

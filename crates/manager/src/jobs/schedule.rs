@@ -86,6 +86,16 @@ pub enum ScheduleError {
         /// The limit that is hit.
         limit: String,
     },
+    /// The job waits for one that is not there.
+    #[error(
+        "job \"{job}\" waits for \"{upstream}\", which is not there; name the id of a job, and of a job for each pair the one with its pair, such as \"ID BTC/USD\""
+    )]
+    NoUpstream {
+        /// The job.
+        job: String,
+        /// The job that it waits for.
+        upstream: String,
+    },
     /// The job names an exchange twice.
     #[error("job \"{job}\" names {exchange} twice; leave one away")]
     ExchangeTwice {
@@ -304,6 +314,12 @@ impl DataManager {
 
     /// What the scheduler says, in the words of exchanges and limits.
     pub(super) fn explained(&self, job: Option<&DataJob>, error: AddError) -> ScheduleError {
+        if let AddError::NoUpstream { name, upstream } = &error {
+            return ScheduleError::NoUpstream {
+                job: name.to_string(),
+                upstream: upstream.to_string(),
+            };
+        }
         let (
             AddError::Overload {
                 source_name,
