@@ -172,6 +172,12 @@ impl Summary {
                 server.requests
             ));
         }
+        if self.over_limit_aside > 0 {
+            return Some(format!(
+                "demo: the exchange of the second plan counted {} requests over its limit",
+                self.over_limit_aside
+            ));
+        }
         let over = self.server.iter().find(|(_, server)| server.over_limit > 0);
         over.map(|(exchange, server)| {
             format!(
