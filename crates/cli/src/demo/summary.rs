@@ -33,7 +33,7 @@ pub(super) struct Summary {
     skipped_by_reason: BTreeMap<SkipReason, u64>,
     reads_by_outcome: Reads,
     events_missed: u64,
-    /// Requests over the limit that the exchanges of the second plan counted; the promise is checked on those of the first.
+    /// Requests over the limit that the exchanges of the second plan counted.
     over_limit_aside: u64,
     /// The reads of the second plan, which keep the same promises.
     reads_aside: Reads,
