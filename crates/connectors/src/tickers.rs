@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use robust_market::{Defect, DefectKind, Kind, Symbol, Ticker};
 
+use crate::SymbolTable;
 use crate::wire::Notes;
 
 /// What of a ticker a request is about.
@@ -56,6 +57,12 @@ impl<'a> Asked<'a> {
     /// Whether a pair is asked for. Records of others are not part of the answer.
     pub(crate) fn has(&self, symbol: &Symbol) -> bool {
         self.set.is_empty() || self.set.contains(symbol)
+    }
+
+    /// Whether a record of an answer about the whole market is of a pair that nobody asked for: what is asked for is listed, and
+    /// this is under no name that is known. An exchange lists pairs before its new table is read.
+    pub(crate) fn leaves_out(&self, id: &str, listed: &SymbolTable) -> bool {
+        !self.set.is_empty() && listed.by_id(id).is_none()
     }
 
     /// Notes every pair that was asked for and is in no record.

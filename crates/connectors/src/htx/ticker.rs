@@ -160,6 +160,12 @@ pub(super) fn many(
     let mut notes = Notes::clean(());
     let mut tickers = Vec::with_capacity(rows.len());
     rows.for_each(|_, row| {
+        if let Ok(wire) = &row
+            && let Ok(id) = wire.symbol.text()
+            && asked.leaves_out(&id, context.symbols)
+        {
+            return;
+        }
         let position = tickers.len() + notes.excluded.len();
         let mut fields = Fields::new(&mut notes, Some(position));
         let symbol = match &row {

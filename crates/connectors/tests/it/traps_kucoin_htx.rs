@@ -240,11 +240,7 @@ fn of_all_tickers_those_that_were_asked_for_are_read() {
         .iter()
         .map(|defect| defect.text.as_deref())
         .collect();
-    assert_eq!(
-        noted,
-        [Some("NEW-USDT"), Some("LTC/USDT")],
-        "unlisted, absent"
-    );
+    assert_eq!(noted, [Some("LTC/USDT")], "absent");
     let Payload::Tickers(tickers) = decoded.value else {
         panic!("no tickers");
     };
@@ -477,4 +473,59 @@ fn the_way_into_kucoins_streams_is_read_and_its_token_is_not_shown() {
     assert!(!format!("{found:?}").contains("2neAiu"));
     let broken = access(&body.replace("18000", "null")).unwrap_err();
     assert_eq!(broken.class, Class::Malformed);
+}
+
+#[test]
+fn pairs_of_the_whole_market_that_nobody_asked_for_are_no_defects_also_when_they_are_not_known_yet()
+{
+    let row = |id: &str| {
+        format!(
+            r#"{{"symbol":"{id}","symbolName":"{id}","buy":"1","bestBidSize":"1","sell":"2","bestAskSize":"1","changeRate":"0","changePrice":"0",
+            "high":"2","low":"1","vol":"1","volValue":"1","last":"1"}}"#
+        )
+    };
+    let body = format!(
+        r#"{{"code":"200000","data":{{"time":1602832092060,"ticker":[{},{},{}]}}}}"#,
+        row("NEWEST-USDT"),
+        row("ETH-USDT"),
+        row("BTC-USDT")
+    );
+    let of = |names: &[&str]| Request::Tickers {
+        symbols: names.iter().map(|name| symbol(name)).collect(),
+    };
+    let two = ["BTC/USDT", "ADA/USDT"];
+    for (names, found, excluded, defects) in [
+        (&two[..1], 1, 0, 0),
+        // One that was asked for and is not there is told.
+        (&two, 1, 0, 1),
+        // Who asks for all is told of a pair that cannot be named.
+        (&[], 2, 1, 1),
+    ] {
+        let decoded = decode(&KuCoin, &of(names), &body).unwrap();
+        assert_eq!(
+            (
+                decoded.value.len(),
+                decoded.excluded.len(),
+                decoded.defects.len()
+            ),
+            (found, excluded, defects),
+            "{names:?}: {:?}",
+            decoded.defects
+        );
+    }
+    let row = |id: &str| {
+        format!(
+            r#"{{"symbol":"{id}","open":1,"high":2,"low":1,"close":1,"amount":1,"vol":1,"count":1,"bid":1,"bidSize":1,"ask":2,"askSize":1}}"#
+        )
+    };
+    let body = format!(
+        r#"{{"status":"ok","ts":1629792192037,"data":[{},{}]}}"#,
+        row("newestusdt"),
+        row("btcusdt")
+    );
+    let decoded = decode(&Htx, &of(&["BTC/USDT"]), &body).unwrap();
+    assert!(decoded.is_clean(), "{:?}", decoded.defects);
+    assert_eq!(decoded.value.len(), 1);
+    let decoded = decode(&Htx, &of(&[]), &body).unwrap();
+    assert_eq!((decoded.value.len(), decoded.excluded.len()), (1, 1));
 }
