@@ -90,6 +90,8 @@ mod tests {
         let (done, answers) = mpsc::channel();
         let worker = std::thread::spawn(move || {
             for job in jobs {
+                // A queue may be looked at for a while before its thread gives the core up; this gives it up.
+                std::thread::park_timeout(Duration::from_millis(1));
                 let sum = (0..job).fold(1_u64, |a, b| std::hint::black_box(a.wrapping_mul(b | 1)));
                 done.send(sum).unwrap();
             }
