@@ -9,7 +9,12 @@ use crate::settings;
 
 /// Checks a file the way `start` would, starts nothing that talks, and prints the settings in force.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
-    let config = settings::load("config", file)?;
+    let mut config = settings::load_whole("config", file)?;
+    config
+        .check_journal()
+        .map_err(|error| settings::named(file, &error))?;
+    // Opened, it would be begun where there is none.
+    let journal = config.journal.take();
     // Building a manager checks what the text alone cannot show: names, connectors, addresses.
     let manager = DataManager::builder()
         .config(config.clone())
@@ -24,6 +29,9 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     print(&format!("{}: ok", file.display()));
     print(&format!("environment = {:?}", config.environment).to_lowercase());
     print(&format!("cache.capacity = {}", config.cache.capacity));
+    if let Some(journal) = &journal {
+        print(&format!("journal = {journal:?}"));
+    }
     print(&quality(&config.quality));
     for warning in manager.status().warnings {
         print(&format!("warning: {}", warning.text));

@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let named = |error: &dyn std::fmt::Display| settings::named(&args.config, error);
-    let config = settings::load("--config", &args.config)?;
+    let config = settings::load_whole("--config", &args.config)?;
     let jobs = config.jobs_in_force().map_err(|error| named(&error))?;
     if jobs.is_empty() {
         return Err(named(

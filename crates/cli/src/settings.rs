@@ -9,8 +9,15 @@ use robust_data_manager::{Config, ConfigError};
 use crate::exit::Failure;
 use crate::file;
 
-/// Reads the config file that `field` names.
+/// Reads the config file that `field` names, for a command that runs no jobs: their journal is not its business, and may be in use.
 pub(crate) fn load(field: &str, path: &Path) -> Result<Config, Failure> {
+    let mut config = load_whole(field, path)?;
+    config.journal = None;
+    Ok(config)
+}
+
+/// Reads the config file that `field` names.
+pub(crate) fn load_whole(field: &str, path: &Path) -> Result<Config, Failure> {
     let text = file::read(field, path)?;
     Config::from_toml(&text).map_err(|error| named(path, &explained(error, &text)))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -28,7 +29,7 @@ use crate::listing::Refusals;
 use crate::manager::{DataManager, Parts};
 use crate::shared::{Shared, Venue};
 use crate::warning::Warnings;
-use crate::{cached, query, remembered, watch};
+use crate::{cached, journal, query, remembered, watch};
 
 /// Why a manager cannot be started. Nothing was.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -70,6 +71,14 @@ pub enum StartError {
         exchange: Exchange,
         /// The address.
         url: String,
+    },
+    /// The file of the journal cannot be used. It was left as it is.
+    #[error("config journal = {path:?}: {reason}")]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
     },
     /// There is no tokio runtime here, on which fetches and jobs could run.
     #[error("no tokio runtime: call start inside of one, such as under #[tokio::main]")]
@@ -137,6 +146,20 @@ impl DataManagerBuilder {
     /// Sets the quality rules, and what readers get of doubtful values unless they say.
     pub fn quality(mut self, settings: QualitySettings) -> Self {
         self.config.quality = settings;
+        self
+    }
+
+    /// Remembers in a file how far each job has come, by its name: its last success, whether it is paused, and what of it was under way.
+    ///
+    /// A job that is added under a name that the file knows goes on there. What came due since is one run, of the last moment, which is
+    /// handed `(last success, nominal]`: bars and trades of the time between come with it, whether the process was shut down or killed.
+    /// A run that was under way when it ended is made again. Whether a job is enabled is for its settings to say, and a job that was
+    /// quarantined is tried at once.
+    ///
+    /// The file is begun where there is none, its directory is not. Give each process a file of its own. What is written outlives the
+    /// process, and not always a loss of power: then a job may go back some runs, and asks again for what it has had.
+    pub fn journal(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.journal = Some(path.into());
         self
     }
 
@@ -214,6 +237,8 @@ impl DataManagerBuilder {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(StartError::NoRuntime);
         }
+        let journal = self.config.journal.as_deref().map(journal::open);
+        let journal = journal.transpose()?;
         let client = self
             .http(None)
             .build()
@@ -253,8 +278,12 @@ impl DataManagerBuilder {
             .clock(move || {
                 let since = wall.now().since(robust_market::Timestamp::EPOCH);
                 std::time::SystemTime::UNIX_EPOCH + since
-            })
-            .start();
+            });
+        let scheduler = match journal {
+            Some(journal) => scheduler.store(journal.told_to(&shared)),
+            None => scheduler,
+        };
+        let scheduler = scheduler.start();
         // One that answers nothing must not take all the places.
         let places = match shared.venues.len() {
             0 | 1 => self.max_in_flight,

@@ -105,6 +105,9 @@ pub struct Config {
     pub quality: QualitySettings,
     /// The exchanges, by name.
     pub exchanges: BTreeMap<String, ExchangeSettings>,
+    /// The file that remembers how far each job has come, so that a process that is started again goes on there and the bars and trades
+    /// of the time between are asked for; see [`journal`](crate::DataManagerBuilder::journal). Default none: each start begins anew.
+    pub journal: Option<PathBuf>,
     /// A shipped plan of jobs for the exchanges that are configured, `default` or `seed-http`; see [`Plan`](crate::Plan). It comes
     /// before [`jobs`](Self::jobs).
     pub plan: Option<String>,
@@ -241,6 +244,18 @@ impl Config {
                 "cache.max_bytes",
                 self.cache.max_bytes,
                 "use 1048576 (1 MiB) to 1099511627776 (1 TiB)",
+            ));
+        }
+        if let Some(path) = self
+            .journal
+            .as_ref()
+            .filter(|path| path.as_os_str().is_empty())
+        {
+            let shown = format!("{path:?}");
+            return Err(out_of_range(
+                "journal",
+                shown,
+                "name a file, or leave it away",
             ));
         }
         self.quality.check()?;

@@ -40,6 +40,7 @@ mod feed;
 mod health;
 mod history;
 mod jobs;
+mod journal;
 mod judge;
 mod judges;
 mod key;

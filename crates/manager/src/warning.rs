@@ -30,6 +30,14 @@ pub enum Warning {
         /// The system's words.
         reason: String,
     },
+    /// How far the jobs have come cannot be written down; it is tried again with what comes next. Told once until it can.
+    #[error("journal {}: not written: {reason}; after a restart the jobs go on from what it has", path.display())]
+    JournalUnwritable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
     /// The history of a pair cannot be had; its first prices are believed.
     #[error("{exchange} {symbol}: no history for the quality rules: {reason}")]
     NoHistory {

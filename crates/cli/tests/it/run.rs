@@ -1,8 +1,14 @@
 //! `rdm run`: the jobs of a config file.
 
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use serde_json::Value;
 
-use crate::world::{Scratch, run, simulated};
+use crate::world::{Scratch, rdm, run, simulated};
 
 fn config(url: &str) -> String {
     format!(
@@ -156,4 +162,120 @@ fn changes_of_quality_and_warnings_are_told_beside_the_samples() {
     );
     let saved = std::fs::read_to_string(state.path()).unwrap();
     assert!(saved.starts_with("{\"quality_state\":1}\n"), "{saved:.60}");
+}
+
+/// A way to a server on which what goes there is written down.
+fn overheard(url: &str) -> (String, Arc<Mutex<Vec<u8>>>) {
+    let to = url.trim_start_matches("http://").to_owned();
+    let door = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = format!("http://{}", door.local_addr().unwrap());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let all = Arc::clone(&heard);
+    // They end with the test's process.
+    std::thread::spawn(move || {
+        for from in door.incoming() {
+            let (mut from, mut to) = (from.unwrap(), TcpStream::connect(&to).unwrap());
+            let (mut back, mut answers) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut answers, &mut back));
+            let all = Arc::clone(&all);
+            std::thread::spawn(move || {
+                let mut bytes = [0; 4_096];
+                while let Ok(read @ 1..) = from.read(&mut bytes) {
+                    all.lock().unwrap().extend_from_slice(&bytes[..read]);
+                    if to.write_all(&bytes[..read]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (here, heard)
+}
+
+fn pause(time: Duration) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async { tokio::time::sleep(time).await });
+}
+
+/// The moments from which trades were asked for, in order.
+fn asked_from(heard: &Mutex<Vec<u8>>) -> Vec<i64> {
+    let text = String::from_utf8(heard.lock().unwrap().clone()).unwrap();
+    let starts = text.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("startTime=")?;
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    });
+    starts.collect()
+}
+
+#[test]
+fn killed_and_started_again_it_asks_for_what_came_in_between() {
+    let sim = simulated("binance");
+    let (url, heard) = overheard(&sim.url);
+    let journal = Scratch::file("run.journal", b"");
+    let text = format!(
+        r#"
+environment = "simulated"
+journal = {:?}
+[exchanges.binance]
+base_url = "{}"
+
+[[jobs]]
+id = "trades"
+exchange = "binance"
+kind = "trades"
+symbol = "BTC/USDT"
+limit = 1000
+since_last = true
+every = "200ms"
+"#,
+        journal.path(),
+        url
+    );
+    let file = Scratch::file("run-journal.toml", text.as_bytes());
+    let checked = run(&["config", "check", file.path()]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(checked.out.contains("\njournal = "), "{}", checked.out);
+
+    let mut first = rdm(&["run", "--config", file.path(), "--json"]);
+    let first = first.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut first = first.spawn().unwrap();
+    while sim.sim.stats().requests < 8 {
+        assert!(first.try_wait().unwrap().is_none(), "it runs until killed");
+        pause(Duration::from_millis(20));
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let first = asked_from(&heard);
+    let (began, last) = (first[0], first[first.len() - 1]);
+    assert!(first.len() >= 5, "{first:?}");
+    assert!(first.windows(2).all(|pair| pair[1] - pair[0] >= 200));
+    pause(Duration::from_millis(1_500));
+
+    let again = run(&["run", "--config", file.path(), "--for", "1s"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let all = asked_from(&heard);
+    let again = &all[first.len()..];
+    // From where the last success was, which is the run before the last or that one; and not from where this process began.
+    let from = again[0];
+    assert!(from >= last && from <= last + 400, "{began} {last} {from}");
+    // Then as ever, after a second and a half without a process, up to the last moment that it missed.
+    assert!(again[1] >= from + 1_300, "{from} {again:?}");
+    assert!(again.len() >= 3, "{again:?}");
+
+    // What is no journal is named, and left as it is.
+    std::fs::write(journal.path(), text.as_bytes()).unwrap();
+    for words in [["config", "check"], ["run", "--config"]] {
+        let said = run(&[words[0], words[1], file.path()]);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
+        let part = "the file is no journal; it was left as it is; name a file";
+        assert!(said.err.contains(part), "{}", said.err);
+        assert!(said.err.contains(journal.path()), "{}", said.err);
+    }
+    assert_eq!(std::fs::read(journal.path()).unwrap(), text.as_bytes());
+    // A command that runs no jobs has nothing to do with it.
+    assert_eq!(run(&["jobs", "--config", file.path()]).code, Some(0));
 }

@@ -152,9 +152,13 @@ impl DataManager {
         }
         let added = self.scheduler().add_all(ready);
         let ids = added.map_err(|(index, error)| self.explained(jobs.get(index), error))?;
-        for (id, _) in ids.iter().zip(&jobs).filter(|(_, job)| !job.enabled) {
-            // It was added a moment ago and can only be gone when the scheduler is.
-            let _ = self.scheduler().disable(*id, Dependents::Detach);
+        for (id, job) in ids.iter().zip(&jobs) {
+            // It was added a moment ago and can only be gone when the scheduler is. What a journal says of it gives way to what the
+            // job says now.
+            let _ = match job.enabled {
+                true => self.scheduler().enable(*id).is_ok(),
+                false => self.scheduler().disable(*id, Dependents::Detach).is_ok(),
+            };
         }
         Ok(ids)
     }

@@ -93,7 +93,7 @@ async fn every_kind_of_configured_job_keeps_its_value_fresh() {
     assert!(bars.unwrap().is_some());
     world.manager.shutdown(Duration::from_secs(1)).await;
     let mut kinds = std::collections::BTreeSet::new();
-    let World { manager, sims } = world;
+    let World { manager, sims, .. } = world;
     drop(manager);
     while let Some(event) = events.next().await {
         if let Event::Data(sample) = event {

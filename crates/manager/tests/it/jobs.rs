@@ -85,7 +85,7 @@ async fn dropping_the_last_handle_ends_the_jobs() {
         .schedule(job("b", Exchange::BINANCE, "BTC/USDT", 1))
         .unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let World { sims, manager } = world;
+    let World { sims, manager, .. } = world;
     drop(manager);
     tokio::time::sleep(Duration::from_secs(1)).await;
     let before = sims[&Exchange::BINANCE].stats().requests;

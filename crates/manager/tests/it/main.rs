@@ -24,6 +24,7 @@ mod plans;
 mod promised;
 mod quality;
 mod refusals;
+mod restarted;
 mod secrets;
 mod series;
 mod sharing;

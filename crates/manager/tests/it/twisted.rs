@@ -85,7 +85,12 @@ pub(crate) fn world_at(
         sims.insert(exchange, sim);
     }
     let manager = change(builder).start().unwrap();
-    (World { sims, manager }, hand)
+    let world = World {
+        sims,
+        manager,
+        clock,
+    };
+    (world, hand)
 }
 
 /// Members of a ticker of Binance and of KuCoin that are prices, or sums of them.

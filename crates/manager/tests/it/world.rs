@@ -11,6 +11,7 @@ use robust_sim::{DoorError, Fault, Sim, SimBuilder, VirtualClock};
 pub(crate) struct World {
     pub(crate) sims: BTreeMap<Exchange, Sim>,
     pub(crate) manager: DataManager,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl World {
@@ -40,27 +41,43 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(Timestamp::from_ns(
             1_750_000_000_000_000_000,
         )));
-        let mut builder = DataManager::builder()
-            .environment(Environment::Simulated)
-            .clock(Arc::clone(&clock))
-            .seed(11);
         let mut sims = BTreeMap::new();
         for exchange in exchanges {
             let plain = Sim::builder(exchange.clone())
                 .seed(5)
                 .clock(Arc::clone(&clock));
             let sim = sim(plain).build().unwrap();
-            let door = robust_source::in_memory(sim.service(), |error| match error {
-                DoorError::Refused => Error::new(Kind::Connect, false),
-                _ => Error::new(Kind::Closed, true),
-            });
-            builder = builder
-                .exchange(exchange.as_str())
-                .transport(exchange.clone(), door);
             sims.insert(exchange, sim);
         }
-        let manager = change(builder).start().unwrap();
-        Self { sims, manager }
+        let manager = Self::start(&sims, &clock, change);
+        Self {
+            sims,
+            manager,
+            clock,
+        }
+    }
+
+    /// The same exchanges at the same time, and another process.
+    pub(crate) fn again(
+        self,
+        change: impl FnOnce(DataManagerBuilder) -> DataManagerBuilder,
+    ) -> Self {
+        let Self { sims, clock, .. } = self;
+        let manager = Self::start(&sims, &clock, change);
+        Self {
+            sims,
+            manager,
+            clock,
+        }
+    }
+
+    /// A manager over these simulators.
+    pub(crate) fn start(
+        sims: &BTreeMap<Exchange, Sim>,
+        clock: &Arc<dyn Clock>,
+        change: impl FnOnce(DataManagerBuilder) -> DataManagerBuilder,
+    ) -> DataManager {
+        change(builder(sims, clock)).start().unwrap()
     }
 
     pub(crate) fn kraken(&self) -> &Sim {
@@ -80,6 +97,24 @@ impl World {
             assert_eq!(sim.stats().over_limit, 0, "{exchange}");
         }
     }
+}
+
+/// A manager over these simulators, before it starts.
+fn builder(sims: &BTreeMap<Exchange, Sim>, clock: &Arc<dyn Clock>) -> DataManagerBuilder {
+    let mut builder = DataManager::builder()
+        .environment(Environment::Simulated)
+        .clock(Arc::clone(clock))
+        .seed(11);
+    for (exchange, sim) in sims {
+        let door = robust_source::in_memory(sim.service(), |error| match error {
+            DoorError::Refused => Error::new(Kind::Connect, false),
+            _ => Error::new(Kind::Closed, true),
+        });
+        builder = builder
+            .exchange(exchange.as_str())
+            .transport(exchange.clone(), door);
+    }
+    builder
 }
 
 pub(crate) fn fault(text: &str) -> Option<Fault> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::memory::keep;
@@ -11,12 +11,17 @@ use super::{JobMark, Store};
 /// Lines that may be there beyond four for each job before the file is rewritten.
 const SLACK: usize = 1_024;
 
+/// The largest file that is read; ten times what the most jobs that a scheduler takes by default leave.
+const LARGEST: u64 = 1 << 30;
+
 /// A journal in one file.
 ///
 /// Each mark is a line of checksum (CRC-32) and JSON, written in one call before the runs begin that
 /// it speaks of; a process that dies leaves whole lines and at most one torn one at the end, which is
 /// left out. A line that does not fit its checksum is left out too. When the file has grown to four
 /// lines a job and 1,024 more, it is written anew beside the old one and takes its place by renaming.
+///
+/// A file that holds something else is refused and left as it is. A file is for one scheduler at a time.
 ///
 /// What is written outlives the process. To outlive the machine's power too, say
 /// [`sync`](Self::sync).
@@ -37,6 +42,15 @@ pub enum JournalError {
     /// The file cannot be read or written.
     #[error("the journal cannot be opened: {0}")]
     Io(#[from] io::Error),
+    /// The file holds something else. It was left as it is.
+    #[error("the file is no journal")]
+    Foreign,
+    /// A line before the last does not fit its checksum, so that a mark is lost. Only of [`FileJournal::check`].
+    #[error("line {line} of the journal is damaged")]
+    Damaged {
+        /// The line, from 1.
+        line: usize,
+    },
 }
 
 impl FileJournal {
@@ -44,14 +58,13 @@ impl FileJournal {
     ///
     /// # Errors
     ///
-    /// The file cannot be read or written.
+    /// The file cannot be read or written, or holds something else.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
         let path = path.as_ref().to_owned();
-        let text = match std::fs::read(&path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error.into()),
-        };
+        let (text, ended) = read(&path)?;
+        if is_foreign(&text) {
+            return Err(JournalError::Foreign);
+        }
         let (mut marks, mut lines, mut damaged) = (BTreeMap::new(), 0, 0);
         for line in text.lines().filter(|line| !line.is_empty()) {
             lines += 1;
@@ -70,10 +83,43 @@ impl FileJournal {
             sync: false,
         };
         // Behind a torn line the next one would be lost with it.
-        if damaged > 0 || !(text.is_empty() || text.ends_with('\n')) {
+        if damaged > 0 || !ended {
             journal.rewrite()?;
         }
         Ok(journal)
+    }
+
+    /// Whether the file at this path can be opened without the loss of a mark, or there is none yet. Nothing is written.
+    ///
+    /// A last line that does not fit its checksum is none: that is what a process leaves that died while it wrote.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, holds something else, or has a damaged line before its last; or there is no directory for it.
+    pub fn check(path: impl AsRef<Path>) -> Result<(), JournalError> {
+        let path = path.as_ref();
+        let (text, _) = read(path)?;
+        if is_foreign(&text) {
+            return Err(JournalError::Foreign);
+        }
+        if text.is_empty() {
+            // None yet: where there is no directory, there can be none.
+            let parent = path
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty());
+            if let Some(parent) = parent {
+                std::fs::metadata(parent)?;
+            }
+        }
+        let lines: Vec<(usize, &str)> = (1..).zip(text.lines()).collect();
+        let before = lines.split_last().map_or(&[][..], |(_, before)| before);
+        let damaged = before
+            .iter()
+            .find(|(_, line)| !line.is_empty() && read_line(line).is_none());
+        match damaged {
+            Some((line, _)) => Err(JournalError::Damaged { line: *line }),
+            None => Ok(()),
+        }
     }
 
     /// Whether each write waits until the disk has it. Default no.
@@ -127,6 +173,35 @@ impl Store for FileJournal {
         }
         Ok(())
     }
+}
+
+/// The text of a journal, none where there is no file yet; and whether it ends with a whole line.
+fn read(path: &Path) -> io::Result<(String, bool)> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((String::new(), true)),
+        file => file?,
+    };
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::other("larger than 1 GiB"));
+    }
+    // What a disk that lost its power has not written yet reads as zeros.
+    let ended = bytes.last().is_none_or(|last| *last == b'\n');
+    let written = bytes.iter().rposition(|byte| *byte != 0);
+    bytes.truncate(written.map_or(0, |last| last + 1));
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), ended))
+}
+
+/// Whether a text was never a journal: no line of it fits its checksum, and it is more than the beginning of a first one.
+fn is_foreign(text: &str) -> bool {
+    let begins_one = |text: &str| {
+        let mut bytes = text.bytes();
+        let sum = bytes.by_ref().take(8).all(|byte| byte.is_ascii_hexdigit());
+        sum && bytes.zip(*b" {").all(|(byte, wanted)| byte == wanted)
+    };
+    let torn = !text.contains('\n') && begins_one(text);
+    !text.is_empty() && !torn && text.lines().all(|line| read_line(line).is_none())
 }
 
 fn write_line(text: &mut String, mark: &JobMark) -> io::Result<()> {
@@ -239,13 +314,83 @@ mod tests {
                 let mut bytes = whole.clone();
                 bytes[byte] ^= 1 << bit;
                 std::fs::write(&place.0, &bytes).unwrap();
-                let loaded = FileJournal::open(&place.0).unwrap().load();
+                let mut journal = match FileJournal::open(&place.0) {
+                    Ok(journal) => journal,
+                    Err(JournalError::Foreign) => {
+                        assert_eq!(std::fs::read(&place.0).unwrap(), bytes, "left as it is");
+                        continue;
+                    }
+                    Err(error) => panic!("{error}"),
+                };
+                let loaded = journal.load();
                 // The case of a checksum's letters means nothing.
                 assert!(
                     loaded.is_empty() || loaded == [mark("a", 1)],
                     "{byte} {bit} {loaded:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_file_that_holds_something_else_is_refused_and_left_as_it_is() {
+        let place = Place::new("foreign");
+        for text in [
+            "plan = \"default\"\n\n[exchanges.kraken]\n",
+            "{\"quality_state\":1}\n",
+            "hello",
+            "\n",
+            "0badf00d {\"job\":\"a\"}\n",
+            "\u{7f}ELF\u{2}\u{1}\u{1}",
+        ] {
+            std::fs::write(&place.0, text).unwrap();
+            let opened = FileJournal::open(&place.0);
+            assert!(matches!(opened, Err(JournalError::Foreign)), "{text:?}");
+            let checked = FileJournal::check(&place.0);
+            assert!(matches!(checked, Err(JournalError::Foreign)), "{text:?}");
+            assert_eq!(std::fs::read_to_string(&place.0).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_check_names_a_damaged_line_but_the_last_and_writes_nothing() {
+        let place = Place::new("checked");
+        FileJournal::check(&place.0).unwrap();
+        assert!(!place.0.exists(), "nothing is begun");
+        let nowhere = place.0.join("no such directory").join("x");
+        assert!(matches!(
+            FileJournal::check(&nowhere),
+            Err(JournalError::Io(_))
+        ));
+        let mut journal = FileJournal::open(&place.0).unwrap();
+        journal
+            .append(&[mark("a", 1), mark("b", 2), mark("c", 3)])
+            .unwrap();
+        let whole = std::fs::read(&place.0).unwrap();
+        let ends: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] == b'\n').collect();
+        for (line, end) in (1..).zip(&ends) {
+            let mut bytes = whole.clone();
+            bytes[end - 5] ^= 1;
+            std::fs::write(&place.0, &bytes).unwrap();
+            match FileJournal::check(&place.0) {
+                Err(JournalError::Damaged { line: named }) => assert_eq!(named, line),
+                Ok(()) => assert_eq!(line, 3, "a last line may be torn"),
+                Err(error) => panic!("{error}"),
+            }
+            assert_eq!(std::fs::read(&place.0).unwrap(), bytes);
+        }
+        // Torn anywhere, or ended by what a disk did not write any more.
+        for end in 0..whole.len() {
+            let bytes = [&whole[..end], &[0; 64]].concat();
+            std::fs::write(&place.0, &bytes).unwrap();
+            FileJournal::check(&place.0).unwrap();
+            let mut journal = FileJournal::open(&place.0).unwrap();
+            let marks = journal.load().len();
+            assert_eq!(marks, ends.iter().filter(|at| **at <= end).count());
+            journal.append(&[mark("d", 4)]).unwrap();
+            FileJournal::check(&place.0).unwrap();
+            let loaded = FileJournal::open(&place.0).unwrap().load();
+            assert_eq!(loaded.len(), marks + 1, "cut at {end}");
         }
     }
 

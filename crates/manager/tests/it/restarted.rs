@@ -1,0 +1,380 @@
+//! A process ends, by itself or not, and another goes on with its journal.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use robust_data_manager::market::{Exchange, Interval, Payload, Request, Symbol, Timestamp};
+use robust_data_manager::scheduler::{JobState, Settle, Trigger};
+use robust_data_manager::{
+    Config, DataJob, DataManager, DataManagerBuilder, Event, Events, Query, StartError, Warning,
+};
+
+use crate::world::{World, fault};
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn symbol(name: &str) -> Symbol {
+    name.parse().unwrap()
+}
+
+/// A folder of the test's own that is gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let own = format!("rdm-restarted-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(own);
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.0.join("jobs.journal")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn with(journal: Option<&Path>) -> impl FnOnce(DataManagerBuilder) -> DataManagerBuilder {
+    let path = journal.map(Path::to_owned);
+    |builder| match path {
+        Some(path) => builder.journal(path),
+        None => builder,
+    }
+}
+
+/// Bars of a minute as they close, the newest five.
+fn bars() -> DataJob {
+    let query = Query::new(
+        Exchange::BINANCE,
+        Request::Candles {
+            symbol: symbol("BTC/USDT"),
+            interval: Interval::M1,
+            since: None,
+            limit: Some(5),
+        },
+    );
+    let trigger = Trigger::Aligned {
+        interval: secs(60),
+        settle: Settle::default(),
+    };
+    DataJob::new("bars", query, secs(60)).trigger(trigger)
+}
+
+/// Each trade, every minute.
+fn trades() -> DataJob {
+    let query = Query::new(
+        Exchange::BINANCE,
+        Request::Trades {
+            symbol: symbol("BTC/USDT"),
+            since: None,
+            limit: Some(5_000),
+        },
+    );
+    DataJob::new("trades", query, secs(60)).since_last()
+}
+
+/// The times of the rows of each answer that has come since the last look.
+fn heard(events: &mut Events) -> Vec<Vec<i64>> {
+    let mut answers = Vec::new();
+    while let Some(Some(event)) = events.next().now_or_never() {
+        let Event::Data(sample) = event else { continue };
+        match &*sample.data {
+            Payload::Candles(bars) => {
+                answers.push(bars.rows.iter().map(|row| row.time.as_ms()).collect());
+            }
+            Payload::Trades(trades) => {
+                answers.push(trades.rows.iter().map(|row| row.time.as_ms()).collect());
+            }
+            _ => {}
+        }
+    }
+    answers
+}
+
+/// How a process ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    /// With a shutdown.
+    ShutDown,
+    /// Between two runs, without a word.
+    Killed,
+    /// In the middle of a run, without a word.
+    KilledInARun,
+}
+
+/// One life of ten minutes, half an hour of nothing, and the next life: what was heard in each.
+async fn two_lives(job: DataJob, end: End, journal: Option<&Path>) -> (World, [Vec<Vec<i64>>; 2]) {
+    let world = World::of([Exchange::BINANCE], with(journal));
+    let mut events = world.manager.events();
+    world.manager.schedule(job.clone()).unwrap();
+    tokio::time::sleep(secs(610)).await;
+    match end {
+        End::ShutDown => {
+            world.manager.shutdown(secs(5)).await;
+        }
+        End::Killed => {}
+        End::KilledInARun => {
+            world.binance().set_fault(fault("latency:8s"));
+            while world.manager.scheduler().ledger().running == 0 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            tokio::time::sleep(secs(2)).await;
+            assert_eq!(world.manager.scheduler().ledger().running, 1);
+        }
+    }
+    assert!(world.manager.scheduler().ledger().balances());
+    let first = heard(&mut events);
+    drop(events);
+    // Nothing of it gets another turn.
+    let World {
+        sims,
+        clock,
+        manager,
+    } = world;
+    drop(manager);
+    tokio::time::sleep(secs(1_800)).await;
+    sims[&Exchange::BINANCE].set_fault(None);
+    let before = sims[&Exchange::BINANCE].stats().requests;
+    let manager = World::start(&sims, &clock, with(journal));
+    let world = World {
+        sims,
+        clock,
+        manager,
+    };
+    let mut events = world.manager.events();
+    world.manager.schedule(job).unwrap();
+    tokio::time::sleep(secs(70)).await;
+    let second = heard(&mut events);
+    let asked = world.binance().stats().requests - before;
+    assert_eq!(
+        asked,
+        second.len() as u64,
+        "{end:?}: a request for each answer"
+    );
+    let ledger = world.manager.scheduler().ledger();
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!(ledger.outcomes.ok, ledger.ran, "{ledger:?}");
+    (world, [first, second])
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_run_after_a_restart_fills_the_hole_with_one_request() {
+    for end in [End::ShutDown, End::Killed, End::KilledInARun] {
+        let folder = Folder::new(&format!("bars-{end:?}"));
+        let (world, [first, second]) = two_lives(bars(), end, Some(&folder.journal())).await;
+        let last = *first.last().unwrap().last().unwrap();
+        // What came due meanwhile is one run, at once, of all bars since the last success.
+        let filled = &second[0];
+        assert!(filled.len() >= 30, "{end:?}: {}", filled.len());
+        assert!(filled[0] <= last, "{end:?}: it goes back to what was there");
+        let series: Vec<i64> = [first.concat(), second.concat()].concat();
+        let mut series: Vec<i64> = series.into_iter().collect();
+        series.sort_unstable();
+        series.dedup();
+        let whole = series.windows(2).all(|pair| pair[1] - pair[0] == 60_000);
+        assert!(whole, "{end:?}: no hole");
+        assert!(
+            second[1..].iter().all(|rows| rows.len() == 5),
+            "{end:?}: and then as ever"
+        );
+        world.check();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_filled_the_hole_is_stored() {
+    let folder = Folder::new("stored");
+    let journal = folder.journal();
+    let world = World::of([Exchange::BINANCE], with(Some(&journal)));
+    world.manager.schedule(bars()).unwrap();
+    tokio::time::sleep(secs(610)).await;
+    let latest = |world: &World| {
+        let bars = world
+            .manager
+            .latest_candles("binance", "BTC/USDT", Interval::M1);
+        let rows = bars.unwrap().expect("a job").data.rows;
+        rows.iter()
+            .map(|row| row.time.as_secs())
+            .collect::<Vec<_>>()
+    };
+    let before = latest(&world);
+    let world = world.again(with(Some(&journal)));
+    tokio::time::sleep(secs(1_800)).await;
+    world.manager.schedule(bars()).unwrap();
+    // Before the next bar closes.
+    tokio::time::sleep(secs(5)).await;
+    let after = latest(&world);
+    assert!(after[0] <= before[before.len() - 1], "{after:?}");
+    assert!(after.windows(2).all(|pair| pair[1] - pair[0] == 60));
+    assert!(after.len() >= 30, "{}", after.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_journal_a_restart_leaves_a_hole() {
+    let (_world, [first, second]) = two_lives(bars(), End::Killed, None).await;
+    let last = *first.last().unwrap().last().unwrap();
+    assert_eq!(second[0].len(), 5);
+    assert!(second[0][0] > last + 60_000, "which a journal would fill");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_trade_of_the_time_without_a_process_comes_with_the_next_one() {
+    for end in [End::ShutDown, End::Killed, End::KilledInARun] {
+        let folder = Folder::new(&format!("trades-{end:?}"));
+        let (world, lives) = two_lives(trades(), end, Some(&folder.journal())).await;
+        let mut times = lives.concat().concat();
+        times.sort_unstable();
+        times.dedup();
+        let request = Request::Trades {
+            symbol: symbol("BTC/USDT"),
+            since: Timestamp::from_ms(times[0]),
+            limit: Some(100_000),
+        };
+        let all = world.manager.get(Query::new(Exchange::BINANCE, request));
+        let all = all.await.unwrap();
+        let Payload::Trades(all) = &*all.data else {
+            panic!("no trades")
+        };
+        let until = times[times.len() - 1];
+        let all = all.rows.iter().map(|trade| trade.time.as_ms());
+        let mut all: Vec<i64> = all.filter(|time| *time <= until).collect();
+        all.dedup();
+        assert!(all.len() > 50, "{}", all.len());
+        assert_eq!(times, all, "{end:?}: each of them");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_a_job_is_enabled_is_for_its_settings_and_a_pause_outlives_the_process() {
+    let folder = Folder::new("switched");
+    let journal = folder.journal();
+    let wrong = Query::ticker(Exchange::BINANCE, symbol("NOPE/USDT"));
+    let right = Query::ticker(Exchange::BINANCE, symbol("BTC/USDT"));
+    let job = |name: &str, query: &Query| DataJob::new(name, query.clone(), secs(10));
+    let world = World::of([Exchange::BINANCE], with(Some(&journal)));
+    let jobs = [
+        job("off", &right).enabled(false),
+        job("on", &right),
+        job("paused", &right),
+        job("wrong", &wrong),
+    ];
+    let ids = world.manager.schedule_all(jobs).unwrap();
+    world.manager.scheduler().pause(ids[2]).unwrap();
+    tokio::time::sleep(secs(60)).await;
+    let states = |world: &World| {
+        let jobs = world.manager.scheduler().jobs();
+        let states = jobs
+            .iter()
+            .map(|job| (job.ledger.outcomes.ok > 0, job.state));
+        states.collect::<Vec<_>>()
+    };
+    assert_eq!(states(&world)[0], (false, JobState::Disabled));
+    assert_eq!(states(&world)[3], (false, JobState::Quarantined));
+    world.manager.shutdown(secs(5)).await;
+    // The settings say otherwise now.
+    let world = world.again(with(Some(&journal)));
+    let jobs = [
+        job("off", &right),
+        job("on", &right).enabled(false),
+        job("paused", &right),
+        job("wrong", &right),
+    ];
+    world.manager.schedule_all(jobs).unwrap();
+    tokio::time::sleep(secs(60)).await;
+    let now = states(&world);
+    let brought: Vec<bool> = now.iter().map(|state| state.0).collect();
+    assert_eq!(brought, [true, false, false, true], "{now:?}");
+    assert_eq!(now[1].1, JobState::Disabled);
+    assert_eq!(now[2].1, JobState::Paused);
+    let ledger = world.manager.scheduler().ledger();
+    assert!(ledger.balances(), "{ledger:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_no_journal_or_a_damaged_one_is_refused_and_left_as_it_is() {
+    let folder = Folder::new("refused");
+    let journal = folder.journal();
+    let world = World::of([Exchange::BINANCE], with(Some(&journal)));
+    world.manager.schedule_all([bars(), trades()]).unwrap();
+    tokio::time::sleep(secs(130)).await;
+    world.manager.shutdown(secs(5)).await;
+    drop(world);
+    let sound = std::fs::read_to_string(&journal).unwrap();
+    let damaged = sound.replacen("\"bars\"", "\"bers\"", 1);
+    let start = |path: &Path| {
+        let builder = DataManager::builder().exchange("binance");
+        builder.journal(path).start()
+    };
+    for (text, named) in [
+        (
+            damaged.as_str(),
+            "line 1 of the journal is damaged; put a copy",
+        ),
+        (
+            "[exchanges.kraken]\n",
+            "the file is no journal; it was left as it is",
+        ),
+    ] {
+        std::fs::write(&journal, text).unwrap();
+        let error = start(&journal).unwrap_err();
+        assert!(matches!(error, StartError::Journal { .. }), "{error}");
+        let said = error.to_string();
+        assert!(said.contains(named), "{said}");
+        assert!(said.contains(journal.to_str().unwrap()), "{said}");
+        assert_eq!(std::fs::read_to_string(&journal).unwrap(), text);
+        // A check says the same, and begins nothing where there is nothing.
+        let mut config = Config::default();
+        config.journal = Some(journal.clone());
+        assert_eq!(config.check_journal().unwrap_err().to_string(), said);
+    }
+    let nowhere = folder.0.join("none").join("jobs.journal");
+    let said = start(&nowhere).unwrap_err().to_string();
+    assert!(said.contains("check the path, its directory"), "{said}");
+    let mut config = Config::default();
+    config.journal = Some(folder.0.join("new"));
+    config.check_journal().unwrap();
+    assert!(!folder.0.join("new").exists());
+    // A torn last line is what a kill leaves, and stops nobody.
+    std::fs::write(&journal, &sound[..sound.len() - 9]).unwrap();
+    start(&journal).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_written_is_told_once_and_stops_nothing() {
+    let folder = Folder::new("full");
+    let journal = folder.journal();
+    // It is written anew beside itself after a thousand lines, which cannot be where a directory has the name.
+    std::fs::create_dir(folder.0.join("jobs.journal.new")).unwrap();
+    let world = World::of([Exchange::BINANCE], with(Some(&journal)));
+    let query = Query::ticker(Exchange::BINANCE, symbol("BTC/USDT"));
+    let mut events = world.manager.events();
+    world
+        .manager
+        .schedule(DataJob::new("b", query, secs(5)))
+        .unwrap();
+    let mut told = Vec::new();
+    for _ in 0..100 {
+        tokio::time::sleep(secs(60)).await;
+        while let Some(Some(event)) = events.next().now_or_never() {
+            if let Event::Warning(warning) = event {
+                told.push(warning);
+            }
+        }
+    }
+    assert!(
+        matches!(told.as_slice(), [Warning::JournalUnwritable { .. }]),
+        "{told:?}"
+    );
+    let ledger = world.manager.scheduler().ledger();
+    assert_eq!(ledger.outcomes.ok, ledger.ran, "{ledger:?}");
+    assert!(ledger.ran >= 1_199, "{ledger:?}");
+}
