@@ -96,6 +96,7 @@ impl Job {
                 blackouts: Box::default(),
                 priority: 3,
                 cost: 1,
+                costs: Box::default(),
                 run_at_start: false,
                 splay: Duration::ZERO,
                 useful_for: None,
@@ -159,6 +160,17 @@ impl JobBuilder {
     /// What a run costs its source, in the source's own unit; at least 1. Default 1.
     pub fn cost(mut self, cost: u32) -> Self {
         self.spec.cost = cost.max(1);
+        self.spec.costs = Box::default();
+        self
+    }
+
+    /// What a run costs each of its sources, in their order and each in its own unit; at least 1. One that
+    /// is not named costs what [`cost`](Self::cost) says. Say it after that.
+    ///
+    /// A run that any of several sources can serve counts for what each of them bears with its part: of
+    /// three a third, at what it costs there.
+    pub fn costs(mut self, costs: impl IntoIterator<Item = u32>) -> Self {
+        self.spec.costs = costs.into_iter().map(|cost| cost.max(1)).collect();
         self
     }
 
@@ -304,6 +316,8 @@ pub(crate) struct Spec {
     pub(crate) blackouts: Box<[Blackout]>,
     pub(crate) priority: u8,
     pub(crate) cost: u32,
+    /// By source, where they differ.
+    pub(crate) costs: Box<[u32]>,
     pub(crate) run_at_start: bool,
     pub(crate) splay: Duration,
     pub(crate) useful_for: Option<Duration>,

@@ -192,6 +192,10 @@ fn what_has_passed_is_told_as_the_run_at_once_that_it_is_and_a_group_as_each_of_
     for exchange in ["kraken", "binance"] {
         assert_eq!(told["sources"][exchange]["runs"], 900, "{exchange}");
     }
+    // A ticker every 4 s is 31 % of what Kraken grants, and next to nothing of Binance.
+    let load = |exchange: &str| told["sources"][exchange]["load_percent"].as_f64().unwrap();
+    let (dear, cheap) = (load("kraken"), load("binance"));
+    assert!((dear - 31.25).abs() < 0.01 && cheap < 1.0, "{dear} {cheap}");
     // Nothing comes due in a millisecond, and what each is asked is told all the same.
     let said = run(&["jobs", "--config", file.path(), "--next", "1ms"]);
     assert!(

@@ -335,7 +335,7 @@ fn moment(job: &str, upcoming: &Upcoming) -> Moment {
 }
 
 /// What jobs that come so often a second ask of an exchange, limit by limit. A job that several exchanges can serve asks each for its
-/// part. `demand` is what the scheduler weighs: the job's dearest exchange, everywhere.
+/// part, at what it costs there. `demand` is what the scheduler weighs.
 fn source_outlook<'a>(
     source: &Source,
     jobs: impl Iterator<Item = (&'a DataJob, f64)>,

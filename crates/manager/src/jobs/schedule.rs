@@ -251,7 +251,7 @@ impl DataManager {
             min_quality: job.min_quality,
             on_quarantine: job.on_quarantine,
         };
-        let (mut asks, mut cost, mut requests) = (Vec::new(), 1, 0);
+        let (mut asks, mut costs, mut requests) = (Vec::new(), Vec::new(), 0);
         for (index, exchange) in job.exchanges.iter().enumerate() {
             if job.exchanges.iter().take(index).any(|one| one == exchange) {
                 let (job, exchange) = (name(), exchange.clone());
@@ -265,7 +265,7 @@ impl DataManager {
             let rates = Rates::of(&source);
             let usual = job.requests(connector, exchange)?;
             let times = usual.iter().map(|request| rates.share(connector, request));
-            cost = cost.max(gate::cost(times.sum()));
+            costs.push(gate::cost(times.sum()));
             requests = requests.max(usual.len());
             asks.push((exchange.clone(), job.asks(connector, exchange, terms)?));
         }
@@ -286,7 +286,7 @@ impl DataManager {
         let mut spec = Job::on(job.name.clone(), job.trigger.clone())
             .priority(rank)
             .any_source(sources)
-            .cost(cost)
+            .costs(costs)
             .splay(job.splay)
             .timeout(timeout)
             .escalated_timeout(class.escalated(timeout))

@@ -9,6 +9,7 @@ mod blocking;
 mod configured;
 mod edges;
 mod events;
+mod feasible;
 mod four;
 mod health;
 mod history;

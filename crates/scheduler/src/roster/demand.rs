@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::Roster;
 use super::add::timetable;
 use crate::error::AddError;
@@ -20,8 +22,8 @@ impl<H: Clone> Roster<H> {
         let mut added: HashMap<u32, f64> = HashMap::new();
         let followers = self.follower_rates(specs, now);
         for (index, spec) in specs.iter().enumerate() {
-            let mut share = None;
-            for name in &spec.sources {
+            let mut often = None;
+            for (nth, name) in spec.sources.iter().enumerate() {
                 let Some(source) = self.sources.find(name) else {
                     continue;
                 };
@@ -32,10 +34,11 @@ impl<H: Clone> Roster<H> {
                     continue;
                 }
                 let more = added.entry(source).or_default();
-                *more += *share.get_or_insert_with(|| {
+                let often = *often.get_or_insert_with(|| {
                     let rate = followers.get(&*spec.name).copied();
-                    spec.share(rate.unwrap_or_else(|| self.clock_rate(spec, now)))
+                    rate.unwrap_or_else(|| self.clock_rate(spec, now))
                 });
+                *more += spec.share(nth, often);
                 let percent = state.load_percent(state.demand + *more).unwrap_or(0);
                 if percent > 100 {
                     let source_name = Arc::clone(name);
@@ -155,8 +158,9 @@ impl<H: Clone> Roster<H> {
             return;
         };
         let sources = job.sources.clone();
-        let share = job.spec.share(job.rate);
-        for source in sources {
+        let shares = (0..sources.len()).map(|nth| job.spec.share(nth, job.rate));
+        let shares: SmallVec<[f64; 1]> = shares.collect();
+        for (source, share) in sources.into_iter().zip(shares) {
             self.sources.count_job(source, comes);
             let Some(state) = self.sources.get_mut(source) else {
                 continue;
@@ -173,9 +177,14 @@ impl<H: Clone> Roster<H> {
 }
 
 impl Spec {
-    /// What it costs each of its sources a second, coming at this rate.
-    fn share(&self, rate: f64) -> f64 {
-        f64::from(self.cost) * rate / self.sources.len().max(1) as f64
+    /// What it costs one of its sources a second, coming at this rate: each has its part of the runs.
+    fn share(&self, nth: usize, rate: f64) -> f64 {
+        f64::from(self.cost_at(nth)) * rate / self.sources.len().max(1) as f64
+    }
+
+    /// What a run costs one of its sources.
+    pub(super) fn cost_at(&self, nth: usize) -> u32 {
+        self.costs.get(nth).copied().unwrap_or(self.cost)
     }
 }
 

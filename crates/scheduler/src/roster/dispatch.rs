@@ -73,7 +73,7 @@ impl<H: Clone> Roster<H> {
                     passed = 0;
                 }
                 Turn::Go { key, free, trial } => {
-                    let cost = u64::from(self.entry(key.slot)?.spec.cost);
+                    let cost = u64::from(self.entry(key.slot)?.cost_of(source));
                     let state = self.sources.get_mut(source)?;
                     if free || state.deficit >= cost {
                         state.deficit -= if free { 0 } else { cost };
@@ -97,7 +97,7 @@ impl<H: Clone> Roster<H> {
             let head = self.head(source).map(|(key, _)| key.slot);
             let cost = head
                 .and_then(|slot| self.entry(slot))
-                .map(|job| job.spec.cost);
+                .map(|job| job.cost_of(source));
             cost.map_or(1, u64::from)
         });
         self.sources.credit(rounds.max(1));
@@ -219,7 +219,7 @@ impl<H: Clone> Roster<H> {
             return Admission::Open;
         };
         let ask = Ask {
-            cost: job.spec.cost,
+            cost: job.cost_of(source),
             priority: job.spec.priority,
             under_way: state.under_way,
             now: self.time.instant(now),
@@ -256,7 +256,7 @@ impl<H: Clone> Roster<H> {
             state.next = None;
         }
         let job = self.entry(slot)?;
-        let cost = u64::from(job.spec.cost);
+        let cost = job.cost_of(source);
         let timeout = match job.spec.escalated {
             Some(longer) if job.timed_out_last => Some(longer),
             _ => job.spec.timeout,
@@ -264,7 +264,7 @@ impl<H: Clone> Roster<H> {
         let ends = timeout.map(|timeout| now.saturating_add(length(timeout)));
         if let Some(state) = self.sources.get_mut(source) {
             state.in_flight += 1;
-            state.under_way += cost;
+            state.under_way += u64::from(cost);
             state.trial |= trial;
         }
         let number = self.entry(slot)?.next_run;
@@ -307,6 +307,7 @@ impl<H: Clone> Roster<H> {
             occurrence,
             number,
             source,
+            cost,
             start: now,
             alarm,
             stuck: false,

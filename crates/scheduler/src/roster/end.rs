@@ -146,14 +146,14 @@ impl<H: Clone> Roster<H> {
         let job = self.entry_mut(slot)?;
         let index = job.runs.iter().position(|run| run.number == number)?;
         let run = job.runs.remove(index);
-        let (cost, group) = (u64::from(job.spec.cost), job.spec.exclusive.clone());
+        let group = job.spec.exclusive.clone();
         self.running = self.running.saturating_sub(1);
         if let Some(alarm) = run.alarm {
             self.alarms.remove(&alarm);
         }
         if let Some(state) = self.sources.get_mut(run.source) {
             state.in_flight = state.in_flight.saturating_sub(1);
-            state.under_way = state.under_way.saturating_sub(cost);
+            state.under_way = state.under_way.saturating_sub(u64::from(run.cost));
             if run.trial {
                 state.trial = false;
             }

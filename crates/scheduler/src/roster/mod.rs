@@ -191,6 +191,8 @@ struct Running {
     occurrence: Box<Occurrence>,
     number: u64,
     source: u32,
+    /// What it cost its source, whatever becomes of its job meanwhile.
+    cost: u32,
     start: Nanos,
     alarm: Option<(Nanos, u64)>,
     stuck: bool,
@@ -355,6 +357,12 @@ impl<H> Entry<H> {
     fn priority(&self) -> u8 {
         let own = self.spec.priority;
         self.inherited.map_or(own, |inherited| inherited.min(own))
+    }
+
+    /// What a run costs one of its sources.
+    fn cost_of(&self, source: u32) -> u32 {
+        let nth = self.sources.iter().position(|one| *one == source);
+        nth.map_or(self.spec.cost, |nth| self.spec.cost_at(nth))
     }
 
     /// Whether one more of its runs may be under way.

@@ -150,7 +150,7 @@ impl<H: Clone> Roster<H> {
                 source: source.and_then(|state| state.name.clone()),
                 turn: (turn, turns),
                 budget: source.and_then(|state| state.settings.budget),
-                cost: job.spec.cost,
+                cost: job.spec.cost_at(turn),
                 next,
                 now: self.own_time(job, now),
                 delay: self.delay(slot),

@@ -489,3 +489,55 @@ async fn what_waits_for_a_parked_source_goes_where_another_can_serve_it() {
         .any(|run| run.source.as_deref() == Some("shut"));
     assert!(!shut);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_of_several_sources_costs_each_what_it_costs_there() {
+    let scheduler = builder().seed(3).start();
+    let asked: Arc<std::sync::Mutex<HashMap<&str, Vec<u32>>>> = Arc::default();
+    for name in ["cheap", "dear"] {
+        let asked = Arc::clone(&asked);
+        let gate = move |ask: &Ask| {
+            asked
+                .lock()
+                .unwrap()
+                .entry(name)
+                .or_default()
+                .push(ask.cost);
+            Admission::Open
+        };
+        let source = Source::new(name).budget(10, secs(1)).gate(gate);
+        scheduler.source(source.overload(Overload::Refuse));
+    }
+    let job = |n: u32| {
+        let job = Job::every(format!("job {n}"), secs(1));
+        let job = job.any_source(["cheap", "dear"]).costs([1, 9]);
+        job.handler(|_| async { Ok(()) })
+    };
+    let first = scheduler.add(job(0)).unwrap();
+    scheduler.add(job(1)).unwrap();
+    let demand = |name: &str| {
+        let sources = scheduler.sources();
+        let of = sources.iter().find(|source| &*source.name == name);
+        of.unwrap().demand
+    };
+    // Half of the runs of each.
+    assert_eq!((demand("cheap"), demand("dear")), (1.0, 9.0));
+    let refused = AddError::Overload {
+        source_name: "dear".into(),
+        percent: 135,
+    };
+    assert_eq!(scheduler.add(job(2)).unwrap_err(), refused);
+    let forecast = scheduler.forecast(secs(1_000));
+    let cost = |name: &str| forecast.sources[&Some(name.into())].cost;
+    assert_eq!((cost("cheap"), cost("dear")), (1_000, 9_000));
+    sleep(secs(100)).await;
+    let asked = asked.lock().unwrap().clone();
+    for (name, costs) in &asked {
+        let own = if *name == "dear" { 9 } else { 1 };
+        assert!(costs.iter().all(|cost| *cost == own), "{name}: {costs:?}");
+    }
+    // One cost for all takes the place of those.
+    scheduler.update(first, |job| job.cost(2)).unwrap();
+    assert_eq!((demand("cheap"), demand("dear")), (1.5, 5.5));
+    assert!(scheduler.ledger().balances());
+}
