@@ -1,32 +1,27 @@
-//! The one task that starts everything, and the runs it starts.
+//! The one task that starts everything.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::moment::{Nanos, nanos};
 use crate::report::ShutdownReport;
-use crate::roster::{Effect, End, Start, Ticket};
-use crate::run::{CancelToken, Run};
+use crate::roster::Effect;
+use crate::runner::{Runner, runs};
 use crate::shared::{Begin, Shared};
 
 /// How many runs are started before others get the thread.
 const BATCH: usize = 256;
-
-/// How many runs of a task follow each other before others get the thread.
-const IN_A_ROW: usize = 32;
 
 /// How long until marks are offered again that the store did not take.
 const OFFER: Nanos = 5_000_000_000;
 
 /// Starts what is due until the scheduler is stopped.
 ///
-/// The runs are in its join set: when the driver is dropped, they are aborted.
+/// The tasks of the runs are in its join set: when the driver is dropped, they are aborted.
 pub(crate) async fn drive(
     shared: Arc<Shared>,
     cancel_grace: Duration,
@@ -39,7 +34,14 @@ pub(crate) async fn drive(
         let more = starts.len() >= BATCH;
         while tasks.try_join_next().is_some() {}
         for start in starts.drain(..) {
-            tasks.spawn(runs(start, cancel_grace, Arc::clone(&shared)));
+            let idle = shared.idle().pop();
+            match idle {
+                Some(runner) => runner.hand(start),
+                None => {
+                    let runner = Arc::new(Runner::new(start));
+                    tasks.spawn(runs(runner, cancel_grace, Arc::clone(&shared)));
+                }
+            }
         }
         match effect {
             Effect::Wait(_) if more => tokio::task::yield_now().await,
@@ -111,110 +113,5 @@ fn unstart(shared: &Shared, starts: &mut Vec<Begin>) {
     for start in unmarked {
         let gone = shared.with(|roster, now| roster.unstart(start.ticket, now));
         drop(gone);
-    }
-}
-
-/// Runs, one after the other: whoever ends one goes on with the next that may start, as long as
-/// there is one. A task for each would cost more than most runs do.
-async fn runs(first: Begin, cancel_grace: Duration, shared: Arc<Shared>) {
-    let mut next = Some(first);
-    let mut since_others = 0;
-    while let Some(start) = next.take() {
-        let ending = Ending {
-            ticket: start.ticket,
-            shared: Arc::clone(&shared),
-            booked: false,
-        };
-        if since_others == IN_A_ROW {
-            since_others = 0;
-            tokio::task::yield_now().await;
-        }
-        since_others += 1;
-        let end = run(start, cancel_grace, &shared).await;
-        next = ending.with(end);
-    }
-}
-
-/// One run, from its start to its end.
-async fn run(start: Begin, cancel_grace: Duration, shared: &Shared) -> End {
-    let Start {
-        handler,
-        job,
-        nominal,
-        last_success,
-        missed,
-        attempt,
-        source,
-        deadline,
-        told,
-        ..
-    } = start;
-    let cancel = CancelToken {
-        all: shared.cancel.subscribe(),
-        own: told.clone(),
-    };
-    let run = Run {
-        job,
-        nominal,
-        last_success,
-        missed,
-        attempt,
-        source,
-        deadline,
-        cancel,
-    };
-    // Called inside the task, so that a panic of the closure itself is contained too.
-    let work = AssertUnwindSafe(async move { (handler.0)(run).await }).catch_unwind();
-    let work = async {
-        match deadline {
-            Some(deadline) => timeout_at(deadline, work).await,
-            None => Ok(work.await),
-        }
-    };
-    let result = match told {
-        None => Some(work.await),
-        Some(told) => tokio::select! {
-            result = work => Some(result),
-            () = cancelled(told, cancel_grace) => None,
-        },
-    };
-    match result {
-        Some(Ok(Ok(Ok(())))) => End::Ok,
-        Some(Ok(Ok(Err(error)))) => End::Failed(error),
-        Some(Ok(Err(_))) => End::Panicked,
-        Some(Err(_)) => End::TimedOut,
-        None => End::Cancelled,
-    }
-}
-
-/// Ends when the run has been told to end and had its grace.
-async fn cancelled(mut told: watch::Receiver<bool>, grace: Duration) {
-    if told.wait_for(|told| *told).await.is_err() {
-        // Nobody is left who could tell it.
-        std::future::pending::<()>().await;
-    }
-    tokio::time::sleep(grace).await;
-}
-
-/// Books the end of a run exactly once, also when its task is aborted.
-struct Ending {
-    ticket: Ticket,
-    shared: Arc<Shared>,
-    booked: bool,
-}
-
-impl Ending {
-    /// Gives the next run that this task may go on with.
-    fn with(mut self, end: End) -> Option<Begin> {
-        self.booked = true;
-        self.shared.finish(self.ticket, end, true)
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if !self.booked {
-            self.shared.finish(self.ticket, End::Cancelled, false);
-        }
     }
 }

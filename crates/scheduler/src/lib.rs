@@ -57,6 +57,7 @@ mod record;
 mod report;
 mod roster;
 mod run;
+mod runner;
 mod scheduler;
 mod shared;
 mod source;

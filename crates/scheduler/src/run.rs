@@ -37,7 +37,8 @@ pub struct Run {
 /// Tells a run that it should come to an end.
 #[derive(Debug, Clone)]
 pub struct CancelToken {
-    pub(crate) all: watch::Receiver<bool>,
+    /// One for all runs of a task: what each run counts up and down, no other thread touches.
+    pub(crate) all: Arc<watch::Receiver<bool>>,
     pub(crate) own: Option<watch::Receiver<bool>>,
 }
 
@@ -54,7 +55,7 @@ impl CancelToken {
     /// Dropping the future changes nothing.
     pub async fn cancelled(&self) {
         tokio::select! {
-            () = told(Some(self.all.clone())) => {}
+            () = told(Some((*self.all).clone())) => {}
             () = told(self.own.clone()) => {}
         }
     }

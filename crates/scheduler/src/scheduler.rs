@@ -79,6 +79,7 @@ impl Scheduler {
             core.advance(now);
             let specs: Vec<&Spec> = jobs.iter().map(|job| &job.spec).collect();
             core.check(&specs, now)?;
+            core.make_room_for(&specs);
             let added = jobs.drain(..);
             Ok(added
                 .map(|job| core.insert(job.spec, BoxedHandler(job.handler), now))

@@ -10,7 +10,8 @@ use crate::event::Event;
 use crate::job::Handler;
 use crate::journal::{JobMark, Journal};
 use crate::moment::Nanos;
-use crate::roster::{End, Roster, Start, Ticket, Time};
+use crate::roster::{End, Handle, Roster, Start, Ticket, Time};
+use crate::runner::Runner;
 
 /// The roster behind a lock that is held for the length of a decision, never across an await, and
 /// never while a handler is called or dropped.
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     /// they were made.
     journal: Option<Mutex<Journal>>,
     handed: Mutex<Vec<Begin>>,
+    idle: Mutex<Vec<Arc<Runner>>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) time: Time,
     pub(crate) wake: Notify,
@@ -40,6 +42,13 @@ pub(crate) type Begin = Start<BoxedHandler>;
 #[derive(Clone)]
 pub(crate) struct BoxedHandler(pub(crate) Handler);
 
+impl Handle for BoxedHandler {
+    fn glance(&self) -> u64 {
+        // What the closure has captured lies beside the count.
+        Arc::strong_count(&self.0) as u64
+    }
+}
+
 impl std::fmt::Debug for BoxedHandler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Handler")
@@ -58,6 +67,7 @@ impl Shared {
             roster: Mutex::new(roster),
             journal: journal.map(Mutex::new),
             handed: Mutex::default(),
+            idle: Mutex::default(),
             clock,
             time,
             wake: Notify::new(),
@@ -118,6 +128,11 @@ impl Shared {
     /// Runs that the driver is to start before all others.
     pub(crate) fn handed(&self) -> MutexGuard<'_, Vec<Begin>> {
         self.handed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tasks that have nothing to run.
+    pub(crate) fn idle(&self) -> MutexGuard<'_, Vec<Arc<Runner>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the roster, and the journal knows of it when this returns.

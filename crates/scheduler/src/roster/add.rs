@@ -17,14 +17,14 @@ use crate::record::Recent;
 use crate::source::Settings;
 use crate::trigger::{Phase, Timetable, Trigger, golden};
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// Whether these jobs may be added, all together.
     pub(crate) fn check(&self, specs: &[&Spec], now: Nanos) -> Result<(), (usize, AddError)> {
-        let mut fresh = HashSet::new();
+        let mut fresh = HashSet::with_capacity(specs.len());
         for (index, spec) in specs.iter().enumerate() {
             let at = |error| (index, error);
             self.check_spec(spec, now).map_err(at)?;
-            if self.names.contains_key(&spec.name) || !fresh.insert(Arc::clone(&spec.name)) {
+            if self.names.contains_key(&spec.name) || !fresh.insert(&spec.name) {
                 return Err(at(AddError::Duplicate {
                     name: Arc::clone(&spec.name),
                 }));
@@ -46,8 +46,8 @@ impl<H: Clone> Roster<H> {
         if spec.name.is_empty() {
             return Err(AddError::NoName);
         }
-        let periods = spec.trigger.periods();
-        if let Some(period) = periods.into_iter().find(|period| *period < LEAST_PERIOD) {
+        let shortest = spec.trigger.shortest_period();
+        if let Some(period) = shortest.filter(|period| *period < LEAST_PERIOD) {
             return Err(AddError::PeriodTooShort {
                 period,
                 least: LEAST_PERIOD,
@@ -134,6 +134,16 @@ impl<H: Clone> Roster<H> {
         Ok(())
     }
 
+    /// Makes room for these, so that nothing grows step by step while they are put in.
+    pub(crate) fn make_room_for(&mut self, specs: &[&Spec]) {
+        let free = self.free.len();
+        self.names.reserve(specs.len());
+        self.slots.reserve(specs.len().saturating_sub(free));
+        let mono = specs.iter().filter(|spec| spec.follows_mono()).count();
+        self.by_mono.reserve(mono);
+        self.by_wall.reserve(specs.len() - mono);
+    }
+
     /// Adds a job that was checked.
     pub(crate) fn insert(&mut self, spec: Spec, handler: H, now: Nanos) -> JobId {
         let sources: SmallVec<[u32; 1]> = spec
@@ -161,8 +171,8 @@ impl<H: Clone> Roster<H> {
             (Trigger::At(moment), None) => Some(nanos(*moment)),
             (_, None) => timetable.next_after(own),
         };
-        let (run_at_start, name, order) =
-            (spec.run_at_start, Arc::clone(&spec.name), self.arrive());
+        let (run_at_start, name, order) = (spec.run_at_start, Arc::clone(&spec.name), self.added);
+        self.added = self.added.saturating_add(1);
         let entry = Entry {
             handler,
             order,
@@ -361,7 +371,12 @@ impl<H: Clone> Roster<H> {
         self.weigh(slot, false);
         let job = self.entry(slot)?;
         let (source, period) = class_of(&job.spec, &job.sources);
+        let name = (job.recent.aggregate.runs > 0).then(|| Arc::clone(&job.spec.name));
         self.sources.leave(source, period);
+        if let Some(name) = name {
+            let id = self.id(slot)?;
+            self.history.forget(id, &name);
+        }
         let place = self.slots.get_mut(slot as usize)?;
         let job = place.job.take()?;
         place.generation = place.generation.wrapping_add(1);

@@ -19,7 +19,7 @@ pub(super) enum Alarm {
     Stuck(u32, u64),
 }
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// Does what is to be done up to `now`.
     pub(super) fn ring(&mut self, now: Nanos) {
         while let Some((&key, &alarm)) = self.alarms.first_key_value() {

@@ -48,7 +48,7 @@ impl Time {
     }
 }
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// Compares the clocks. A small drift is followed silently; a step is told, and one far back
     /// makes the jobs plan anew.
     pub(crate) fn observe(&mut self, now: Nanos, wall: Nanos) {

@@ -16,7 +16,7 @@ use crate::source::Overload;
 /// Most gaps that the mean distance of a trigger's moments is taken from.
 const SAMPLED: usize = 50;
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// No source that refuses overload is asked more than it bears.
     pub(super) fn check_load(&self, specs: &[&Spec], now: Nanos) -> Result<(), (usize, AddError)> {
         let mut added: HashMap<u32, f64> = HashMap::new();

@@ -56,7 +56,7 @@ enum Turn {
     Again,
 }
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// The next run to be started, if there is one and room for it.
     pub(crate) fn dispatch(&mut self, now: Nanos) -> Option<Start<H>> {
         self.now = self.now.max(now);

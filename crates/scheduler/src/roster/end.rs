@@ -35,7 +35,7 @@ enum Blame {
 /// Waits for data that is not ready.
 const NOT_READY: [Nanos; 3] = [250_000_000, 500_000_000, 1_000_000_000];
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// Takes in how a run ended. A ticket counts once.
     ///
     /// Returns the handler of a removed job whose last run this was, to be dropped where no lock
@@ -122,6 +122,7 @@ impl<H: Clone> Roster<H> {
                     _ => Blame::Job,
                 };
                 self.conclude_at(slot, &occurrence, now, blame);
+                self.discard(occurrence);
             }
         }
         if let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.as_mut())
@@ -305,12 +306,11 @@ impl<H: Clone> Roster<H> {
             start: occurrence.first_start.saturating_add(shift),
             end: now.saturating_add(shift),
         };
-        let name = Arc::clone(&job.spec.name);
         let ended = job.recent.push(times, occurrence.attempts, source, outcome);
-        if self.listening {
-            self.outbox.push(Event::Ended(ended.record(&name)));
+        self.tell_of(slot, |name| Event::Ended(ended.record(&name)));
+        if let Some(id) = self.id(slot) {
+            self.history.push(id, ended);
         }
-        self.history.push(name, ended);
     }
 
     /// After a failure: stretches the gap to the next run, or quarantines the job.

@@ -27,11 +27,16 @@ pub(super) struct Known {
     pub(super) marked: bool,
 }
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// What is known of a job that is being added at `own`, on its own clock.
     pub(super) fn known(&mut self, spec: &Spec, own: Nanos) -> Known {
         let follows = matches!(spec.trigger, Trigger::OnSuccess(_));
-        let Some(mark) = self.restored.remove(&*spec.name) else {
+        let mark = if self.restored.is_empty() {
+            None
+        } else {
+            self.restored.remove(&*spec.name)
+        };
+        let Some(mark) = mark else {
             return Known {
                 // What others did before it came does not concern it.
                 watermark: follows.then(|| self.slowest_of(spec)).flatten(),

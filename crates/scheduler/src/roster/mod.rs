@@ -66,6 +66,12 @@ pub(crate) struct Limits {
     pub(crate) queues: [usize; 5],
 }
 
+/// What is handed out with each run.
+pub(crate) trait Handle: Clone {
+    /// Reads a little of what will be read when it is called.
+    fn glance(&self) -> u64;
+}
+
 /// All state of a scheduler.
 #[derive(Debug)]
 pub(crate) struct Roster<H> {
@@ -89,8 +95,14 @@ pub(crate) struct Roster<H> {
     waiting: [usize; 5],
     running: usize,
     arrivals: u64,
+    /// Jobs that were added. After four billion their order is that of their places.
+    added: u32,
     /// Room for `look_ahead`.
     soon: Vec<u32>,
+    /// Room for occurrences, used again: what one thread takes from the allocator and another gives
+    /// back to it is dear.
+    #[expect(clippy::vec_box, reason = "the allocations are what is kept")]
+    spare: Vec<Box<Occurrence>>,
     total: Tally,
     history: History,
     /// What the journal knew at the start, of jobs that have not been added yet.
@@ -119,7 +131,8 @@ struct Slot<H> {
 struct Entry<H> {
     spec: Spec,
     handler: H,
-    order: u64,
+    /// The how many-th job it is; of jobs due at one moment the first comes first.
+    order: u32,
     /// Its own time less the monotonic one, for a job that follows the monotonic clock.
     shift: Option<Nanos>,
     /// Where its grid begins, for the journal.
@@ -211,7 +224,7 @@ pub(crate) struct Ticket {
     pub(crate) number: u64,
 }
 
-impl<H: Clone> Roster<H> {
+impl<H: Handle> Roster<H> {
     pub(crate) fn new(limits: Limits, time: Time, restored: Option<Vec<JobMark>>) -> Self {
         let journaling = restored.is_some();
         let restored = restored.unwrap_or_default().into_iter();
@@ -231,7 +244,9 @@ impl<H: Clone> Roster<H> {
             waiting: [0; 5],
             running: 0,
             arrivals: 0,
+            added: 0,
             soon: Vec::new(),
+            spare: Vec::new(),
             total: Tally::default(),
             history: History::new(limits.history),
             restored: restored.map(|mark| (mark.job.clone(), mark)).collect(),
@@ -252,6 +267,12 @@ impl<H: Clone> Roster<H> {
 
     fn entry_mut(&mut self, slot: u32) -> Option<&mut Entry<H>> {
         self.slots.get_mut(slot as usize)?.job.as_deref_mut()
+    }
+
+    /// What the job in a slot is called from outside.
+    fn id(&self, slot: u32) -> Option<JobId> {
+        let generation = self.slots.get(slot as usize)?.generation;
+        Some(JobId { slot, generation })
     }
 
     /// The slot of a job that was not removed.
@@ -374,19 +395,6 @@ impl<H> Entry<H> {
         self.runs.len() < most
     }
 
-    /// Reads a little of all that a run of it will touch.
-    fn glance(&self) -> u64 {
-        let record = self.recent.last.front();
-        let mut seen = record.map_or(0, |record| record.attempts as u64);
-        seen ^= self.tally.due ^ self.tally.outcomes.ok ^ self.recent.aggregate.runs;
-        seen ^= Arc::strong_count(&self.spec.name) as u64;
-        seen ^= self.next_run ^ self.missed ^ self.order ^ u64::from(self.failures);
-        seen ^= self.runs.len() as u64 ^ self.backlog.len() as u64;
-        seen ^= self.next.unwrap_or(0) as u64 ^ self.watermark.unwrap_or(0) as u64;
-        seen ^= u64::from(self.spec.cost) ^ self.spec.upstreams.len() as u64;
-        seen ^ u64::from(self.spec.priority) ^ self.timetable.blackouts.len() as u64
-    }
-
     /// How many of the moments that came due together may have a run of their own.
     fn keeps(&self) -> usize {
         match self.spec.misfire {
@@ -397,5 +405,21 @@ impl<H> Entry<H> {
 
     fn is_idle(&self) -> bool {
         self.waiting.is_none() && self.runs.is_empty() && self.backlog.is_empty()
+    }
+}
+
+impl<H: Handle> Entry<H> {
+    /// Reads a little of all that a run of it will touch.
+    fn glance(&self) -> u64 {
+        let record = self.recent.last.front();
+        let mut seen = record.map_or(0, |record| u64::from(record.attempts));
+        seen ^= self.handler.glance();
+        seen ^= self.tally.due ^ self.tally.outcomes.ok ^ self.recent.aggregate.runs;
+        seen ^= Arc::strong_count(&self.spec.name) as u64;
+        seen ^= self.next_run ^ self.missed ^ u64::from(self.order ^ self.failures);
+        seen ^= self.runs.len() as u64 ^ self.backlog.len() as u64;
+        seen ^= self.next.unwrap_or(0) as u64 ^ self.watermark.unwrap_or(0) as u64;
+        seen ^= u64::from(self.spec.cost) ^ self.spec.upstreams.len() as u64;
+        seen ^ u64::from(self.spec.priority) ^ self.timetable.blackouts.len() as u64
     }
 }

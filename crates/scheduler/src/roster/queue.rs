@@ -24,6 +24,9 @@ pub(super) struct Key {
     pub(super) slot: u32,
 }
 
+/// Most occurrences whose room is kept for others.
+const SPARE: usize = 64;
+
 /// Where an occurrence waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -49,7 +52,32 @@ pub(super) struct Exclusive {
     pub(super) waiting: BTreeSet<Key>,
 }
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
+    /// An occurrence that has just come due.
+    pub(super) fn occurrence(
+        &mut self,
+        nominal: Nanos,
+        release: Nanos,
+        aged: Nanos,
+    ) -> Box<Occurrence> {
+        let fresh = Occurrence::new(nominal, release, aged);
+        match self.spare.pop() {
+            Some(mut room) => {
+                *room = fresh;
+                room
+            }
+            None => Box::new(fresh),
+        }
+    }
+
+    /// An occurrence is over: its room is kept for another.
+    pub(super) fn discard(&mut self, mut occurrence: Box<Occurrence>) {
+        if self.spare.len() < SPARE {
+            occurrence.last = None;
+            self.spare.push(occurrence);
+        }
+    }
+
     /// Lets the waiting occurrence of a job compete for a start, if its own runs and other jobs
     /// allow it.
     fn line_up(&mut self, slot: u32) {
@@ -181,7 +209,9 @@ impl<H: Clone> Roster<H> {
         self.book(slot, |tally| {
             tally.pending = tally.pending.saturating_sub(1);
         });
-        self.skip(slot, waiting.nominal, 1, reason);
+        let nominal = waiting.nominal;
+        self.discard(waiting);
+        self.skip(slot, nominal, 1, reason);
     }
 
     /// Books occurrences that never waited, or no longer do, as skipped.
@@ -219,12 +249,12 @@ impl<H: Clone> Roster<H> {
                     return;
                 };
                 let release = self.released_at(slot, nominal);
+                let waiting = self.occurrence(nominal, release, now.max(release));
                 let Some(job) = self.entry_mut(slot) else {
                     return;
                 };
                 job.backlog.pop_front();
-                let aged = now.max(release);
-                job.waiting = Some(Box::new(Occurrence::new(nominal, release, aged)));
+                job.waiting = Some(waiting);
             }
             self.line_up(slot);
             if self.entry(slot).is_some_and(|job| job.waiting.is_some()) {

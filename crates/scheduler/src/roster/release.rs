@@ -4,15 +4,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use smallvec::SmallVec;
 
+use super::Roster;
 use super::queue::Place;
-use super::{Occurrence, Roster};
 use crate::event::Event;
 use crate::ledger::SkipReason;
 use crate::moment::{Nanos, length, system};
 use crate::policy::{Misfire, Overlap};
 use crate::trigger::Due;
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// Counts everything that came due up to `now`, and does what is to be done by then. One decision
     /// a job, however late `now` is.
     pub(crate) fn advance(&mut self, now: Nanos) {
@@ -298,9 +298,9 @@ impl<H: Clone> Roster<H> {
                 }
             }
             None => {
-                let waiting = Occurrence::new(nominal, release, aged.min(release));
+                let waiting = self.occurrence(nominal, release, aged.min(release));
                 if let Some(job) = self.entry_mut(slot) {
-                    job.waiting = Some(Box::new(waiting));
+                    job.waiting = Some(waiting);
                 }
             }
             Some(place) => {

@@ -334,7 +334,7 @@ impl State {
     }
 }
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// A source cannot be asked before `until`.
     pub(super) fn park(&mut self, source: u32, until: Nanos, now: Nanos) {
         let later = |state: &State| state.parked.is_none_or(|(parked, _)| parked < until);

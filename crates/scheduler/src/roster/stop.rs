@@ -46,7 +46,7 @@ pub(crate) enum Effect {
     Stop(ShutdownReport),
 }
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// Stops releasing. A second call can only bring the end of the draining nearer.
     pub(crate) fn shutdown(&mut self, now: Nanos, grace: Duration) {
         let end = now.checked_add(length(grace));

@@ -10,7 +10,7 @@ use crate::ledger::SkipReason;
 use crate::moment::Nanos;
 use crate::policy::Dependents;
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// Occurrences are skipped from now on, those that wait included; a run goes on.
     pub(crate) fn pause(&mut self, id: JobId) -> Result<(), UnknownJob> {
         let slot = self.find(id).ok_or(UnknownJob)?;

@@ -34,6 +34,12 @@ fn spec(name: &str, period: u64) -> Spec {
     Job::every(name, ms(period)).spec
 }
 
+impl super::Handle for () {
+    fn glance(&self) -> u64 {
+        0
+    }
+}
+
 fn roster() -> Roster<()> {
     Roster::new(LIMITS, Time::new(Instant::now(), 0), None)
 }

@@ -22,7 +22,7 @@ pub(super) enum Standing {
     Skip(SkipReason),
 }
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     /// Finds the moments of the other jobs that the waiting occurrence goes with.
     pub(super) fn find_needs(&mut self, slot: u32) {
         let Some(job) = self.entry(slot) else {

@@ -16,7 +16,7 @@ use crate::status::{JobState, JobStatus, Snapshot, SourceStatus};
 use crate::trigger::Trigger;
 use crate::zone::Zone;
 
-impl<H: Clone> Roster<H> {
+impl<H: super::Handle> Roster<H> {
     pub(crate) fn id_of(&self, name: &str) -> Option<JobId> {
         self.names
             .get(name)
@@ -41,7 +41,11 @@ impl<H: Clone> Roster<H> {
     }
 
     pub(crate) fn history(&self) -> Vec<Record> {
-        self.history.to_vec()
+        self.history.to_vec(|id| {
+            let place = self.slots.get(id.slot as usize)?;
+            let job = place.job.as_ref()?;
+            (place.generation == id.generation).then_some(&job.spec.name)
+        })
     }
 
     pub(crate) fn job_history(&self, id: JobId) -> Option<Vec<Record>> {

@@ -143,11 +143,11 @@ impl Trigger {
         }
     }
 
-    /// All triggers in it that come by a clock.
-    pub(crate) fn periods(&self) -> Vec<Duration> {
+    /// The shortest period of all triggers in it.
+    pub(crate) fn shortest_period(&self) -> Option<Duration> {
         match self {
-            Self::AnyOf(all) => all.iter().flat_map(Self::periods).collect(),
-            other => other.period().into_iter().collect(),
+            Self::AnyOf(all) => all.iter().filter_map(Self::shortest_period).min(),
+            other => other.period(),
         }
     }
 
