@@ -13,6 +13,7 @@ mod cargo;
 mod ci;
 mod conformance;
 mod examples;
+mod guided;
 mod loom;
 mod measure;
 mod metadata;
@@ -85,8 +86,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "fuzz",
-        usage: "fuzz [TARGET] [--seconds 60] [--seed N] [--json FILE]",
-        about: "changed answers through every connector: no panic, nothing lost",
+        usage: "fuzz [--guided] [TARGET] [--seconds 60] [--seed N] [--json FILE]",
+        about: "changed answers through every connector: no panic, nothing lost; --guided: under libFuzzer, built first",
         run: measure::fuzz,
     },
     Command {

@@ -53,8 +53,11 @@ pub(crate) fn chaos(arguments: Vec<OsString>) -> Result<ExitCode> {
     proof("chaos", arguments)
 }
 
-/// `fuzz [TARGET] [--seconds N] [--seed N] [--json FILE]`: hands every argument on.
+/// `fuzz [TARGET] [--seconds N] [--seed N] [--json FILE]`: hands every argument on. With `--guided` the targets run under libFuzzer.
 pub(crate) fn fuzz(arguments: Vec<OsString>) -> Result<ExitCode> {
+    if arguments.iter().any(|argument| argument == "--guided") {
+        return crate::guided::run(arguments);
+    }
     proof("fuzz", arguments)
 }
 
