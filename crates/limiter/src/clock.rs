@@ -1,11 +1,12 @@
 //! Where a limiter has the time from.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Once, OnceLock};
+use std::thread;
 
 use tokio::time::Instant;
 
-use crate::counter::{Counter, Look};
+use crate::counter::{BRIEF, Counter, Look};
 use crate::log::Nanos;
 
 /// Where a limiter has the time from: tokio's clock, or the processor's counter between two looks at it. Clones are one clock.
@@ -44,13 +45,24 @@ impl MonotonicClock {
     /// less than 100 µs (usually one). When the counter is set back, or the machine sleeps, it is not believed until it
     /// was measured again, and what it says is wrong for 100 ms at most. Who waits does so by tokio's timers in any case.
     ///
-    /// Where the processor has no such counter it reads the system's clock and saves nothing. The first one in a process finds that
-    /// out, and holds its thread for up to 200 ms.
+    /// The first one in a process has a thread find out how the processor counts, which takes up to 200 ms; until then, and where no
+    /// thread can be had, all of them look at tokio's clock. Where the processor has no such counter it reads the system's clock and
+    /// saves nothing.
     ///
-    /// Not for a paused clock: nothing tells a pause from a machine that is slow, until 100 ms have passed.
+    /// It is safe beside a paused clock: where tokio's clock shows another time than the system's, the counter is not believed, so that
+    /// from its first instant a test whose clock is paused sees tokio's time alone. Only who pauses a clock that has run for
+    /// a while can be told a time up to 100 ms late, and that for 100 ms.
     #[must_use]
     pub fn counter() -> Self {
+        find_source();
         Self(Some(Arc::new(Counted::new())))
+    }
+
+    /// Whether the time comes from the counter now, and not from a look at tokio's clock.
+    #[must_use]
+    pub fn is_counting(&self) -> bool {
+        let counted = self.0.as_ref();
+        counted.is_some_and(|counted| counted.read().is_some())
     }
 
     /// The present time.
@@ -84,32 +96,46 @@ pub(crate) fn since(birth: Instant, at: Instant) -> Nanos {
     Nanos::try_from(at.saturating_duration_since(birth).as_nanos()).unwrap_or(Nanos::MAX)
 }
 
+/// The processor's counter, once it is known.
+static SOURCE: OnceLock<quanta::Clock> = OnceLock::new();
+
+/// Has a thread find out, once in a process, how the processor counts: it takes too long for a task.
+fn find_source() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let thread = thread::Builder::new().name("limiter-clock".to_owned());
+        // Without one it stays unknown, and everybody looks at the clock.
+        let _ = thread.spawn(|| SOURCE.get_or_init(quanta::Clock::new));
+    });
+}
+
 struct Counted {
     birth: Instant,
-    source: quanta::Clock,
     counter: Counter,
 }
 
 impl Counted {
     fn new() -> Self {
-        let source = quanta::Clock::new();
-        let birth = Instant::now();
-        let ticks = source.raw();
-        let counter = Counter::new(Look {
-            before: ticks,
-            nanos: 0,
-            after: ticks,
-        });
         Self {
-            birth,
-            source,
-            counter,
+            birth: Instant::now(),
+            // Of long ago: the first look at it teaches where it stands, and no rate.
+            counter: Counter::new(Look {
+                before: 0,
+                nanos: 0,
+                after: 0,
+                genuine: true,
+            }),
         }
     }
 
     #[inline]
+    fn read(&self) -> Option<Nanos> {
+        self.counter.read(SOURCE.get()?.raw())
+    }
+
+    #[inline]
     fn nanos(&self) -> Nanos {
-        match self.counter.read(self.source.raw()) {
+        match self.read() {
             Some(nanos) => nanos,
             None => since(self.birth, self.look()),
         }
@@ -117,7 +143,7 @@ impl Counted {
 
     #[inline]
     fn now(&self) -> Instant {
-        match self.counter.read(self.source.raw()) {
+        match self.read() {
             Some(nanos) => self.birth + std::time::Duration::from_nanos(nanos),
             None => self.look(),
         }
@@ -126,14 +152,28 @@ impl Counted {
     /// Looks at the clock itself.
     #[cold]
     #[inline(never)]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the system's clock tells whether tokio's is paused"
+    )]
     fn look(&self) -> Instant {
-        let before = self.source.raw();
+        let Some(source) = SOURCE.get() else {
+            return Instant::now();
+        };
+        let before = source.raw();
+        let earlier = std::time::Instant::now();
         let now = Instant::now();
-        self.counter.learn(Look {
+        let later = std::time::Instant::now();
+        let look = Look {
             before,
             nanos: since(self.birth, now),
-            after: self.source.raw(),
-        });
+            after: source.raw(),
+            genuine: (earlier..=later).contains(&now.into_std()),
+        };
+        // Of one that was interrupted nobody knows before what.
+        if later.duration_since(earlier) <= BRIEF {
+            self.counter.learn(look);
+        }
         now
     }
 }
@@ -143,5 +183,76 @@ impl fmt::Debug for Counted {
         f.debug_struct("Counted")
             .field("counter", &self.counter)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{advance, pause, sleep};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_counter_is_believed_after_a_while_and_tells_the_time() {
+        let clock = MonotonicClock::counter();
+        let began = Instant::now();
+        while !clock.is_counting() {
+            assert!(began.elapsed() < Duration::from_secs(60), "{clock:?}");
+            clock.now();
+            sleep(Duration::from_millis(20)).await;
+        }
+        let (before, told, after) = (Instant::now(), clock.now(), Instant::now());
+        let off = Duration::from_micros(200);
+        assert!(before <= told + off && told <= after + off);
+        assert!(!MonotonicClock::tokio().is_counting());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_paused_is_all_there_is_however_regularly_it_moves() {
+        let clock = MonotonicClock::counter();
+        let mut system = clock.look_at_the_system();
+        for _ in 0..6 {
+            // Forty times as fast as the system's, always: a rate that could be believed.
+            let mut later = system;
+            while later - system < Duration::from_millis(5) {
+                later = clock.look_at_the_system();
+            }
+            advance(40 * (later - system)).await;
+            system = later;
+            assert_eq!(clock.now(), Instant::now());
+            assert!(!clock.is_counting());
+        }
+    }
+
+    #[tokio::test]
+    async fn who_pauses_a_clock_that_ran_is_told_its_time_after_100_ms() {
+        let clock = MonotonicClock::counter();
+        while !clock.is_counting() {
+            clock.now();
+            sleep(Duration::from_millis(20)).await;
+        }
+        pause();
+        let system = clock.look_at_the_system();
+        while clock.look_at_the_system() - system < Duration::from_millis(150) {
+            std::thread::yield_now();
+        }
+        assert_eq!(clock.now(), Instant::now());
+        // Later its time differs from the system's, for good.
+        tokio::time::resume();
+        for _ in 0..5 {
+            sleep(Duration::from_millis(110)).await;
+            clock.now();
+            assert!(!clock.is_counting());
+        }
+    }
+
+    impl MonotonicClock {
+        /// The system's clock, that nothing pauses.
+        fn look_at_the_system(&self) -> Duration {
+            let source = SOURCE.get_or_init(quanta::Clock::new);
+            Duration::from_nanos(source.delta_as_nanos(0, source.raw()))
+        }
     }
 }

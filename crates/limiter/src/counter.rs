@@ -3,7 +3,10 @@
 //! Pure: no clock, no counter. The counter only ever tells the distance from the last look at the clock, and only for [`REACH`];
 //! so whatever is wrong with it is wrong for so long and by so much. Its rate is measured between looks, and believed once two
 //! measurements in a row agree to [`AGREE`]. Until then, and when it runs backwards, has stood still or was set anew (a machine that
-//! slept, a virtual one that was moved, a test's clock that is paused), everybody reads the clock itself.
+//! slept, a virtual one that was moved), everybody reads the clock itself. So they do when the clock is not the system's: a test's,
+//! that is or was paused.
+
+use std::time::Duration;
 
 use crate::atomic::{AtomicU64, Ordering, fence};
 use crate::log::Nanos;
@@ -16,7 +19,7 @@ pub(crate) const REACH: Nanos = 100_000_000;
 const AGREE: u64 = 1_000;
 
 /// The longest look at the clock that anything is measured by: 10 µs. A longer one was interrupted, and nobody knows before what.
-const BRIEF: Nanos = 10_000;
+pub(crate) const BRIEF: Duration = Duration::from_micros(10);
 
 /// Not known, or not believed: reaches nowhere.
 const UNKNOWN: u64 = u64::MAX;
@@ -30,6 +33,8 @@ pub(crate) struct Look {
     pub(crate) nanos: Nanos,
     /// The counter after it.
     pub(crate) after: u64,
+    /// Whether the system's own clock said the same.
+    pub(crate) genuine: bool,
 }
 
 /// The last look at the clock, and how fast the counter runs.
@@ -91,13 +96,19 @@ impl Counter {
     fn learn_alone(&self, look: Look) {
         let ticks = self.ticks.load(Ordering::Relaxed);
         let nanos = self.nanos.load(Ordering::Relaxed);
+        if !look.genuine {
+            self.rate.store(UNKNOWN, Ordering::Relaxed);
+            self.measured.store(UNKNOWN, Ordering::Relaxed);
+            return;
+        }
         let measured = match (look.after.checked_sub(ticks), look.nanos.checked_sub(nanos)) {
             // Too soon after the last to measure anything by.
             (Some(_), Some(passed)) if passed < REACH => return,
             (Some(ticks), Some(passed)) if ticks > 0 => divide(passed, ticks),
             _ => UNKNOWN,
         };
-        if measured != UNKNOWN && scale(look.after.wrapping_sub(look.before), measured) > BRIEF {
+        let took = Duration::from_nanos(scale(look.after.wrapping_sub(look.before), measured));
+        if measured != UNKNOWN && took > BRIEF {
             return;
         }
         let last = self.measured.load(Ordering::Relaxed);
@@ -135,6 +146,7 @@ mod tests {
             before: 3 * nanos,
             nanos,
             after: 3 * nanos + 90,
+            genuine: true,
         }
     }
 
@@ -182,8 +194,24 @@ mod tests {
                 before: ticks,
                 nanos: 0,
                 after: ticks + 90,
+                genuine: true,
             };
             counter.learn(paused);
+        }
+    }
+
+    #[test]
+    fn another_clock_than_the_systems_is_never_guessed() {
+        let counter = Counter::new(look(0));
+        for n in 1..5 {
+            let genuine = n != 3;
+            counter.learn(Look {
+                genuine,
+                ..look(n * STEP)
+            });
+            let believed = counter.read(3 * n * STEP + 1_000).is_some();
+            // The second measurement agrees; after the third all begins anew.
+            assert_eq!(believed, n == 2, "{n}");
         }
     }
 
@@ -221,6 +249,7 @@ mod tests {
                 before: self.ticks,
                 nanos: self.nanos,
                 after: self.ticks,
+                genuine: true,
             });
             0
         }

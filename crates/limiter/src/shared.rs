@@ -1,6 +1,7 @@
 //! The state of one limiter, its clock and its lock.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::class::Watch;
 use crate::clock::since;
 use crate::listener::{Event, Listener};
 use crate::log::Nanos;
-use crate::open_cell::{OpenCell, Opening};
+use crate::open_cell::{Offer, OpenCell, Opening};
 use crate::state::State;
 use crate::{Charge, Class, MonotonicClock};
 
@@ -22,7 +23,7 @@ pub(crate) struct Shared<L> {
     /// Time zero of [`Nanos`].
     birth: Instant,
     clock: MonotonicClock,
-    /// What may be committed without the lock.
+    /// What may be committed, and which slots may be taken and freed, without the lock.
     cell: OpenCell,
     inner: Mutex<Inner>,
     /// Tells the timer task that something is due earlier than it thinks.
@@ -156,12 +157,12 @@ impl<L: Listener> Shared<L> {
         else {
             return Err(None);
         };
-        if *units == 0 || errand.slot {
+        if *units == 0 {
             return Err(None);
         }
-        let class = errand.class as u8;
+        let (class, latest) = (errand.class as u8, self.latest(errand));
         self.cell
-            .take(class, *units, self.latest(errand), || self.present(errand))
+            .take(class, *units, errand.slot, latest, || self.present(errand))
     }
 
     #[inline]
@@ -184,23 +185,28 @@ impl<L: Listener> Shared<L> {
     fn spend_locked(&self, errand: Errand<'_>, seen: Option<Nanos>) -> Option<Nanos> {
         let latest = self.latest(&errand);
         let now = seen.unwrap_or_else(|| self.present(&errand));
-        let mut inner = self.lock();
-        let Inner { state, opening, .. } = &mut *inner;
+        let mut locked = self.lock();
+        let state = &mut locked.state;
         let now = state.at(now);
         let class = errand.class;
         if now > latest || !state.spend_now(now, errand.cost, class, errand.slot) {
             return None;
         }
-        if !errand.slot
-            && let Some((room, first, last)) = state.open_cell(class)
-        {
-            self.cell.open(opening, class as u8, room, first, last);
-        }
+        locked.offer = locked.state.open_cell(class);
         Some(now)
     }
 
-    /// Gives the slot of a call that is over to the next. Looks at the clock only if there is one.
+    /// Gives the slot of a call that is over to the next. Takes the lock and looks at the clock only if there is one.
+    #[inline]
     pub(crate) fn release_slot(&self) {
+        if !self.cell.free() {
+            self.release_slot_locked();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn release_slot_locked(&self) {
         let mut inner = self.lock();
         if inner.state.queue.is_empty() {
             // Nobody is to be woken, and nothing becomes due.
@@ -242,7 +248,7 @@ impl<L: Listener> Shared<L> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> Locked<'_> {
         // Nothing in the critical sections panics; if something did, stale numbers are the lesser evil.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Inner { state, opening, .. } = &mut *inner;
@@ -250,7 +256,45 @@ impl<L: Listener> Shared<L> {
             let class = Class::from_repr(opening.class);
             state.absorb(class, (opening.first, opening.last), taken);
         }
-        inner
+        Locked {
+            cell: &self.cell,
+            inner,
+            offer: None,
+        }
+    }
+}
+
+/// What is behind the lock, with everything filed. Gone, it leaves in the open what needs no lock.
+struct Locked<'a> {
+    cell: &'a OpenCell,
+    inner: MutexGuard<'a, Inner>,
+    /// The cell that may be filled without the lock.
+    offer: Option<Offer>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.inner
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let Inner { state, opening, .. } = &mut *self.inner;
+        // Whoever waits is told of every slot.
+        let free = state.slots.lend().filter(|_| state.queue.is_empty());
+        if free.is_some() || self.offer.is_some() {
+            self.cell.open(opening, self.offer, free);
+        }
     }
 }
 

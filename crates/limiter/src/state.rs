@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use crate::forecast::{Forecast, Placement};
 use crate::listener::Event;
 use crate::log::Nanos;
-use crate::open_cell::Taken;
+use crate::open_cell::{Offer, Taken};
 use crate::queue::{Queue, Waiter};
 use crate::recovery::Recovering;
 use crate::slots::Slots;
@@ -204,28 +204,34 @@ impl State {
         true
     }
 
-    /// Whether the newest cell may be filled without the lock: how much more, and from when to when.
-    pub(crate) fn open_cell(&self, class: Class) -> Option<(u32, Nanos, Nanos)> {
+    /// Whether the newest cell may be filled without the lock: by whom, how much more, and from when to when.
+    pub(crate) fn open_cell(&self, class: Class) -> Option<Offer> {
         let calm = self.pause.is_none() && self.recovering.is_over() && self.queue.is_empty();
         if !calm || !self.windows.single() {
             return None;
         }
         let (room, first, last) = self.windows.newest_cell(class)?;
-        Some((u32::try_from(room).unwrap_or(u32::MAX), first, last))
+        Some(Offer {
+            class: class as u8,
+            room,
+            first,
+            last,
+        })
     }
 
     /// Takes over what was committed without the lock.
     pub(crate) fn absorb(&mut self, class: Class, (first, last): (Nanos, Nanos), taken: Taken) {
+        if let Some((lent, left)) = taken.slots {
+            self.slots.take_back(lent, left);
+        }
         if taken.calls == 0 {
             return;
         }
-        self.windows
-            .commit_between(first, last, u64::from(taken.units));
-        let calls = u64::from(taken.calls);
-        self.counts.asked += calls;
-        self.counts.granted += calls;
-        self.counts.committed += calls;
-        self.class(class).granted += calls;
+        self.windows.commit_between(first, last, taken.units);
+        self.counts.asked += taken.calls;
+        self.counts.granted += taken.calls;
+        self.counts.committed += taken.calls;
+        self.class(class).granted += taken.calls;
     }
 
     /// Counts a grant at once.

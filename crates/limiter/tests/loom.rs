@@ -32,7 +32,7 @@ mod open_cell;
 mod counter;
 
 use counter::{Counter, Look, REACH};
-use open_cell::{OpenCell, Opening};
+use open_cell::{Offer, OpenCell, Opening};
 
 const CLASS: u8 = 1;
 
@@ -40,8 +40,17 @@ const CLASS: u8 = 1;
 #[derive(Debug, Default)]
 struct Behind {
     opening: Opening,
-    filed: u32,
-    calls: u32,
+    filed: u64,
+    calls: u64,
+}
+
+const fn offer(room: u64, first: u64, last: u64) -> Option<Offer> {
+    Some(Offer {
+        class: CLASS,
+        room,
+        first,
+        last,
+    })
 }
 
 fn close(cell: &OpenCell, behind: &mut Behind) {
@@ -57,15 +66,15 @@ fn what_is_taken_is_filed_once_and_never_more_than_was_open() {
     loom::model(|| {
         let cell = Arc::new(OpenCell::new());
         let behind = Arc::new(Mutex::new(Behind::default()));
-        cell.open(&mut behind.lock().unwrap().opening, CLASS, 3, 0, 10);
+        cell.open(&mut behind.lock().unwrap().opening, offer(3, 0, 10), None);
         let takers: Vec<_> = (0..2)
             .map(|_| {
                 let cell = Arc::clone(&cell);
-                thread::spawn(move || u32::from(cell.take(CLASS, 2, u64::MAX, || 5).is_ok()))
+                thread::spawn(move || u64::from(cell.take(CLASS, 2, false, u64::MAX, || 5).is_ok()))
             })
             .collect();
         close(&cell, &mut behind.lock().unwrap());
-        let told: u32 = takers.into_iter().map(|taker| taker.join().unwrap()).sum();
+        let told: u64 = takers.into_iter().map(|taker| taker.join().unwrap()).sum();
         let mut behind = behind.lock().unwrap();
         close(&cell, &mut behind);
         assert_eq!((behind.filed, behind.calls), (2 * told, told));
@@ -79,19 +88,161 @@ fn a_cell_that_was_closed_and_opened_again_takes_only_what_fits_its_time() {
     loom::model(|| {
         let cell = Arc::new(OpenCell::new());
         let mut behind = Behind::default();
-        cell.open(&mut behind.opening, CLASS, 1, 0, 10);
+        cell.open(&mut behind.opening, offer(1, 0, 10), None);
         let taker = {
             let cell = Arc::clone(&cell);
-            thread::spawn(move || cell.take(CLASS, 1, u64::MAX, || 15))
+            thread::spawn(move || cell.take(CLASS, 1, false, u64::MAX, || 15))
         };
         close(&cell, &mut behind);
         let early = behind.filed;
-        cell.open(&mut behind.opening, CLASS, 1, 11, 20);
+        cell.open(&mut behind.opening, offer(1, 11, 20), None);
         let told = taker.join().unwrap();
         close(&cell, &mut behind);
         assert_eq!(early, 0, "15 is after the end of the first");
-        assert_eq!(behind.filed, u32::from(told.is_ok()));
+        assert_eq!(behind.filed, u64::from(told.is_ok()));
     });
+}
+
+mod slots {
+    //! The slots of a limiter: nobody too many, none lost, and whoever waits is called up.
+
+    use loom::sync::atomic::{AtomicU64, Ordering};
+    use loom::sync::{Arc, Mutex};
+    use loom::thread;
+
+    use super::{CLASS, OpenCell, Opening, offer};
+
+    #[derive(Debug)]
+    struct Behind {
+        opening: Opening,
+        max: u64,
+        taken: u64,
+        waiting: u64,
+        filed: u64,
+    }
+
+    #[derive(Debug)]
+    struct Gate {
+        cell: OpenCell,
+        behind: Mutex<Behind>,
+    }
+
+    impl Gate {
+        fn new(max: u64) -> Arc<Self> {
+            let gate = Self {
+                cell: OpenCell::new(),
+                behind: Mutex::new(Behind {
+                    opening: Opening::default(),
+                    max,
+                    taken: 0,
+                    waiting: 0,
+                    filed: 0,
+                }),
+            };
+            gate.locked(|_| ());
+            Arc::new(gate)
+        }
+
+        /// As the lock of a limiter is taken and given back.
+        fn locked<T>(&self, change: impl FnOnce(&mut Behind) -> T) -> T {
+            let mut behind = self.behind.lock().unwrap();
+            if let Some(taken) = self.cell.close(&behind.opening) {
+                behind.filed += taken.units;
+                if let Some((lent, left)) = taken.slots {
+                    behind.taken = behind.taken + lent - left;
+                }
+            }
+            let result = change(&mut behind);
+            assert!(behind.taken <= behind.max);
+            if behind.waiting == 0 {
+                let free = behind.max - behind.taken;
+                self.cell
+                    .open(&mut behind.opening, offer(10, 0, 10), Some(free));
+            }
+            result
+        }
+
+        /// Whether it has a slot and a unit; otherwise it waits.
+        fn enter_or_wait(&self) -> bool {
+            let quick = self.cell.take(CLASS, 1, true, u64::MAX, || 5).is_ok();
+            quick
+                || self.locked(|behind| {
+                    let enters = behind.waiting == 0 && behind.taken < behind.max;
+                    behind.taken += u64::from(enters);
+                    behind.filed += u64::from(enters);
+                    behind.waiting += u64::from(!enters);
+                    enters
+                })
+        }
+
+        fn leave(&self) {
+            if !self.cell.free() {
+                self.locked(|behind| {
+                    behind.taken -= 1;
+                    if behind.waiting > 0 && behind.taken < behind.max {
+                        behind.waiting -= 1;
+                        behind.taken += 1;
+                        behind.filed += 1;
+                    }
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn never_more_are_taken_than_there_are_and_none_is_lost() {
+        loom::model(|| {
+            let gate = Gate::new(1);
+            let inside = Arc::new(AtomicU64::new(0));
+            let calls: Vec<_> = (0..2)
+                .map(|_| {
+                    let (gate, inside) = (Arc::clone(&gate), Arc::clone(&inside));
+                    thread::spawn(move || {
+                        let quick = gate.cell.take(CLASS, 1, true, u64::MAX, || 5).is_ok();
+                        if quick {
+                            assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0);
+                            inside.fetch_sub(1, Ordering::Relaxed);
+                            gate.leave();
+                        }
+                    })
+                })
+                .collect();
+            // Somebody looks inside meanwhile.
+            gate.locked(|_| ());
+            for call in calls {
+                call.join().unwrap();
+            }
+            gate.locked(|behind| assert_eq!(behind.taken, 0));
+        });
+    }
+
+    #[test]
+    fn whoever_waits_gets_the_slot_of_whoever_leaves() {
+        loom::model(|| {
+            let gate = Gate::new(1);
+            let calls: Vec<_> = (0..2)
+                .map(|_| {
+                    let gate = Arc::clone(&gate);
+                    thread::spawn(move || {
+                        let enters = gate.enter_or_wait();
+                        if enters {
+                            gate.leave();
+                        }
+                        enters
+                    })
+                })
+                .collect();
+            let mut called_up = 0;
+            for call in calls {
+                called_up += u64::from(!call.join().unwrap());
+            }
+            gate.locked(|behind| {
+                assert_eq!(behind.waiting, 0, "nobody is forgotten");
+                assert_eq!(behind.taken, called_up, "who was called up is in");
+                assert_eq!(behind.filed, 2);
+            });
+        });
+    }
 }
 
 /// A counter whose tick is a nanosecond of a clock that began at `offset`.
@@ -100,6 +251,7 @@ const fn look(ticks: u64, offset: u64) -> Look {
         before: ticks,
         nanos: ticks + offset,
         after: ticks,
+        genuine: true,
     }
 }
 

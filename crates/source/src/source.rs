@@ -160,6 +160,12 @@ impl<V> Source<V> {
         &self.shared.budget
     }
 
+    /// The clock that calls are timed and limited by.
+    #[must_use]
+    pub fn monotonic(&self) -> &MonotonicClock {
+        &self.shared.stats.monotonic
+    }
+
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> SourceStats {

@@ -146,18 +146,24 @@ impl Checker {
             return;
         }
         self.at_once(now, cost);
-        let Some((mut room, first, last)) = self.state.open_cell(class) else {
+        let Some(offer) = self.state.open_cell(class) else {
             return;
         };
-        let mut taken = Taken { units: 0, calls: 0 };
+        let (first, last) = (offer.first, offer.last);
+        let mut room = offer.room;
+        let mut taken = Taken {
+            units: 0,
+            calls: 0,
+            slots: None,
+        };
         for &(step, units) in more {
-            if self.now + step > last || units > room {
+            if self.now + step > last || u64::from(units) > room {
                 break;
             }
             self.now += step;
             let now = self.state.at(self.now);
-            room -= units;
-            taken.units += units;
+            room -= u64::from(units);
+            taken.units += u64::from(units);
             taken.calls += 1;
             self.at_once(now, Charge::new(0, units).into());
         }
