@@ -106,7 +106,6 @@ fn a_cell_that_was_closed_and_opened_again_takes_only_what_fits_its_time() {
 mod slots {
     //! The slots of a limiter: nobody too many, none lost, and whoever waits is called up.
 
-    use loom::sync::atomic::{AtomicU64, Ordering};
     use loom::sync::{Arc, Mutex};
     use loom::thread;
 
@@ -191,51 +190,50 @@ mod slots {
 
     #[test]
     fn never_more_are_taken_than_there_are_and_none_is_lost() {
+        // Not loom's, for it is the measuring stick and no part of the model.
+        use std::sync::atomic::{AtomicU64, Ordering};
+
+        fn visit(gate: &Gate, inside: &AtomicU64) {
+            if gate.cell.take(CLASS, 1, true, u64::MAX, || 5).is_ok() {
+                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                thread::yield_now();
+                inside.fetch_sub(1, Ordering::SeqCst);
+                gate.leave();
+            }
+        }
+
         loom::model(|| {
             let gate = Gate::new(1);
             let inside = Arc::new(AtomicU64::new(0));
-            let calls: Vec<_> = (0..2)
-                .map(|_| {
-                    let (gate, inside) = (Arc::clone(&gate), Arc::clone(&inside));
-                    thread::spawn(move || {
-                        let quick = gate.cell.take(CLASS, 1, true, u64::MAX, || 5).is_ok();
-                        if quick {
-                            assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0);
-                            inside.fetch_sub(1, Ordering::Relaxed);
-                            gate.leave();
-                        }
-                    })
-                })
-                .collect();
+            let other = {
+                let (gate, inside) = (Arc::clone(&gate), Arc::clone(&inside));
+                thread::spawn(move || visit(&gate, &inside))
+            };
             // Somebody looks inside meanwhile.
             gate.locked(|_| ());
-            for call in calls {
-                call.join().unwrap();
-            }
+            visit(&gate, &inside);
+            other.join().unwrap();
             gate.locked(|behind| assert_eq!(behind.taken, 0));
         });
     }
 
     #[test]
     fn whoever_waits_gets_the_slot_of_whoever_leaves() {
+        fn call(gate: &Gate) -> bool {
+            let enters = gate.enter_or_wait();
+            if enters {
+                gate.leave();
+            }
+            enters
+        }
+
         loom::model(|| {
             let gate = Gate::new(1);
-            let calls: Vec<_> = (0..2)
-                .map(|_| {
-                    let gate = Arc::clone(&gate);
-                    thread::spawn(move || {
-                        let enters = gate.enter_or_wait();
-                        if enters {
-                            gate.leave();
-                        }
-                        enters
-                    })
-                })
-                .collect();
-            let mut called_up = 0;
-            for call in calls {
-                called_up += u64::from(!call.join().unwrap());
-            }
+            let other = {
+                let gate = Arc::clone(&gate);
+                thread::spawn(move || call(&gate))
+            };
+            let called_up = u64::from(!call(&gate)) + u64::from(!other.join().unwrap());
             gate.locked(|behind| {
                 assert_eq!(behind.waiting, 0, "nobody is forgotten");
                 assert_eq!(behind.taken, called_up, "who was called up is in");

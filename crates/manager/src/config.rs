@@ -3,6 +3,7 @@
 mod credentials;
 mod exchange;
 mod job;
+mod monotonic;
 mod quality;
 mod resilience;
 mod when;
@@ -19,6 +20,7 @@ use crate::Plan;
 pub use credentials::CredentialSettings;
 pub use exchange::ExchangeSettings;
 pub use job::{JobKind, JobSettings};
+pub use monotonic::Monotonic;
 pub use quality::QualitySettings;
 pub use resilience::{HeadroomSettings, RecoverySettings, SlowCallSettings};
 pub use when::{CronDays, CronDialect};
@@ -99,6 +101,8 @@ impl Preset {
 pub struct Config {
     /// Whether the sources are real exchanges.
     pub environment: Environment,
+    /// The clock that calls are timed and limited by.
+    pub monotonic: Monotonic,
     /// The most values and bytes that are kept in memory.
     pub cache: CacheSettings,
     /// The quality rules, and what readers get of doubtful values.

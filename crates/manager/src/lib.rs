@@ -71,7 +71,7 @@ pub use budget::{Budget, BudgetError};
 pub use builder::{DataManagerBuilder, StartError};
 pub use config::{
     CacheSettings, Config, ConfigError, CredentialSettings, CronDays, CronDialect, Environment,
-    ExchangeSettings, HeadroomSettings, JobKind, JobSettings, Preset, QualitySettings,
+    ExchangeSettings, HeadroomSettings, JobKind, JobSettings, Monotonic, Preset, QualitySettings,
     RecoverySettings, SlowCallSettings,
 };
 pub use counters::Reads;

@@ -20,6 +20,7 @@ mod latest;
 mod leaving;
 mod many;
 mod memory;
+mod monotonic;
 mod orchestrated;
 mod plans;
 mod promised;
