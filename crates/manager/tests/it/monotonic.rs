@@ -13,7 +13,7 @@ const PAIR: &str = "BTC/USDT";
 /// Asks Binance, then looks at the limiter's clock until its counter is believed.
 async fn counts(source: &Source) -> bool {
     while !source.monotonic().is_counting() {
-        source.limiter().snapshot();
+        let _ = source.limiter().snapshot();
         sleep(Duration::from_millis(20)).await;
     }
     true
