@@ -32,6 +32,8 @@ const TIGHT_MAX: f64 = 0.05;
 const LOOSE_MAX: f64 = 0.35;
 /// σ grows with the square root of a pause, at most tenfold.
 const PAUSE_MAX: f64 = 100.0;
+/// Seconds in which the least step is nothing unusual: half a percent in a minute.
+const FLOOR_LASTS: f64 = 60.0;
 /// MAD of a normal distribution to its standard deviation.
 pub(crate) const MAD_TO_SIGMA: f64 = 1.482_602_218_505_602;
 /// Comparisons of two equal steps in ln(price) allow for the last bits.
@@ -140,11 +142,29 @@ impl Engine {
 
     /// The usual step, without a pause.
     pub(crate) fn sigma(&mut self, floor: Floor, tick: f64) -> f64 {
+        self.moves().max(floor.sigma()).max(tick)
+    }
+
+    /// The usual step as far as the history tells.
+    fn moves(&mut self) -> f64 {
         let robust = self.returns.mad().unwrap_or(0.0) * MAD_TO_SIGMA;
-        robust
-            .max(self.variance.get().sqrt())
-            .max(floor.sigma())
-            .max(tick)
+        robust.max(self.variance.get().sqrt())
+    }
+
+    /// The usual step after a pause of so many seconds. What was measured from print to print grows with the pause beside the usual
+    /// one, the least step only beside [`FLOOR_LASTS`]: it says what markets do in a while, not from one message of a stream to the
+    /// next. A tick is a tick.
+    fn sigma_after(&mut self, seconds: f64, floor: Floor, tick: f64) -> f64 {
+        let pace = self.pace.get();
+        let growth = |usual: f64| {
+            if pace > 0.0 {
+                (seconds / usual).clamp(1.0, PAUSE_MAX).sqrt()
+            } else {
+                1.0
+            }
+        };
+        let least = floor.sigma() * growth(pace.max(FLOOR_LASTS));
+        (self.moves() * growth(pace)).max(least).max(tick)
     }
 
     /// Weighs one price: ln(price), when it came, the tick as a share of the price, and what others say.
@@ -176,12 +196,7 @@ impl Engine {
                 outcome: Outcome::Near,
             };
         }
-        let pause = if self.pace.get() > 0.0 {
-            (seconds(when, at) / self.pace.get()).clamp(1.0, PAUSE_MAX)
-        } else {
-            1.0
-        };
-        let sigma = self.sigma(floor, tick) * pause.sqrt();
+        let sigma = self.sigma_after(seconds(when, at), floor, tick);
         Weighed {
             ln,
             at,

@@ -18,6 +18,11 @@ const CLIP: f64 = 8.0;
 const SIGMA_MIN: f64 = 1e-5;
 /// A gap beyond this many σ, and this much of the price, is suspicious: in 282 458 real bars one was over 5 σ.
 const GAP: (f64, f64) = (6.0, 0.002);
+/// A gap beyond this many of the page's own gaps (nine in ten are no wider) is suspicious as well, from one usual move and this much of
+/// the price on, however far the bars themselves move: on the recordings that rules are tuned on no gap of 60 234 is beyond six.
+const GAP_OWN: (f64, f64) = (6.0, 0.01);
+/// The same of two gaps that take each other back: none of them is beyond four.
+const GAP_TAKEN_BACK: f64 = 4.0;
 /// Gaps within this share of the price are below that for certain.
 const GAP_LEAST: f64 = 0.95 * GAP.1;
 /// A gap beyond this is an error.
@@ -41,6 +46,8 @@ pub(super) struct Path {
     bars: Vec<Bar>,
     /// The smallest step of a price, as far as the digits tell.
     tick: f64,
+    /// The gap that nine of ten bars do not exceed; infinite where it is not known.
+    usual_gap: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +133,11 @@ impl Path {
             quiet = if row.volume == 0.0 { quiet + 1.0 } else { 1.0 };
             before = Some((row, close));
         }
-        Self { bars, tick }
+        Self {
+            bars,
+            tick,
+            usual_gap: f64::INFINITY,
+        }
     }
 
     /// Judges every bar by its neighbours and the usual move of the page, or of the page before where this one is short.
@@ -136,6 +147,7 @@ impl Path {
         };
         tally.checked(Dimension::Accuracy, self.bars.len());
         self.volatility(usual);
+        self.learn_gaps();
         let lifted = self.lifted(tally);
         for (place, bar) in self.bars.iter().enumerate() {
             let flagged = |at: usize| lifted.get(at).copied().unwrap_or(Lifted::No);
@@ -222,6 +234,24 @@ impl Path {
         head
     }
 
+    /// Measures how wide gaps usually are, where one may be wide beside them.
+    fn learn_gaps(&mut self) {
+        let large = |bar: &Bar| bar.gap.abs() > GAP_OWN.1;
+        if self.bars.len() < ENOUGH || !self.bars.iter().any(large) {
+            return;
+        }
+        let pairs = self.bars.iter().zip(self.bars.iter().skip(1));
+        let mut gaps: Vec<f64> = pairs
+            .filter(|(_, bar)| bar.follows)
+            .map(|(before, bar)| logarithm(before.close, bar.open).abs())
+            .collect();
+        let most = gaps.len() * 9 / 10;
+        if gaps.len() >= ENOUGH {
+            let (_, usual, _) = gaps.select_nth_unstable_by(most, f64::total_cmp);
+            self.usual_gap = *usual;
+        }
+    }
+
     /// Whether the gap before a bar is suspicious, by the usual move of `by`.
     fn is_wide(&self, bar: &Bar, by: &Bar) -> bool {
         let size = bar.gap.abs();
@@ -230,11 +260,25 @@ impl Path {
             && size > GAP.0 * by.sigma() * bar.since_trade.sqrt()
     }
 
+    /// Whether it is suspicious beside so many of the page's own gaps.
+    fn is_unlike_others(&self, bar: &Bar, by: &Bar, many: f64) -> bool {
+        let size = bar.gap.abs();
+        let pause = bar.since_trade.sqrt();
+        size > GAP_OWN.1
+            && size > 3.0 * self.tick / bar.close
+            && size > many * self.usual_gap * pause
+            && size > by.sigma() * pause
+    }
+
     /// Bars that a gap leads to and an equal gap leads away from.
     fn lifted(&self, tally: &mut Tally) -> Vec<Lifted> {
         let mut lifted = Vec::new();
         for (place, bar) in self.bars.iter().enumerate() {
-            if bar.gap == 0.0 || !self.is_wide(bar, bar) {
+            let wide = |next: &Bar| {
+                // By the usual move before the first gap: what is lifted must not measure its own way back.
+                self.is_wide(next, bar) || self.is_unlike_others(next, bar, GAP_TAKEN_BACK)
+            };
+            if bar.gap == 0.0 || !wide(bar) {
                 continue;
             }
             if lifted.get(place).is_some_and(|l| *l != Lifted::No) {
@@ -247,19 +291,26 @@ impl Path {
                         let opposite = next.gap.signum() != bar.gap.signum();
                         // One bar may move while it is off; a block must come back to where it left.
                         let returns = (next.gap + bar.gap).abs() < bar.gap.abs() / 2.0;
-                        // By the usual move before the first gap: what is lifted must not measure its own way back.
-                        self.is_wide(next, bar) && opposite && (*at == place + 1 || returns)
+                        wide(next) && opposite && (*at == place + 1 || returns)
                     })
                 });
-            let Some(back) = back else {
+            let Some((back, next)) = back.and_then(|at| Some((at, self.bars.get(at)?))) else {
                 continue;
+            };
+            let certain = |gap: &Bar| {
+                self.is_wide(gap, bar) || self.is_unlike_others(gap, bar, GAP_OWN.0)
+            };
+            let severity = if certain(bar) && certain(next) {
+                Severity::Error
+            } else {
+                Severity::Warning
             };
             lifted.resize(self.bars.len(), Lifted::No);
             for (at, off) in self.bars.iter().enumerate().take(back).skip(place) {
                 if let Some(slot) = lifted.get_mut(at) {
                     *slot = Lifted::Off;
                 }
-                tally.object(&A_DISPLACED, Severity::Error, at_row(off, "open"), || {
+                tally.object(&A_DISPLACED, severity, at_row(off, "open"), || {
                     format!("lifted {:+.2} % off the path", 100.0 * bar.gap.exp_m1())
                 });
             }
@@ -271,7 +322,8 @@ impl Path {
     }
 
     fn gap(&self, tally: &mut Tally, bar: &Bar) {
-        if !bar.follows || bar.gap == 0.0 || !self.is_wide(bar, bar) {
+        let wide = || self.is_wide(bar, bar) || self.is_unlike_others(bar, bar, GAP_OWN.0);
+        if !bar.follows || bar.gap == 0.0 || !wide() {
             return;
         }
         let size = bar.gap.abs();
