@@ -21,6 +21,10 @@ const ACROSS_MIN: f64 = 0.02;
 const FRESH_CADENCES: f64 = 3.0;
 /// Weight of a new observation in the slow average of a basis.
 const BASIS_WEIGHT: f64 = 0.01;
+/// So many times the limit is an error.
+pub(crate) const ERROR_LIMITS: f64 = 3.0;
+/// Moves of the pair in other dollars that are looked at.
+const CLASS_MAX: usize = 4;
 /// Observations before a basis is believed.
 const BASIS_ENOUGH: u32 = 30;
 
@@ -72,6 +76,8 @@ struct Member {
     ln: f64,
     half_spread: f64,
     at: Timestamp,
+    /// The price before, and when it came.
+    before: Option<(f64, Timestamp)>,
     /// Usual distance of its updates, in seconds.
     cadence: f64,
     suspected: bool,
@@ -91,6 +97,11 @@ pub struct Peers {
     limit: f64,
     suspected: bool,
     across: Option<(f64, f64)>,
+    /// The last price of this exchange, where none of the others has said anything since: they do not know what happened after it.
+    unheard: Option<f64>,
+    /// What the pair in other dollars did since then, a move of ln(price) each; nothing where others were heard.
+    class_moves: [f64; CLASS_MAX],
+    class: usize,
 }
 
 impl Peers {
@@ -129,6 +140,20 @@ impl Peers {
     pub(crate) fn apart_across(&self, ln: f64) -> Option<(f64, f64)> {
         let (expected, limit) = self.across.filter(|_| self.count < 2)?;
         Some(((ln - expected).abs(), limit))
+    }
+
+    /// Whether this exchange agreed with the others when it spoke last, and none of them has spoken since: that it is apart now is news
+    /// that they cannot know yet, and no word against it.
+    pub(crate) fn is_news(&self) -> bool {
+        let agreed = |before| self.apart(before).is_some_and(|apart| apart <= self.limit);
+        !self.suspected && self.unheard.is_some_and(agreed)
+    }
+
+    /// Whether the pair in another dollar made the same move since this exchange spoke last, while nobody else has spoken of the pair
+    /// itself: a whole class of pairs that moves together is the market.
+    pub(crate) fn class_moved(&self, step: f64, limit: f64) -> bool {
+        let moves = self.class_moves.get(..self.class).unwrap_or_default();
+        moves.iter().any(|other| (other - step).abs() <= limit)
     }
 
     /// How many others are within `limit` of a price.
@@ -175,6 +200,12 @@ impl Consensus {
         let mut peers = group.map_or(Peers::NONE, |group| group.view(exchange, now));
         peers.suspected = own.is_some_and(|member| member.suspected);
         peers.across = self.expected_across(symbol, now);
+        if let Some((own, group)) = own.zip(group) {
+            peers.unheard = group.is_unheard(own, now).then_some(own.ln);
+            if peers.unheard.is_some() {
+                self.class_moves(group, own, now, &mut peers);
+            }
+        }
         (peers.count > 0 || peers.across.is_some()).then_some(peers)
     }
 
@@ -244,6 +275,19 @@ impl Consensus {
         }
     }
 
+    /// What the pair in other dollars did since a member spoke.
+    fn class_moves(&self, group: &Group, own: &Member, now: Timestamp, peers: &mut Peers) {
+        let siblings = group.bases.iter();
+        let others = siblings.filter_map(|(sibling, ..)| self.groups.get(sibling));
+        let members = others.flat_map(|group| &group.members);
+        let moved = members.filter(|m| m.at > own.at && m.is_fresh(now));
+        let moves = moved.filter_map(|m| m.before.map(|(before, _)| m.ln - before));
+        for (slot, step) in peers.class_moves.iter_mut().zip(moves) {
+            *slot = step;
+            peers.class += 1;
+        }
+    }
+
     fn expected_across(&self, symbol: &Symbol, now: Timestamp) -> Option<(f64, f64)> {
         let group = self.groups.get(symbol)?;
         group.bases.iter().find_map(|(sibling, basis, seen)| {
@@ -263,6 +307,9 @@ impl Peers {
         limit: LIMIT_MIN,
         suspected: false,
         across: None,
+        unheard: None,
+        class_moves: [0.0; CLASS_MAX],
+        class: 0,
     };
 }
 
@@ -274,6 +321,7 @@ impl Group {
             Some(member) => {
                 let gap = seconds(member.at, at).clamp(0.0, 3_600.0);
                 member.cadence += (gap - member.cadence) * 0.1;
+                member.before = Some((member.ln, member.at));
                 (member.ln, member.half_spread, member.at) = (ln, half_spread, at);
             }
             None => {
@@ -288,13 +336,24 @@ impl Group {
                     ln,
                     half_spread,
                     at,
+                    before: None,
                     cadence: 10.0,
                     suspected: false,
                 });
             }
         }
-        // Leaving takes the whole limit, coming back takes half of it.
-        let view = self.view(exchange, at);
+        // Leaving takes the whole limit, coming back takes half of it; nobody leaves by news that the others cannot know yet.
+        let mut view = self.view(exchange, at);
+        let own = self.members.iter().find(|m| m.exchange == *exchange);
+        if let Some(own) = own {
+            let before = own.before.map(|(ln, at)| Member {
+                ln,
+                at,
+                ..own.clone()
+            });
+            view.suspected = own.suspected;
+            view.unheard = before.and_then(|m| self.is_unheard(&m, at).then_some(m.ln));
+        }
         if let (Some(apart), Some(member)) = (
             view.apart(ln),
             self.members.iter_mut().find(|m| m.exchange == *exchange),
@@ -304,8 +363,16 @@ impl Group {
             } else {
                 view.limit
             };
-            member.suspected = apart > limit;
+            let certain = ERROR_LIMITS * view.limit;
+            member.suspected = apart > limit && !(view.is_news() && apart <= certain);
         }
+    }
+
+    /// Whether some others are fresh, and none of them has said anything since this member did.
+    fn is_unheard(&self, own: &Member, now: Timestamp) -> bool {
+        let others = self.members.iter().filter(|m| m.exchange != own.exchange);
+        let mut fresh = others.filter(|m| m.is_fresh(now)).peekable();
+        fresh.peek().is_some() && fresh.all(|other| other.at <= own.at)
     }
 
     fn view(&self, exchange: &Exchange, now: Timestamp) -> Peers {

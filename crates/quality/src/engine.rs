@@ -13,7 +13,7 @@ const COLD: usize = 30;
 /// Prints that may wait for the level to be confirmed.
 const PENDING_MAX: usize = 8;
 /// A return beyond this many σ is suspicious.
-const SOFT: f64 = 11.0;
+const SOFT: f64 = 10.5;
 /// A return beyond this many σ is an error.
 const HARD: f64 = 25.0;
 /// A return beyond this is an error whatever the history: ln(price), so about 50 %.
@@ -223,7 +223,11 @@ impl Engine {
             return Outcome::Near;
         }
         let near = floor.noise.max(3.0 * sigma);
-        if peers.is_some_and(|peers| peers.near(ln, near) >= 1) {
+        let hard = size > HARD * sigma || size > RETURN_MAX;
+        let shared = |peers: &Peers| {
+            peers.near(ln, near) >= 1 || (!hard && peers.class_moved(step, near))
+        };
+        if peers.is_some_and(shared) {
             return Outcome::Confirmed;
         }
         let (tight, loose, restart) = self.count(ln, step, sigma, floor);
@@ -235,7 +239,7 @@ impl Engine {
             };
         }
         Outcome::Pending {
-            hard: size > HARD * sigma || size > RETURN_MAX,
+            hard,
             tight,
             loose,
             restart,

@@ -102,7 +102,7 @@ impl Judging {
         Ok(Self { judged, tickers })
     }
 
-    /// For each kind of data the worse of the exchanges, and what a judged ticker allocates.
+    /// For each kind of data the worst of the exchanges, and what a judged ticker allocates.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<Row> = Data::ALL

@@ -60,15 +60,16 @@ pub(super) fn completeness(
     context: &Context<'_>,
     state: &mut SymbolState,
 ) {
-    let mut closed: Vec<&Row<'_>> = Vec::with_capacity(series.unique.len());
-    closed.extend(series.unique.iter().filter(|row| !row.forming));
+    let is_closed = |row: &&Row<'_>| !row.forming;
+    let closed_ones = || series.unique.iter().filter(is_closed);
     let dense = context.profile.dense_candles;
-    let (Some(&first), Some(&last)) = (closed.first(), closed.last()) else {
+    let (Some(first), Some(last)) = (closed_ones().next(), closed_ones().next_back()) else {
         nothing(tally, series, grid, context);
         return;
     };
+    let number = closed_ones().count();
     let unreadable = series.excluded.len();
-    let there = count(closed.len()) + count(unreadable);
+    let there = count(number) + count(unreadable);
     let readable = there.saturating_sub(count(series.lacking));
     if !series.regular {
         tally.own_share(Dimension::Completeness, readable, there);
@@ -78,11 +79,14 @@ pub(super) fn completeness(
     let all = last
         .slot
         .checked_sub(first.slot)
-        .map(|apart| count(closed.len()) == apart.unsigned_abs() + 1);
-    let gaps = if series.straight && all == Some(true) {
-        Gaps::NONE
+        .map(|apart| count(number) == apart.unsigned_abs() + 1);
+    // Where nothing is missing they need not be gone through.
+    let (closed, gaps) = if series.straight && all == Some(true) {
+        (Vec::new(), Gaps::NONE)
     } else {
-        Gaps::of(&closed, series.excluded)
+        let closed: Vec<&Row<'_>> = closed_ones().collect();
+        let gaps = Gaps::of(&closed, series.excluded);
+        (closed, gaps)
     };
     if dense {
         let span = there + gaps.missing;

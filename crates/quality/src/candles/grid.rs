@@ -110,6 +110,16 @@ impl Grid {
         }
     }
 
+    /// A bar that starts before this is over by `now`, however long a month is.
+    pub(crate) fn over_before(&self, now: Timestamp) -> Timestamp {
+        let longest = if self.interval.is_calendar_month() {
+            self.step.saturating_mul(31 * DAY)
+        } else {
+            self.step
+        };
+        Timestamp::from_ns(now.as_ns().saturating_sub(longest))
+    }
+
     /// When a bar that starts at `time` ends.
     #[inline]
     pub(crate) fn end(&self, time: Timestamp) -> Timestamp {

@@ -206,12 +206,16 @@ fn possible<'a>(
     // A bar that starts later is not forming: it comes from the future, and timeliness says so.
     let soon = context.now.saturating_add(Duration::from_secs(60));
     let range = timeliness::possible(context.now);
+    let over = grid.over_before(context.now);
     let mut before = None;
-    for (candle, position) in candles
-        .rows
-        .iter()
-        .zip(defects::positions(&decoded.excluded))
-    {
+    let mut positions = defects::positions(&decoded.excluded);
+    let whole = decoded.excluded.is_empty();
+    for (at, candle) in candles.rows.iter().enumerate() {
+        let position = if whole {
+            at
+        } else {
+            positions.next().unwrap_or(at)
+        };
         let broken = if range.contains(&candle.time.as_ns()) {
             None
         } else {
@@ -227,7 +231,8 @@ fn possible<'a>(
                     slot,
                     offset,
                     forming: candle.time <= soon
-                        && (!candle.closed || grid.end(candle.time) > context.now),
+                        && (!candle.closed
+                            || (candle.time >= over && grid.end(candle.time) > context.now)),
                     open: nearest(candle.open),
                     high: nearest(candle.high),
                     low: nearest(candle.low),

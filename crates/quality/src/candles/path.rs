@@ -30,6 +30,8 @@ const GAP_HARD: (f64, f64) = (25.0, 0.2);
 /// A close that is taken back at once is suspicious, or an error, beyond this.
 const SPIKE: (f64, f64) = (8.0, 0.01);
 const SPIKE_HARD: (f64, f64) = (15.0, 0.3);
+/// The next bar opens within this share of such a move of where it ended.
+const SEEN_AGAIN: f64 = 0.25;
 /// A wick beyond this is suspicious.
 const WICK: (f64, f64) = (25.0, 0.25);
 /// A move that is kept is told from this on.
@@ -48,6 +50,8 @@ pub(super) struct Path {
     tick: f64,
     /// The gap that nine of ten bars do not exceed; infinite where it is not known.
     usual_gap: f64,
+    /// Places of the bars with a gap, a wick or a step that some usual move could make suspicious; of the others nothing is said.
+    rough: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +81,12 @@ impl Bar {
     }
 }
 
+/// Whether a wick may be long enough to be suspicious: e^0.25 is 1.284.
+#[inline]
+fn has_wick(open: f64, high: f64, low: f64, close: f64) -> bool {
+    (high > 1.28 * open && high > 1.28 * close) || (open > 1.28 * low && close > 1.28 * low)
+}
+
 /// Whether a size is beyond a number of usual moves and a least size; the usual move is only asked for where that matters.
 fn beyond(size: f64, (sigmas, least): (f64, f64), sigma: impl FnOnce() -> f64) -> bool {
     size > least && size > sigmas * sigma()
@@ -99,6 +109,7 @@ impl Path {
         let mut bars: Vec<Bar> = Vec::with_capacity(rows.len());
         let mut before: Option<(&Row<'_>, f64)> = None;
         let mut quiet = 1.0;
+        let mut rough = Vec::new();
         for row in rows {
             let close = row.close;
             let (mut gap, mut step, mut follows, mut continues) = (0.0, 0.0, false, false);
@@ -115,6 +126,10 @@ impl Path {
                     let left_out = u32::try_from(apart - 1).unwrap_or(0);
                     quiet += f64::from(left_out);
                 }
+            }
+            let moves = gap != 0.0 || step.abs() > SPIKE.1;
+            if moves || has_wick(row.open, row.high, row.low, close) {
+                rough.push(bars.len());
             }
             bars.push(Bar {
                 position: row.position,
@@ -137,6 +152,7 @@ impl Path {
             bars,
             tick,
             usual_gap: f64::INFINITY,
+            rough,
         }
     }
 
@@ -146,10 +162,13 @@ impl Path {
             return;
         };
         tally.checked(Dimension::Accuracy, self.bars.len());
+        if self.rough.is_empty() {
+            return;
+        }
         self.volatility(usual);
         self.learn_gaps();
         let lifted = self.lifted(tally);
-        for (place, bar) in self.bars.iter().enumerate() {
+        for (place, bar) in self.rough() {
             let flagged = |at: usize| lifted.get(at).copied().unwrap_or(Lifted::No);
             if flagged(place) == Lifted::Off {
                 continue;
@@ -164,6 +183,12 @@ impl Path {
                 self.turn(tally, bar, next);
             }
         }
+    }
+
+    /// The bars of which something may be said.
+    fn rough(&self) -> impl Iterator<Item = (usize, &Bar)> {
+        let bar = |place: &usize| Some((*place, self.bars.get(*place)?));
+        self.rough.iter().filter_map(bar)
     }
 
     /// ln of each close over the one before it.
@@ -237,7 +262,7 @@ impl Path {
     /// Measures how wide gaps usually are, where one may be wide beside them.
     fn learn_gaps(&mut self) {
         let large = |bar: &Bar| bar.gap.abs() > GAP_OWN.1;
-        if self.bars.len() < ENOUGH || !self.bars.iter().any(large) {
+        if self.bars.len() < ENOUGH || !self.rough().any(|(_, bar)| large(bar)) {
             return;
         }
         let pairs = self.bars.iter().zip(self.bars.iter().skip(1));
@@ -273,7 +298,7 @@ impl Path {
     /// Bars that a gap leads to and an equal gap leads away from.
     fn lifted(&self, tally: &mut Tally) -> Vec<Lifted> {
         let mut lifted = Vec::new();
-        for (place, bar) in self.bars.iter().enumerate() {
+        for (place, bar) in self.rough() {
             let wide = |next: &Bar| {
                 // By the usual move before the first gap: what is lifted must not measure its own way back.
                 self.is_wide(next, bar) || self.is_unlike_others(next, bar, GAP_TAKEN_BACK)
@@ -342,11 +367,11 @@ impl Path {
     }
 
     fn wick(&self, tally: &mut Tally, bar: &Bar) {
-        // The logarithm is only taken of what is large enough: e^0.25 is 1.284.
-        let (top, bottom) = (bar.open.max(bar.close), bar.open.min(bar.close));
-        if bar.high <= 1.28 * top && bottom <= 1.28 * bar.low {
+        // The logarithm is only taken of what is large enough.
+        if !has_wick(bar.open, bar.high, bar.low, bar.close) {
             return;
         }
+        let (top, bottom) = (bar.open.max(bar.close), bar.open.min(bar.close));
         let up = bar.high / top;
         let down = bottom / bar.low;
         let most = up.max(down);
@@ -370,8 +395,12 @@ impl Path {
         }
         let opposite = bar.step.signum() != next.step.signum();
         let taken_back = size.min(next.step.abs());
-        if opposite && beyond(taken_back, SPIKE, sigma) {
-            let severity = if beyond(taken_back, SPIKE_HARD, sigma) {
+        // A bar that opens of its own where this one closed has seen the same price: not one number is wrong, the market was there.
+        let away = (next.open - bar.close).abs();
+        let seen_again = away > 0.0 && away <= SEEN_AGAIN * taken_back * bar.close;
+        let hard = beyond(taken_back, SPIKE_HARD, sigma);
+        if opposite && beyond(taken_back, SPIKE, sigma) && (hard || !seen_again) {
+            let severity = if hard {
                 Severity::Error
             } else {
                 Severity::Warning

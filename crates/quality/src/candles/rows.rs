@@ -12,6 +12,7 @@ use crate::rules::{
     V_SHIFTED_GRID, V_SIZE,
 };
 use crate::tally::{Place, Tally};
+use crate::tens::word;
 
 /// Bars in a row with one offset that make a shift of the exchange rather than a fault of one bar.
 const SHIFTED_RUN: usize = 3;
@@ -115,7 +116,45 @@ fn valid(tally: &mut Tally, row: &Row<'_>, bounds: Option<PriceBounds>) -> bool 
     good
 }
 
+/// Whether the lowest price is the low and the highest the high, as far as that is seen at once: prices of few digits, written alike.
+#[inline]
+fn is_in_order(candle: &Candle) -> bool {
+    let scale = candle.close.scale();
+    let alike = candle.open.scale() == scale
+        && candle.high.scale() == scale
+        && candle.low.scale() == scale;
+    if !alike {
+        return false;
+    }
+    let (Some(open), Some(high), Some(low), Some(close)) = (
+        word(candle.open),
+        word(candle.high),
+        word(candle.low),
+        word(candle.close),
+    ) else {
+        return false;
+    };
+    low <= open.min(close) && open.max(close) <= high
+}
+
 fn consistent(tally: &mut Tally, row: &Row<'_>) {
+    let traded = row.volume != 0.0;
+    let counted = row.candle.count.is_none_or(|count| (count != 0) == traded);
+    if !counted || !is_in_order(row.candle) {
+        disagreements(tally, row);
+    } else if traded {
+        averages(tally, row, |field| Place {
+            field: Some(field),
+            ..Place::row(row.position)
+        });
+    } else if row.candle.low != row.candle.high {
+        disagreements(tally, row);
+    }
+}
+
+/// What a bar says against itself, of one of which that is not out of the question.
+#[cold]
+fn disagreements(tally: &mut Tally, row: &Row<'_>) {
     let Candle {
         open,
         high,
@@ -180,6 +219,7 @@ fn above(price: Decimal, near: f64, others: [(Decimal, f64); 3]) -> bool {
     others.any(|(other, nearly)| nearly <= clear && compare(price, other).is_gt())
 }
 
+#[inline]
 fn averages(tally: &mut Tally, row: &Row<'_>, place: impl Fn(&'static str) -> Place<'static>) {
     let Candle {
         high, low, volume, ..

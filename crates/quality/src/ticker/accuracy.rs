@@ -3,6 +3,7 @@
 use robust_market::{Dimension, Severity, Ticker};
 use rust_decimal::Decimal;
 
+use crate::consensus::ERROR_LIMITS;
 use crate::engine::{Floor, Outcome, Weighed};
 use crate::finite::nearest;
 use crate::rules::{A_CONSENSUS, A_FROZEN, A_HALTED, A_OUTLIER, A_REGIME, A_WIDE_SPREAD, Rule};
@@ -215,9 +216,9 @@ pub(crate) fn consensus(tally: &mut Tally, ln: Finite64, context: &Context<'_>, 
         } else {
             limit
         };
-        let severity = if apart > 3.0 * limit {
+        let severity = if apart > ERROR_LIMITS * limit {
             Severity::Error
-        } else if apart > back {
+        } else if apart > back && !peers.is_news() {
             Severity::Warning
         } else {
             return;

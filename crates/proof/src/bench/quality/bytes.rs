@@ -1,6 +1,6 @@
 //! Answers written as the exchanges write them.
 
-use robust_market::{Candles, OrderBook, Payload, Side, Ticker, Trades};
+use robust_market::{Candles, Level, OrderBook, Payload, Side, Ticker, Trade, Trades};
 use rust_decimal::Decimal;
 
 use super::Venue;
@@ -17,6 +17,8 @@ pub(super) fn of(venue: Venue, payload: &Payload) -> Option<String> {
         ),
         (Venue::Binance, Payload::Candles(series)) => binance_candles(series)?,
         (Venue::Binance, Payload::Trades(list)) => binance_trades(list)?,
+        (Venue::KuCoin, payload) => format!(r#"{{"code":"200000","data":{}}}"#, kucoin(payload)?),
+        (Venue::Htx, payload) => htx(payload)?,
         (Venue::Kraken, payload) => {
             let result = match payload {
                 Payload::Ticker(ticker) => kraken_ticker(ticker)?,
@@ -41,6 +43,146 @@ pub(super) fn of(venue: Venue, payload: &Payload) -> Option<String> {
         _ => return None,
     };
     Some(body)
+}
+
+/// Newest first, as KuCoin and HTX write bars.
+fn newest_first<T>(
+    rows: &[T],
+    write: impl Fn(&T) -> Option<String>,
+) -> Option<String> {
+    let rows: Option<Vec<String>> = rows.iter().rev().map(write).collect();
+    Some(format!("[{}]", rows?.join(",")))
+}
+
+fn side(trade: &Trade) -> &'static str {
+    if trade.side == Some(Side::Sell) {
+        "sell"
+    } else {
+        "buy"
+    }
+}
+
+fn kucoin(payload: &Payload) -> Option<String> {
+    Some(match payload {
+        Payload::Ticker(t) => format!(
+            r#"{{"time":{},"symbol":"AAAUSDT","buy":"{}","sell":"{}","changeRate":"-0.0014","changePrice":"{}","high":"{}","low":"{}","vol":"{}","volValue":"{}","last":"{}","averagePrice":"{}","takerFeeRate":"0.001","makerFeeRate":"0.001","takerCoefficient":"1","makerCoefficient":"1"}}"#,
+            t.time?.as_ms(),
+            t.bid?,
+            t.ask?,
+            t.change?,
+            t.high?,
+            t.low?,
+            eight(t.base_volume?),
+            t.quote_volume?,
+            t.last?,
+            t.last?,
+        ),
+        Payload::OrderBook(book) => format!(
+            r#"{{"time":{},"sequence":"{}","bids":[{}],"asks":[{}]}}"#,
+            book.time?.as_ms(),
+            book.sequence?,
+            levels(book, true, ""),
+            levels(book, false, "")
+        ),
+        Payload::Candles(series) => newest_first(&series.rows, |c| {
+            Some(format!(
+                r#"["{}","{}","{}","{}","{}","{}","{}"]"#,
+                c.time.as_secs(),
+                c.open,
+                c.close,
+                c.high,
+                c.low,
+                eight(c.volume),
+                c.quote_volume?,
+            ))
+        })?,
+        Payload::Trades(list) => {
+            let row = |t: &Trade| {
+                Some(format!(
+                    r#"{{"sequence":"{}","price":"{}","size":"{}","side":"{}","time":{}}}"#,
+                    t.id.as_deref()?,
+                    t.price,
+                    eight(t.amount),
+                    side(t),
+                    t.time.as_ns(),
+                ))
+            };
+            let rows: Option<Vec<String>> = list.rows.iter().map(row).collect();
+            format!("[{}]", rows?.join(","))
+        }
+        _ => return None,
+    })
+}
+
+fn htx(payload: &Payload) -> Option<String> {
+    let (channel, ms, body) = match payload {
+        Payload::Ticker(t) => (
+            "detail.merged",
+            t.time?.as_ms(),
+            format!(
+                r#""tick":{{"id":272156789143,"version":272156789143,"open":{},"close":{},"low":{},"high":{},"amount":{},"vol":{},"count":420573,"bid":[{},{}],"ask":[{},{}]}}"#,
+                t.open?,
+                t.last?,
+                t.low?,
+                t.high?,
+                t.base_volume?,
+                t.quote_volume?,
+                t.bid?,
+                t.bid_size?,
+                t.ask?,
+                t.ask_size?,
+            ),
+        ),
+        Payload::OrderBook(book) => {
+            let side = |bids: bool| {
+                let side = if bids { &book.bids } else { &book.asks };
+                let level = |level: &Level| format!("[{},{}]", level.price, level.size);
+                side.iter().map(level).collect::<Vec<_>>().join(",")
+            };
+            let ms = book.time?.as_ms();
+            let body = format!(
+                r#""tick":{{"ts":{ms},"version":{},"bids":[{}],"asks":[{}]}}"#,
+                book.sequence?,
+                side(true),
+                side(false)
+            );
+            ("depth.step0", ms, body)
+        }
+        Payload::Candles(series) => {
+            let rows = newest_first(&series.rows, |c| {
+                Some(format!(
+                    r#"{{"id":{},"open":{},"close":{},"low":{},"high":{},"amount":{},"vol":{},"count":{}}}"#,
+                    c.time.as_secs(),
+                    c.open,
+                    c.close,
+                    c.low,
+                    c.high,
+                    c.volume,
+                    c.quote_volume?,
+                    c.count?,
+                ))
+            })?;
+            let newest = series.rows.last()?.time.as_ms();
+            ("kline.1min", newest, format!(r#""data":{rows}"#))
+        }
+        Payload::Trades(list) => {
+            let rows = newest_first(&list.rows, |t| {
+                let (id, ms) = (t.id.as_deref()?, t.time.as_ms());
+                Some(format!(
+                    r#"{{"id":{id},"ts":{ms},"data":[{{"id":{id}359286410323766,"ts":{ms},"trade-id":{id},"amount":{},"price":{},"direction":"{}"}}]}}"#,
+                    t.amount,
+                    t.price,
+                    side(t),
+                ))
+            })?;
+            let newest = list.rows.last()?.time.as_ms();
+            ("trade.detail", newest, format!(r#""data":{rows}"#))
+        }
+        _ => return None,
+    };
+    Some(format!(
+        r#"{{"ch":"market.AAAUSDT.{channel}","status":"ok","ts":{ms},{body}}}"#
+    ))
 }
 
 fn eight(value: Decimal) -> Decimal {

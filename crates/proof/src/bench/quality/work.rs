@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use http::{HeaderMap, StatusCode};
-use robust_connectors::{Binance, Connector, Context, Kraken, Reply, SymbolTable};
+use robust_connectors::{Binance, Connector, Context, Htx, Kraken, KuCoin, Reply, SymbolTable};
 use robust_market::{Acceptance, Candles, Decoded, Payload, Request, Severity, Timestamp, Trades};
 use robust_quality::SymbolState;
 
@@ -38,11 +38,15 @@ pub enum Venue {
     Binance,
     /// Answers with few; no time in tickers and books.
     Kraken,
+    /// Texts in lists, newest bars first.
+    KuCoin,
+    /// Numbers in objects, newest first.
+    Htx,
 }
 
 impl Venue {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Binance, Self::Kraken];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Binance, Self::Kraken, Self::KuCoin, Self::Htx];
 
     /// Its name.
     #[must_use]
@@ -50,6 +54,8 @@ impl Venue {
         match self {
             Self::Binance => "binance",
             Self::Kraken => "kraken",
+            Self::KuCoin => "kucoin",
+            Self::Htx => "htx",
         }
     }
 
@@ -57,6 +63,8 @@ impl Venue {
         match self {
             Self::Binance => Style::Binance,
             Self::Kraken => Style::Kraken,
+            Self::KuCoin => Style::KuCoin,
+            Self::Htx => Style::Htx,
         }
     }
 
@@ -64,6 +72,8 @@ impl Venue {
         match self {
             Self::Binance => &Binance,
             Self::Kraken => &Kraken,
+            Self::KuCoin => &KuCoin,
+            Self::Htx => &Htx,
         }
     }
 }
