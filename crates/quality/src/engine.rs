@@ -224,9 +224,8 @@ impl Engine {
         }
         let near = floor.noise.max(3.0 * sigma);
         let hard = size > HARD * sigma || size > RETURN_MAX;
-        let shared = |peers: &Peers| {
-            peers.near(ln, near) >= 1 || (!hard && peers.class_moved(step, near))
-        };
+        let shared =
+            |peers: &Peers| peers.near(ln, near) >= 1 || (!hard && peers.class_moved(step, near));
         if peers.is_some_and(shared) {
             return Outcome::Confirmed;
         }

@@ -322,9 +322,8 @@ impl Path {
             let Some((back, next)) = back.and_then(|at| Some((at, self.bars.get(at)?))) else {
                 continue;
             };
-            let certain = |gap: &Bar| {
-                self.is_wide(gap, bar) || self.is_unlike_others(gap, bar, GAP_OWN.0)
-            };
+            let certain =
+                |gap: &Bar| self.is_wide(gap, bar) || self.is_unlike_others(gap, bar, GAP_OWN.0);
             let severity = if certain(bar) && certain(next) {
                 Severity::Error
             } else {

@@ -120,9 +120,8 @@ fn valid(tally: &mut Tally, row: &Row<'_>, bounds: Option<PriceBounds>) -> bool 
 #[inline]
 fn is_in_order(candle: &Candle) -> bool {
     let scale = candle.close.scale();
-    let alike = candle.open.scale() == scale
-        && candle.high.scale() == scale
-        && candle.low.scale() == scale;
+    let alike =
+        candle.open.scale() == scale && candle.high.scale() == scale && candle.low.scale() == scale;
     if !alike {
         return false;
     }

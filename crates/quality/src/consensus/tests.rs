@@ -169,3 +169,63 @@ fn pairs_and_members_are_bounded() {
         MEMBERS_MAX
     );
 }
+
+/// Three exchanges of two pairs in step, then one second in which only the first has spoken.
+fn first_to_move(pair: &str, sibling: &str, moved: f64) -> (Consensus, Peers) {
+    let mut consensus = Consensus::default();
+    let all = |value: f64| [("binance", value), ("kucoin", value), ("htx", value)];
+    for second in 0..40 {
+        feed(&mut consensus, pair, &all(100.0), second);
+        feed(&mut consensus, sibling, &all(100.1), second);
+    }
+    feed(&mut consensus, sibling, &[("binance", 100.1 * moved)], 40);
+    let peers = seen(&consensus, "binance", pair, 40).unwrap();
+    (consensus, peers)
+}
+
+#[test]
+fn the_first_to_move_is_not_apart_before_the_others_could_know() {
+    let (mut consensus, peers) = first_to_move("BTC/USDT", "BTC/USDC", 1.0);
+    let moved = 102.0_f64.ln();
+    assert!(peers.apart(moved).unwrap() > peers.limit());
+    assert!(peers.is_news());
+    feed(&mut consensus, "BTC/USDT", &[("binance", 102.0)], 40);
+    let peers = seen(&consensus, "binance", "BTC/USDT", 41).unwrap();
+    assert!(!peers.suspected());
+    // They have spoken since, and stayed: now it is apart.
+    feed(
+        &mut consensus,
+        "BTC/USDT",
+        &[("kucoin", 100.0), ("htx", 100.0)],
+        41,
+    );
+    let peers = seen(&consensus, "binance", "BTC/USDT", 41).unwrap();
+    assert!(!peers.is_news());
+    feed(&mut consensus, "BTC/USDT", &[("binance", 102.0)], 41);
+    let peers = seen(&consensus, "binance", "BTC/USDT", 41).unwrap();
+    assert!(peers.suspected());
+}
+
+#[test]
+fn one_that_was_apart_before_is_no_news_however_silent_the_others_are() {
+    let mut consensus = Consensus::default();
+    for second in 0..40 {
+        let prices = [("binance", 102.0), ("kucoin", 100.0), ("htx", 100.0)];
+        feed(&mut consensus, "BTC/USDT", &prices, second);
+    }
+    let peers = seen(&consensus, "binance", "BTC/USDT", 40).unwrap();
+    assert!(!peers.is_news());
+}
+
+#[test]
+fn the_pair_in_another_dollar_that_made_the_same_move_is_a_witness() {
+    let step = 1.02_f64.ln();
+    let (_, peers) = first_to_move("BTC/USDT", "BTC/USDC", 1.02);
+    assert!(peers.class_moved(step, 0.005));
+    assert!(!peers.class_moved(-step, 0.005));
+    let (_, peers) = first_to_move("BTC/USDT", "BTC/USDC", 1.0);
+    assert!(!peers.class_moved(step, 0.005));
+    // Not of another class.
+    let (_, peers) = first_to_move("BTC/USDT", "BTC/EUR", 1.02);
+    assert!(!peers.class_moved(step, 0.005));
+}

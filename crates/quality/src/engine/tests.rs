@@ -157,3 +157,26 @@ fn state_is_of_one_size_after_a_million_updates() {
     }
     assert_eq!(feed.engine.memory(), before);
 }
+
+/// What nine of ten messages of a stream say within milliseconds says nothing of half a percent.
+#[test]
+fn a_silence_of_milliseconds_excuses_no_jump_and_one_of_minutes_does() {
+    let mut engine = Engine::default();
+    let mut ms = 1_700_000_000_000;
+    let weigh = |engine: &mut Engine, ms: i64, ln: f64| {
+        let at = Timestamp::from_ms(ms).unwrap();
+        engine.weigh(Finite64::new(ln).unwrap(), at, Floor::TICKER, 1e-6, None)
+    };
+    for n in 0..300_u32 {
+        ms += 2;
+        let weighed = weigh(&mut engine, ms, 1e-6 * f64::from(n % 3));
+        engine.learn(&weighed);
+    }
+    let is_pending = |weighed: Weighed| matches!(weighed.outcome, Outcome::Pending { .. });
+    for jump in [0.008, -0.008] {
+        assert!(is_pending(weigh(&mut engine, ms + 20, jump)));
+        assert!(is_pending(weigh(&mut engine, ms + 60_000, jump)));
+        assert!(!is_pending(weigh(&mut engine, ms + 600_000, jump)));
+    }
+    assert!(is_pending(weigh(&mut engine, ms + 600_000, 0.1)));
+}

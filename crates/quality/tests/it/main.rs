@@ -11,6 +11,7 @@ mod clean;
 mod faults;
 mod metamorphic;
 mod needs_market_data;
+mod opens;
 mod past;
 mod properties;
 mod state;
