@@ -17,7 +17,7 @@ use crate::gate::Gate;
 use crate::pace::Pace;
 use crate::pins::Pins;
 use crate::pool::Pool;
-use crate::reach::Reach;
+use crate::reach::{Hosts, Reach};
 use crate::resolve::{Resolve, Resolver, System};
 use crate::tls;
 
@@ -39,6 +39,7 @@ pub struct Builder {
     user_agent: String,
     local_address: Option<IpAddr>,
     reach: Reach,
+    hosts: Option<Vec<String>>,
     max_header_bytes: usize,
     max_headers: usize,
     max_expansion: usize,
@@ -69,6 +70,13 @@ pub enum BuildError {
         /// What it may be.
         range: &'static str,
     },
+    /// An entry of a list of hosts is not a host or `host:port`.
+    #[error("allow_hosts: {entry:?} is not a host or host:port")]
+    #[non_exhaustive]
+    Host {
+        /// What was written, without what stands before an `@`.
+        entry: String,
+    },
     /// The user agent holds bytes that a header cannot.
     #[error("user_agent is not a header value")]
     UserAgent,
@@ -89,6 +97,7 @@ impl Default for Builder {
             user_agent: concat!("robust-http/", env!("CARGO_PKG_VERSION")).to_owned(),
             local_address: None,
             reach: Reach::default(),
+            hosts: None,
             max_header_bytes: 64 << 10,
             max_headers: 100,
             max_expansion: 100,
@@ -176,12 +185,13 @@ impl Builder {
         self
     }
 
-    /// Allows only these hosts, exactly as addresses name them; `host:port` allows only that port. Repeated calls add.
-    /// Default: every host. Any other is `Forbidden` before its name is resolved.
+    /// Allows only these hosts, exactly as addresses name them; `host:port` allows only that port. Repeated calls add; a list
+    /// without entries allows nobody. Default: every host. Any other is `Forbidden` before its name is resolved.
+    /// [`Client::for_hosts`] narrows the list further, for one part of a program.
     #[must_use]
     pub fn allow_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let hosts = hosts.into_iter().map(|host| host.into().into_boxed_str());
-        self.reach.hosts.extend(hosts);
+        let hosts = hosts.into_iter().map(Into::into);
+        self.hosts.get_or_insert_default().extend(hosts);
         self
     }
 
@@ -359,7 +369,10 @@ impl Builder {
             self.max_connection_age,
             self.seed,
         );
-        let reach = Arc::new(self.reach);
+        let reach = Arc::new(Reach {
+            hosts: self.hosts.map(Hosts::read).transpose()?,
+            ..self.reach
+        });
         let resolver = Resolver::new(
             self.resolve
                 .unwrap_or_else(|| Arc::new(System(GaiResolver::new()))),
@@ -507,6 +520,12 @@ mod tests {
             let error = broken.build().expect_err(name);
             assert!(error.to_string().starts_with(name), "{error}");
         }
+        let listed = builder().allow_hosts(["api.example.com", "127.0.0.1:99999"]);
+        let error = listed.build().expect_err("not a port").to_string();
+        assert_eq!(
+            error,
+            "allow_hosts: \"127.0.0.1:99999\" is not a host or host:port"
+        );
         assert!(matches!(
             builder().trust_only(*b"not a certificate").build(),
             Err(BuildError::Tls(_))

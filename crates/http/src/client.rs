@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use crate::alarm::Alarm;
 use crate::body::{Body, Lease, Terms, WireBody};
-use crate::builder::Builder;
+use crate::builder::{BuildError, Builder};
 use crate::coding::Coded;
 use crate::connect::Dialler;
 use crate::connection::{Fault, Heads, Wire};
@@ -24,8 +24,8 @@ use crate::error::{Error, Kind, Phase};
 use crate::h2::Shared;
 use crate::head;
 use crate::pool::{Conn, Pool, Route};
-use crate::reach::Reach;
-use crate::request::Spare;
+use crate::reach::{Hosts, Reach};
+use crate::request::{Spare, Target, not_listed};
 use crate::response::{Fetched, Response};
 use crate::stats::Stats;
 
@@ -36,6 +36,23 @@ use crate::stats::Stats;
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    /// What [`for_hosts`](Self::for_hosts) left of the world.
+    only: Option<Arc<Only>>,
+}
+
+/// A narrower list of hosts than the client's own.
+#[derive(Debug)]
+struct Only {
+    hosts: Hosts,
+    /// The list that it was narrowed from: a host has to be on both.
+    from: Option<Arc<Only>>,
+}
+
+impl Only {
+    fn lists(&self, target: &Target) -> bool {
+        let (host, port) = target.origin.place();
+        self.hosts.has(host, port) && self.from.as_ref().is_none_or(|from| from.lists(target))
+    }
 }
 
 #[derive(Debug)]
@@ -93,7 +110,30 @@ impl Client {
                 dialler,
                 settings,
             }),
+            only: None,
         }
+    }
+
+    /// The same client for these hosts alone, as [`Builder::allow_hosts`] reads them: for a part of a program that talks to one
+    /// exchange, and must not be talked into anything else. It shares connections, caps and counters with the others. Narrowing twice
+    /// leaves what is on both lists; no host at all leaves none.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Host`] for an entry that is not a host or `host:port`.
+    pub fn for_hosts(
+        &self,
+        hosts: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Self, BuildError> {
+        let hosts = hosts.into_iter().map(Into::into);
+        let only = Only {
+            hosts: Hosts::read(hosts.collect::<Vec<String>>())?,
+            from: self.only.clone(),
+        };
+        Ok(Self {
+            inner: Arc::clone(&self.inner),
+            only: Some(Arc::new(only)),
+        })
     }
 
     /// What the client has done so far and what it holds now.
@@ -121,7 +161,10 @@ impl Client {
     ) -> Result<Response, Error> {
         let inner = &*self.inner;
         let route = inner.pool.route(request.uri(), &inner.settings.reach)?;
-        let checked = route.target.check(&request);
+        let checked = match &self.only {
+            Some(only) if !only.lists(&route.target) => Err(not_listed()),
+            _ => route.target.check(&request),
+        };
         let response = match checked {
             Ok(()) => inner.send(&route, request, deadline).await,
             Err(error) => Err(error),
@@ -155,7 +198,7 @@ impl Inner {
         deadline: Option<Instant>,
     ) -> Result<Response, Error> {
         let answer = self.transport(route, request, deadline).await?;
-        let (head, body) = Coded::of(answer).await?;
+        let (head, body) = Coded::of(answer);
         let wire = body.wire();
         let (times_sent, first_byte, loopback) = (wire.times_sent, wire.first_byte, wire.loopback);
         if head::is_undecoded(&head.headers) {
@@ -328,8 +371,8 @@ impl Inner {
             times_sent,
         );
         body.check_length()?;
-        // gzip knows its own end
-        let framed = framed || head::is_chunked(&head.headers) || head::is_gzip(&head.headers);
+        // gzip is no framing: its end is one of a member, of which another may follow
+        let framed = framed || head::is_chunked(&head.headers);
         if !(framed || body.has_length() || self.settings.close_delimited) {
             return Err(Error::new(Kind::NoLength, true));
         }

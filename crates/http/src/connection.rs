@@ -178,7 +178,7 @@ impl Wire {
         mut request: Request<Full<Bytes>>,
         heads: Heads,
     ) -> Result<Response<Incoming>, Fault> {
-        self.meter.begin();
+        self.meter.begin(heads.bytes);
         *request.uri_mut() = origin_form(request.uri());
         let mut answer = pin!(self.sender.try_send_request(request));
         let mut drip = None;
@@ -197,7 +197,10 @@ impl Wire {
                 self.driver = None;
             }
             match answer.as_mut().poll(cx) {
-                Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
+                Poll::Ready(Ok(response)) => {
+                    self.meter.has_head();
+                    Poll::Ready(Ok(response))
+                }
                 Poll::Ready(Err(error)) => Poll::Ready(Err(Fault::from_hyper(error, &self.meter))),
                 Poll::Pending if self.driver.is_none() => {
                     let error = Error::new(Kind::Closed, self.meter.written());
@@ -240,8 +243,8 @@ impl Heads {
         cx: &mut Context<'_>,
     ) -> Poll<Kind> {
         let read = meter.bytes_read();
-        // each single head is measured by hyper; this sees a flood of interim ones
-        if read > self.bytes {
+        // each single head is measured by hyper; this sees a flood of interim ones. More than this is not read before there is a head.
+        if read >= self.bytes {
             return Poll::Ready(Kind::HeadersTooLarge);
         }
         if self.pace.is_off() {

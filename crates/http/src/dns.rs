@@ -12,8 +12,8 @@ use tokio::time::Instant;
 /// More names than this are not kept. As many as there may be origins.
 const MAX_NAMES: usize = 256;
 
-/// How long the last good answer stands in before a resolver that failed is asked again.
-const RESPITE: Duration = Duration::from_secs(1);
+/// How long a resolver that failed is not asked for the same name again. Until then the last good answer stands in, or the failure stands.
+pub(crate) const RESPITE: Duration = Duration::from_secs(1);
 
 /// The names of one client.
 #[derive(Debug)]

@@ -410,7 +410,7 @@ mod tests {
             let mapped = Error::from_connect(&error);
             assert_eq!((mapped.kind(), mapped.sent()), (kind, false), "{error:?}");
         }
-        let lookup = LookupError::Failed(io::ErrorKind::NotFound.into());
+        let lookup = LookupError::Failed(Arc::new(io::ErrorKind::NotFound.into()));
         assert_eq!(Error::from_connect(&lookup).kind(), Kind::Dns);
         let refused = Error::from_connect(&LookupError::Refused);
         assert_eq!((refused.kind(), refused.sent()), (Kind::Forbidden, false));

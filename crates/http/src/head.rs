@@ -54,7 +54,7 @@ pub(crate) fn is_chunked(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING)
 }
 
-/// Whether the body is compressed by a format that knows its own end.
+/// Whether the body is in the coding that was asked for.
 pub(crate) fn is_gzip(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_ENCODING)

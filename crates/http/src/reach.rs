@@ -6,11 +6,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use http::uri::Authority;
+
+use crate::builder::BuildError;
+use crate::request::{is_odd_ipv4, port_of};
+
 /// The rules of one client.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reach {
-    /// Lower-case `host` or `host:port`; empty means every host.
-    pub(crate) hosts: Vec<Box<str>>,
+    /// `None` means every host.
+    pub(crate) hosts: Option<Hosts>,
     /// Plain http to hosts that are not loopback.
     pub(crate) plaintext: bool,
     /// Addresses that are not public, for every name.
@@ -19,6 +24,59 @@ pub(crate) struct Reach {
     pub(crate) addresses: Vec<IpAddr>,
     /// Not even loopback by its own name.
     pub(crate) no_loopback: bool,
+}
+
+/// A list of hosts. One without entries has none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hosts(Vec<Entry>);
+
+#[derive(Debug, Clone)]
+struct Entry {
+    name: Box<str>,
+    /// `None` means every port.
+    port: Option<u16>,
+}
+
+impl Hosts {
+    /// Reads `host` and `host:port`. Whatever else is written is refused, and never taken for more than it says.
+    pub(crate) fn read(entries: impl IntoIterator<Item = String>) -> Result<Self, BuildError> {
+        let entries = entries.into_iter();
+        let entries = entries.map(|entry| Entry::read(&entry).ok_or_else(|| not_a_host(&entry)));
+        entries.collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(crate) fn has(&self, host: &str, port: u16) -> bool {
+        self.0.iter().any(|entry| {
+            entry.name.eq_ignore_ascii_case(host) && entry.port.is_none_or(|only| only == port)
+        })
+    }
+}
+
+impl Entry {
+    fn read(text: &str) -> Option<Self> {
+        let authority = text.parse::<Authority>().ok()?;
+        let host = authority.host();
+        if host.is_empty() || text.contains('@') || is_odd_ipv4(host) {
+            return None;
+        }
+        let port = match port_of(&authority, 0).ok()? {
+            0 if text.len() > host.len() => return None,
+            0 => None,
+            port => Some(port),
+        };
+        Some(Self {
+            name: host.into(),
+            port,
+        })
+    }
+}
+
+fn not_a_host(entry: &str) -> BuildError {
+    // what stands before an @ may be a password
+    let shown = entry.rsplit_once('@').map_or(entry, |(_, rest)| rest);
+    BuildError::Host {
+        entry: shown.to_owned(),
+    }
 }
 
 /// What kind of address this is.
@@ -33,15 +91,9 @@ enum Class {
 impl Reach {
     /// Whether this host is on the list.
     pub(crate) fn lists(&self, host: &str, port: u16) -> bool {
-        let same = |entry: &str| {
-            let (name, only) = match entry.rsplit_once(':') {
-                // an IPv6 literal keeps its brackets, so a colon outside of them begins a port
-                Some((name, only)) if !only.contains(']') => (name, only.parse().ok()),
-                _ => (entry, None),
-            };
-            name.eq_ignore_ascii_case(host) && only.is_none_or(|only: u16| only == port)
-        };
-        self.hosts.is_empty() || self.hosts.iter().any(|entry| same(entry))
+        self.hosts
+            .as_ref()
+            .is_none_or(|hosts| hosts.has(host, port))
     }
 
     /// Whether a connection to this address may be made. `by_name` says that the request itself named it: as a literal
@@ -185,10 +237,9 @@ mod tests {
 
     #[test]
     fn list_of_hosts_is_exact() {
+        let entries = ["api.example.com", "localhost:8080", "[::1]"].map(str::to_owned);
         let reach = Reach {
-            hosts: ["api.example.com", "localhost:8080", "[::1]"]
-                .map(Box::from)
-                .into(),
+            hosts: Some(Hosts::read(entries).unwrap()),
             ..Reach::default()
         };
         for (host, port, listed) in [
@@ -205,6 +256,37 @@ mod tests {
             assert_eq!(reach.lists(host, port), listed, "{host}:{port}");
         }
         assert!(Reach::default().lists("anything", 1));
+    }
+
+    #[test]
+    fn an_entry_that_is_no_host_is_refused_by_its_name_and_allows_nothing() {
+        for entry in [
+            "127.0.0.1:99999",
+            "127.0.0.1:80x",
+            "api.example.com:",
+            "api.example.com:0",
+            "api.example.com:-1",
+            "https://api.example.com",
+            "api.example.com/path",
+            "two words",
+            "[::1",
+            "[::1]:x",
+            "2130706433",
+            "127.1",
+            "",
+            ":80",
+        ] {
+            let error = Hosts::read([entry.to_owned()])
+                .expect_err(entry)
+                .to_string();
+            assert!(
+                error.starts_with("allow_hosts") && error.contains(&format!("{entry:?}")),
+                "{error}"
+            );
+        }
+        let error = Hosts::read(["me:canary@host".to_owned()]).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("canary"));
+        assert!(!Hosts::default().has("anything", 1));
     }
 
     proptest! {

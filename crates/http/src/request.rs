@@ -1,6 +1,6 @@
 //! Is this request fit to be sent, and to whom?
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -40,6 +40,11 @@ impl Origin {
     pub(crate) fn is_https(&self) -> bool {
         self.https
     }
+
+    /// Host and port.
+    pub(crate) fn place(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
 }
 
 /// Where a request goes. The same for all requests to one authority, so it is made once.
@@ -78,6 +83,9 @@ impl Target {
         let label: Arc<str> = authority.as_str().into();
         let default_port = if https { 443 } else { 80 };
         let port = port_of(authority, default_port).map_err(|error| error.at(&label))?;
+        if is_odd_ipv4(host) {
+            return Err(invalid("an IPv4 address is written as four decimal numbers").at(&label));
+        }
         may_go(https, host, port, reach).map_err(|error| error.at(&label))?;
 
         let host_header = if port == default_port {
@@ -187,7 +195,7 @@ fn may_go(https: bool, host: &str, port: u16, reach: &Reach) -> Result<(), Error
         return Err(invalid("plain http is only allowed to loopback hosts"));
     }
     if !reach.lists(host, port) {
-        return Err(Error::unsent(Kind::Forbidden).detail("the host is not on the list"));
+        return Err(not_listed());
     }
     // an address needs no resolver, so it is judged here
     match literal(host) {
@@ -196,6 +204,24 @@ fn may_go(https: bool, host: &str, port: u16, reach: &Reach) -> Result<(), Error
         }
         _ => Ok(()),
     }
+}
+
+pub(crate) fn not_listed() -> Error {
+    Error::unsent(Kind::Forbidden).detail("the host is not on the list")
+}
+
+/// Whether this is an IPv4 address to some readers and a name to others: `2130706433`, `127.1`, `0x7f.1` and `127.0.0.1.` are this machine
+/// to a browser and to many resolvers. The URL standard's rule: no name ends in a number.
+pub(crate) fn is_odd_ipv4(host: &str) -> bool {
+    let bare = host.strip_suffix('.').unwrap_or(host);
+    let last = bare.rsplit('.').next().unwrap_or(bare);
+    let number = |digits: &str, radix| digits.chars().all(|digit| digit.is_digit(radix));
+    let hex = last
+        .strip_prefix("0x")
+        .or_else(|| last.strip_prefix("0X"))
+        .is_some_and(|digits| number(digits, 16));
+    let numeric = hex || (!last.is_empty() && number(last, 10));
+    numeric && host.parse::<Ipv4Addr>().is_err()
 }
 
 fn literal(host: &str) -> Option<IpAddr> {
@@ -236,7 +262,7 @@ fn check_message(request: &Request<Bytes>) -> Result<(), Error> {
     Ok(())
 }
 
-fn port_of(authority: &Authority, default: u16) -> Result<u16, Error> {
+pub(crate) fn port_of(authority: &Authority, default: u16) -> Result<u16, Error> {
     match authority.port() {
         Some(port) => Ok(port.as_u16()),
         // `host:` and `host:99999` have no port for http::uri, but they are not `host`
@@ -261,6 +287,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::reach::Hosts;
 
     proptest! {
         /// Whatever the address: no panic, and an error repeats neither path nor query.
@@ -299,6 +326,44 @@ mod tests {
             &Request::get(uri).body(Bytes::new()).unwrap(),
             &Reach::default(),
         )
+    }
+
+    #[test]
+    fn an_address_has_one_spelling() {
+        for host in [
+            "2130706433",
+            "127.1",
+            "127.0.1",
+            "0x7f.1",
+            "0X7F000001",
+            "0x",
+            "0",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "127.0.0.256",
+            "1.2.3.4.5",
+            "api.example.1",
+        ] {
+            for url in [format!("https://{host}/"), format!("http://{host}:8080/")] {
+                let error = target(&url).expect_err(&url);
+                assert_eq!(
+                    (error.kind(), error.sent()),
+                    (Kind::InvalidRequest, false),
+                    "{url}"
+                );
+            }
+        }
+        for host in [
+            "8.8.8.8",
+            "127.0.0.1",
+            "1inch.io",
+            "a.0xy",
+            "x127.1x",
+            "cafe.beef",
+            "[::1]",
+        ] {
+            assert!(target(&format!("https://{host}/")).is_ok(), "{host}");
+        }
     }
 
     #[test]
@@ -451,7 +516,7 @@ mod tests {
     #[test]
     fn hosts_that_are_not_listed_are_forbidden() {
         let reach = Reach {
-            hosts: [Box::from("api.example.com")].into(),
+            hosts: Some(Hosts::read(["api.example.com".to_owned()]).unwrap()),
             ..Reach::default()
         };
         let at = |uri: &str| target_of(&Request::get(uri).body(Bytes::new()).unwrap(), &reach);

@@ -4,17 +4,20 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use std::vec;
 
+use futures_util::FutureExt;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
-use crate::dns::{Knowledge, Names};
+use crate::dns::{Knowledge, Names, RESPITE};
 use crate::reach::Reach;
 use crate::stats::Counters;
 
@@ -23,8 +26,10 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send
 
 /// Asks for the addresses of a host name. What it answers is cached, so it need not cache anything itself.
 pub trait Resolve: fmt::Debug + Send + Sync + 'static {
-    /// The addresses of the name, the best first. No address is a failure like an error. A future that does not end is
-    /// given up before the connect timeout.
+    /// The addresses of the name, the best first. No address is a failure like an error.
+    ///
+    /// All who need the name wait for one future. A caller gives up before its connect timeout; the future goes on, and is dropped when it
+    /// has not ended after 30 s (or the connect timeout, if that is longer). A failure stands for one second.
     fn resolve(&self, name: &str) -> Resolving;
 }
 
@@ -47,7 +52,7 @@ impl Resolve for System {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LookupError {
     #[error("the name could not be resolved")]
-    Failed(#[source] io::Error),
+    Failed(#[source] Arc<io::Error>),
     #[error("no address of the name may be connected to")]
     Refused,
 }
@@ -61,22 +66,38 @@ pub(crate) struct Resolver {
     shared: Arc<Shared>,
 }
 
-/// Whose turn it is to ask for a name.
-type Turn = tokio::sync::Mutex<()>;
+/// What the resolver said, for all who wait for it.
+type Answer = Result<Arc<[IpAddr]>, Arc<io::Error>>;
+
+/// One question to the resolver. Everybody who needs the name in the meantime waits for this one and takes its answer, a failure like any
+/// other: twenty new connections ask once. It goes on when nobody waits any more, so a resolver that hangs is not asked again by each
+/// caller, of which each would cost the system's resolver a thread.
+#[derive(Debug, Clone)]
+struct Question {
+    name: Box<str>,
+    answer: futures_util::future::Shared<Pin<Box<dyn Future<Output = Answer> + Send>>>,
+    /// Until when nobody asks anew.
+    until: Instant,
+    /// Whether it was counted as a failure; the same one for all clones.
+    failed: Arc<AtomicBool>,
+}
 
 #[derive(Debug)]
 struct Shared {
     resolve: Arc<dyn Resolve>,
     reach: Arc<Reach>,
-    names: Mutex<Names>,
-    /// Who asks holds the lock of its name, so that twenty new connections ask once.
-    asking: Mutex<Vec<(Box<str>, Weak<Turn>)>>,
+    names: Arc<Mutex<Names>>,
+    questions: Mutex<Vec<Question>>,
     patience: Duration,
     counters: Arc<Counters>,
 }
 
 /// With an old answer at hand a resolver that is slow is waited for no longer than this.
 const STALE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// A question that is open for longer is lost, and asked again. `getaddrinfo` gives up by itself after 30 s: three servers, each asked twice
+/// for 5 s (resolv.conf(5)).
+const LOST: Duration = Duration::from_secs(30);
 
 impl Resolver {
     pub(crate) fn new(
@@ -90,8 +111,8 @@ impl Resolver {
             shared: Arc::new(Shared {
                 resolve,
                 reach,
-                names: Mutex::new(names),
-                asking: Mutex::default(),
+                names: Arc::new(Mutex::new(names)),
+                questions: Mutex::default(),
                 // some of the connect timeout is left, so that the error is told from a slow connection
                 patience: connect_timeout / 4 * 3,
                 counters,
@@ -119,7 +140,9 @@ impl Shared {
                 IpAddr::from(Ipv6Addr::LOCALHOST),
             ])
         } else if ends_with_label(name, "invalid") {
-            return Err(LookupError::Failed(io::ErrorKind::NotFound.into()));
+            return Err(LookupError::Failed(Arc::new(
+                io::ErrorKind::NotFound.into(),
+            )));
         } else {
             self.addresses(name).await?
         };
@@ -136,51 +159,92 @@ impl Shared {
     }
 
     async fn addresses(&self, name: &str) -> Result<Arc<[IpAddr]>, LookupError> {
-        if let Knowledge::Fresh(addresses) = self.known(name) {
-            return Ok(addresses);
-        }
-        let asking = self.asking(name);
-        let _asking = asking.lock().await;
-        // whoever held the lock may have learned it
-        let (patience, stale) = match self.known(name) {
+        let known = lock(&self.names).get(name, Instant::now());
+        let (patience, stale) = match known {
             Knowledge::Fresh(addresses) => return Ok(addresses),
             Knowledge::Stale(addresses) => (self.patience.min(STALE_PATIENCE), Some(addresses)),
             Knowledge::None => (self.patience, None),
         };
-        self.counters.lookups.add();
-        let failure = match timeout(patience, self.resolve.resolve(name)).await {
-            Ok(Ok(found)) if !found.is_empty() => {
-                let found: Arc<[IpAddr]> = found.into();
-                lock(&self.names).learn(name, Arc::clone(&found), Instant::now());
+        let question = self.ask(name);
+        let answer = timeout(patience, question.answer.clone()).await;
+        let now = Instant::now();
+        let failure = match answer {
+            Ok(Ok(found)) => {
+                self.answered(&question, now);
                 return Ok(found);
             }
-            Ok(Ok(_none)) => io::ErrorKind::NotFound.into(),
-            Ok(Err(error)) => error,
-            Err(_elapsed) => io::ErrorKind::TimedOut.into(),
+            Ok(Err(failure)) => {
+                // with an old answer at hand the name is left alone by that
+                let respite = if stale.is_some() { now } else { now + RESPITE };
+                self.answered(&question, respite);
+                failure
+            }
+            // it stays open: whoever comes next waits for the same answer
+            Err(_elapsed) => Arc::new(io::ErrorKind::TimedOut.into()),
         };
-        self.counters.lookups_failed.add();
+        let first = !question.failed.swap(true, Ordering::Relaxed);
+        if first {
+            self.counters.lookups_failed.add();
+        }
         let stale = stale.ok_or(LookupError::Failed(failure))?;
-        lock(&self.names).excuse(name, Instant::now());
-        self.counters.lookups_stale.add();
+        lock(&self.names).excuse(name, now);
+        if first {
+            self.counters.lookups_stale.add();
+        }
         Ok(stale)
     }
 
-    fn known(&self, name: &str) -> Knowledge {
-        lock(&self.names).get(name, Instant::now())
+    /// The question that is open for this name, or was answered with a failure a moment ago; else a new one.
+    fn ask(&self, name: &str) -> Question {
+        let now = Instant::now();
+        // dropped after the lock: it is not our code that ends there
+        let _over: Vec<_>;
+        let mut questions = lock(&self.questions);
+        _over = questions
+            .extract_if(.., |question| question.until <= now)
+            .collect();
+        if let Some(open) = questions.iter().find(|question| *question.name == *name) {
+            return open.clone();
+        }
+        self.counters.lookups.add();
+        let new = Question {
+            name: name.into(),
+            answer: self.answer(name).boxed().shared(),
+            until: now + LOST.max(self.patience),
+            failed: Arc::default(),
+        };
+        questions.push(new.clone());
+        new
     }
 
-    fn asking(&self, name: &str) -> Arc<Turn> {
-        let mut asking = lock(&self.asking);
-        asking.retain(|(_, held)| held.strong_count() > 0);
-        let held = asking
-            .iter()
-            .find(|(other, _)| **other == *name)
-            .and_then(|(_, held)| held.upgrade());
-        held.unwrap_or_else(|| {
-            let new = Arc::new(Turn::new(()));
-            asking.push((name.into(), Arc::downgrade(&new)));
-            new
-        })
+    /// Asks the resolver, and learns what it says.
+    fn answer(&self, name: &str) -> impl Future<Output = Answer> + Send + use<> {
+        let (resolve, names) = (Arc::clone(&self.resolve), Arc::clone(&self.names));
+        let name: Box<str> = name.into();
+        async move {
+            let asked = async { resolve.resolve(&name).await };
+            // a panic would be everybody's who waits for this answer or comes later
+            let failure = match AssertUnwindSafe(asked).catch_unwind().await {
+                Ok(Ok(found)) if !found.is_empty() => {
+                    let found: Arc<[IpAddr]> = found.into();
+                    lock(&names).learn(&name, Arc::clone(&found), Instant::now());
+                    return Ok(found);
+                }
+                Ok(Ok(_none)) => io::ErrorKind::NotFound.into(),
+                Ok(Err(error)) => error,
+                Err(_panic) => io::Error::other("the resolver panicked"),
+            };
+            Err(Arc::new(failure))
+        }
+    }
+
+    /// This question has its answer, and the next one who needs the name asks anew from then on.
+    fn answered(&self, question: &Question, again: Instant) {
+        let mut questions = lock(&self.questions);
+        let same = |other: &&mut Question| Arc::ptr_eq(&other.failed, &question.failed);
+        if let Some(open) = questions.iter_mut().find(same) {
+            open.until = open.until.min(again);
+        }
     }
 }
 
@@ -217,7 +281,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 
@@ -330,7 +394,7 @@ mod tests {
             ),
             (2, 2)
         );
-        assert!(resolver.shared.asking.lock().unwrap().len() <= 1);
+        assert!(resolver.shared.questions.lock().unwrap().len() <= 1);
     }
 
     /// Row 3 of the fault table, the resolver's side: failing, empty or slow, the last good answer stands in for 10 minutes.

@@ -23,7 +23,12 @@ pub(crate) struct Meter {
     read: AtomicU64,
     /// When the first of them came, in nanoseconds after `opened`.
     first_byte: AtomicU64,
+    /// How many may be read while there is no head.
+    most: AtomicU64,
 }
+
+/// No bound: there is a head.
+const ANY: u64 = u64::MAX;
 
 impl Meter {
     fn new() -> Self {
@@ -32,13 +37,29 @@ impl Meter {
             written: AtomicBool::new(false),
             read: AtomicU64::new(0),
             first_byte: AtomicU64::new(0),
+            most: AtomicU64::new(ANY),
         }
     }
 
-    /// A new request begins.
-    pub(crate) fn begin(&self) {
+    /// A new request begins. Of its answer no more than this is read until there is [a head](Self::has_head).
+    pub(crate) fn begin(&self, most: usize) {
         self.written.store(false, Ordering::Relaxed);
         self.read.store(0, Ordering::Relaxed);
+        self.most.store(most as u64, Ordering::Relaxed);
+    }
+
+    /// The head is here: what follows is bounded elsewhere.
+    pub(crate) fn has_head(&self) {
+        self.most.store(ANY, Ordering::Relaxed);
+    }
+
+    /// How many bytes may be read now.
+    fn may_read(&self) -> usize {
+        let (most, read) = (&self.most, &self.read);
+        let left = most
+            .load(Ordering::Relaxed)
+            .saturating_sub(read.load(Ordering::Relaxed));
+        usize::try_from(left).unwrap_or(usize::MAX)
     }
 
     /// Whether a byte of the request was handed to the socket (or to TLS above it).
@@ -104,7 +125,20 @@ impl<T: AsyncRead + Unpin> AsyncRead for Tap<T> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        let result = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let most = this.meter.may_read();
+        let result = if buf.remaining() <= most {
+            Pin::new(&mut this.stream).poll_read(cx, buf)
+        } else if most == 0 {
+            // hyper reads on within one poll for as long as there are bytes, and so past any bound. Nobody has to be woken: whoever
+            // waits for the head looks at what was read as soon as this poll has ended.
+            Poll::Pending
+        } else {
+            let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
+            let result = Pin::new(&mut this.stream).poll_read(cx, &mut part);
+            let came = part.filled().len();
+            buf.advance(came);
+            result
+        };
         this.meter.came(buf.filled().len().saturating_sub(before));
         result
     }
@@ -158,7 +192,7 @@ mod tests {
     async fn meter_sees_the_first_byte_leave_and_the_first_byte_arrive() {
         let (near, mut far) = tokio::io::duplex(64);
         let (mut tap, meter) = Tap::new(near);
-        meter.begin();
+        meter.begin(100);
         assert_eq!((meter.written(), meter.first_byte()), (false, None));
 
         tap.write_all(b"request").await.unwrap();
@@ -174,7 +208,7 @@ mod tests {
         assert_eq!(meter.first_byte().unwrap() - start, Duration::from_secs(1));
         assert_eq!(meter.bytes_read(), 3);
 
-        meter.begin();
+        meter.begin(100);
         assert_eq!(
             (meter.written(), meter.first_byte(), meter.bytes_read()),
             (false, None, 0)

@@ -83,7 +83,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hyper-util", &["robust-http", "robust-sim"]),
     ("hyper-rustls", &["robust-http"]),
     ("rustls", &["robust-http"]),
-    ("tower-http", &["robust-http"]),
+    ("async-compression", &["robust-http"]),
     ("moka", &["robust-cache"]),
     ("clap", &["robust-data-manager-cli", "robust-proof"]),
     ("crossterm", &["robust-data-manager-cli"]),

@@ -14,6 +14,7 @@ mod deadline;
 mod exchange;
 mod faults;
 mod fuzz;
+mod hosts;
 #[cfg(feature = "http2")]
 mod http2;
 mod privacy;

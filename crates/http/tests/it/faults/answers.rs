@@ -171,6 +171,55 @@ async fn floods_of_interim_answers_and_huge_heads_are_too_large() {
     start.restored(SOON, client, servers).await;
 }
 
+/// Row 29, where the flood has an end and comes at once: hyper reads it within one poll, and a good answer after it. What counts is the
+/// bytes up to the end of the head, to the last one; the body has a cap of its own.
+#[tokio::test]
+async fn finite_floods_in_one_write_are_bounded_to_the_byte() {
+    const CAP: usize = 8 << 10;
+    let start = Start::now();
+    let client = Client::builder().max_header_bytes(CAP).build().unwrap();
+    let interim = "HTTP/1.1 103 Early Hints\r\n\r\n";
+    let last = "HTTP/1.1 200 OK\r\ncontent-length: 600000\r\nx: ";
+    let body = "b".repeat(600_000);
+    let flood = |bytes: usize| {
+        let count = (bytes - last.len() - 4) / interim.len();
+        let filled = count * interim.len() + last.len() + 4;
+        let fill = "x".repeat(bytes - filled);
+        format!("{}{last}{fill}\r\n\r\n{body}", interim.repeat(count))
+    };
+    let mut servers = Vec::new();
+    for (bytes, passes) in [
+        (200, true),
+        (CAP - 1, true),
+        (CAP, true),
+        (CAP + 1, false),
+        (CAP + 200, false),
+        (9 * CAP, false),
+        (2_700_000, false),
+    ] {
+        // the first answer has let hyper's buffer grow
+        let script = [
+            Step::Request,
+            raw(flood(200)),
+            Step::Request,
+            raw(flood(bytes)),
+            Step::Hang,
+        ];
+        let server = Server::scripted(script).await;
+        let first = within("an answer", client.fetch(server.get(), after(60_000))).await;
+        assert_eq!(first.unwrap().body, body);
+        let result = within("an end", client.fetch(server.get(), after(60_000))).await;
+        assert_eq!(server.seen.accepted(), 1);
+        if passes {
+            assert_eq!(result.unwrap().body, body, "{bytes}");
+        } else {
+            assert_eq!(what(result), (Kind::HeadersTooLarge, true), "{bytes}");
+        }
+        servers.push(server);
+    }
+    start.restored(SOON, client, servers).await;
+}
+
 /// A change of protocol that nobody asked for is not an answer.
 #[tokio::test]
 async fn unasked_for_upgrade_is_a_protocol_error() {

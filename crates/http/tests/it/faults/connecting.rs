@@ -142,6 +142,128 @@ async fn failing_resolver_is_dns_and_the_last_good_answer_stands_in() {
     start.restored(SOON, client, vec![server]).await;
 }
 
+/// A resolver that fails, or answers, after this long; never, without one. Counts its questions, and how many of them are open.
+#[derive(Debug, Clone)]
+struct Slow {
+    takes: Option<Duration>,
+    asked: Arc<AtomicUsize>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Slow {
+    fn new(takes: Option<Duration>) -> Self {
+        Self {
+            takes,
+            asked: Arc::default(),
+            open: Arc::default(),
+        }
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        (
+            self.asked.load(Ordering::SeqCst),
+            self.open.load(Ordering::SeqCst),
+        )
+    }
+}
+
+impl Resolve for Slow {
+    fn resolve(&self, _: &str) -> Resolving {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.open.fetch_add(1, Ordering::SeqCst);
+        let (takes, open) = (self.takes, Open(Arc::clone(&self.open)));
+        Box::pin(async move {
+            let _open = open;
+            match takes {
+                Some(takes) => tokio::time::sleep(takes).await,
+                None => std::future::pending().await,
+            }
+            Err(io::ErrorKind::NotFound.into())
+        })
+    }
+}
+
+struct Open(Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The kinds that so many callers end with, and after how long.
+async fn callers(client: &Client, count: usize) -> Vec<(Kind, Duration)> {
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..count {
+        let client = client.clone();
+        calls.spawn(async move {
+            let start = Instant::now();
+            let (kind, sent) = what(client.fetch(get("https://exchange.test/"), None).await);
+            assert!(!sent);
+            (kind, start.elapsed())
+        });
+    }
+    calls.join_all().await
+}
+
+/// Row 3, with many callers: one question, and its failure is everybody's, as `Dns` and at once. It stands for a second.
+#[tokio::test(start_paused = true)]
+async fn twenty_callers_share_one_failing_lookup_and_all_learn_that_it_was_dns() {
+    let takes = Duration::from_millis(500);
+    let slow = Slow::new(Some(takes));
+    let client = Client::builder().resolver(slow.clone()).build().unwrap();
+
+    let ends = callers(&client, 20).await;
+    assert!(
+        ends.iter()
+            .all(|(kind, took)| *kind == Kind::Dns && *took < takes + Duration::from_millis(50)),
+        "{ends:?}"
+    );
+    assert_eq!(slow.counts(), (1, 0));
+
+    let ends = callers(&client, 3).await;
+    let short = Duration::from_millis(50);
+    assert!(
+        ends.iter()
+            .all(|(kind, took)| *kind == Kind::Dns && *took < short)
+    );
+    assert_eq!(slow.counts(), (1, 0), "it is left alone for a moment");
+
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    callers(&client, 3).await;
+    assert_eq!(slow.counts(), (2, 0));
+    let stats = client.stats();
+    assert_eq!((stats.lookups, stats.lookups_failed), (2, 2));
+}
+
+/// Row 3, a resolver that hangs: each caller learns in time that it was the name, and all of them together cost one open question (for the
+/// system's resolver, one thread). A question without an end is asked again after a while.
+#[tokio::test(start_paused = true)]
+async fn a_hanging_resolver_costs_one_open_question_however_many_callers_come() {
+    let slow = Slow::new(None);
+    let client = Client::builder()
+        .connect_timeout(Duration::from_secs(4))
+        .resolver(slow.clone())
+        .build()
+        .unwrap();
+    for round in 0..5 {
+        let ends = callers(&client, 20).await;
+        let patience = Duration::from_millis(3_000)..Duration::from_millis(3_050);
+        assert!(
+            ends.iter()
+                .all(|(kind, took)| *kind == Kind::Dns && patience.contains(took)),
+            "{round}: {ends:?}"
+        );
+        assert_eq!(slow.counts(), (1, 1), "{round}");
+    }
+    assert_eq!(client.stats().lookups_failed, 1);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    callers(&client, 20).await;
+    assert_eq!(slow.counts(), (2, 1));
+    drop(client);
+    assert_eq!(slow.counts(), (2, 0), "nothing outlives its client");
+}
+
 /// Row 4: the name moves to another address. No connection outlives its age, so all requests follow.
 #[cfg(target_os = "linux")]
 #[tokio::test]
@@ -298,6 +420,11 @@ async fn name_that_turns_to_a_private_address_is_forbidden_when_it_is_connected_
         .unwrap();
     assert_eq!(
         what(listed.fetch(server.get(), None).await),
+        (Kind::Forbidden, false)
+    );
+    let nobody = Client::builder().allow_hosts([""; 0]).build().unwrap();
+    assert_eq!(
+        what(nobody.fetch(server.get(), None).await),
         (Kind::Forbidden, false)
     );
     let live = Client::builder().refuse_loopback().build().unwrap();
