@@ -14,6 +14,8 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 pub type Transport = BoxCloneSyncService<http::Request<Bytes>, Fetched, Error>;
 
 /// The transport that a client is.
+///
+/// It goes wherever the client goes: [`Client::for_hosts`] first makes of it one that goes to the hosts of one exchange alone.
 #[must_use]
 pub fn over(client: &Client) -> Transport {
     BoxCloneSyncService::new(client.clone())

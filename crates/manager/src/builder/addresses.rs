@@ -22,6 +22,17 @@ pub(super) fn addresses(connector: &dyn Connector, settings: &ExchangeSettings) 
     }
 }
 
+/// Host and port of an address.
+pub(super) fn place(url: &str) -> Option<String> {
+    let uri = url.parse::<Uri>().ok()?;
+    let standard = match uri.scheme_str() {
+        Some("http") => 80,
+        _ => 443,
+    };
+    let port = uri.port_u16().unwrap_or(standard);
+    Some(format!("{}:{port}", uri.host()?))
+}
+
 /// Refuses an address whose values are known not to be the market's.
 pub(super) fn real(connector: &dyn Connector, url: String) -> Result<(), StartError> {
     let uri = url.parse::<Uri>().unwrap_or_default();

@@ -11,11 +11,11 @@ use robust_http::Client;
 use robust_limiter::MonotonicClock;
 use robust_market::{Exchange, quote};
 use robust_scheduler::{Overload, Scheduler};
-use robust_source::Source;
+use robust_source::{Source, Transport};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::addresses::{addresses, real};
+use super::addresses::{addresses, place, real};
 use super::connectors::nearest_connector;
 use super::{DataManagerBuilder, StartError};
 use crate::config::{ConfigError, Environment, ExchangeSettings};
@@ -142,6 +142,24 @@ impl DataManagerBuilder {
         }
     }
 
+    /// A transport that goes to these addresses and nowhere else, whatever a request says.
+    fn transport_to(
+        &self,
+        urls: &[String],
+        local_address: Option<IpAddr>,
+        client: &Client,
+    ) -> Result<Transport, StartError> {
+        let unusable = |error: robust_http::BuildError| StartError::Http(error.to_string());
+        let own = match local_address {
+            Some(_) => Some(self.http(local_address).build().map_err(unusable)?),
+            None => None,
+        };
+        // An address that cannot be read allows nothing, and is refused by name when the source is built.
+        let places = urls.iter().filter_map(|url| place(url));
+        let client = own.as_ref().unwrap_or(client).for_hosts(places);
+        Ok(robust_source::over(&client.map_err(unusable)?))
+    }
+
     /// Finds credentials for an exchange that nobody asks.
     fn check_credentials(&self) -> Result<(), ConfigError> {
         let mut names = self.credentials.keys();
@@ -187,15 +205,11 @@ impl DataManagerBuilder {
             exchange: exchange.clone(),
             remedy: nearest_connector(&self.connectors, exchange),
         })?;
-        let transport = match (self.transports.get(exchange), settings.local_address) {
-            (Some(transport), _) => transport.clone(),
-            (None, None) => robust_source::over(client),
-            (None, Some(address)) => {
-                let own = self.http(Some(address)).build();
-                robust_source::over(&own.map_err(|error| StartError::Http(error.to_string()))?)
-            }
-        };
         let urls = addresses(&**connector, settings);
+        let transport = match self.transports.get(exchange) {
+            Some(transport) => transport.clone(),
+            None => self.transport_to(&urls, settings.local_address, client)?,
+        };
         // First of all each address must be one: what is told about it below holds no password.
         let mut source = Source::builder(Arc::clone(connector))
             .config(settings.source())
@@ -229,9 +243,72 @@ impl DataManagerBuilder {
 
 #[cfg(test)]
 mod tests {
-    use robust_http::Kind;
+    use robust_connectors::{Binance, Connector, Kraken};
+    use robust_http::{Deadline, Kind};
+    use tower::ServiceExt;
 
     use super::*;
+
+    /// Whatever address a request came to have: the transport of an exchange goes to this exchange alone, and so does one that leaves from
+    /// an address of its own. Nothing is connected: the deadline has passed.
+    #[tokio::test(start_paused = true)]
+    async fn each_exchange_has_a_list_of_its_own_hosts() {
+        let custom = ExchangeSettings {
+            base_urls: vec![
+                "http://127.0.0.1:8080".to_owned(),
+                "https://gateway.example.com/".to_owned(),
+            ],
+            ..ExchangeSettings::default()
+        };
+        let mirrored = ExchangeSettings {
+            mirrors: true,
+            ..ExchangeSettings::default()
+        };
+        let builder = DataManager::builder();
+        let client = builder.http(None).build().unwrap();
+        let own_mirrors = Binance.base_urls();
+        for (connector, settings, goes) in [
+            (
+                &Kraken as &dyn Connector,
+                &ExchangeSettings::default(),
+                vec![Kraken.base_url()],
+            ),
+            (
+                &Binance,
+                &ExchangeSettings::default(),
+                vec![Binance.base_url()],
+            ),
+            (&Binance, &mirrored, own_mirrors.clone()),
+            (
+                &Kraken,
+                &custom,
+                vec!["http://127.0.0.1:8080", "https://gateway.example.com"],
+            ),
+        ] {
+            for local_address in [None, Some("127.0.0.1".parse().unwrap())] {
+                let urls = addresses(connector, settings);
+                let transport = builder.transport_to(&urls, local_address, &client).unwrap();
+                for url in own_mirrors.iter().copied().chain([
+                    Kraken.base_url(),
+                    Binance.base_url(),
+                    "http://127.0.0.1:8080",
+                    "http://127.0.0.1:8081",
+                    "https://gateway.example.com",
+                    "https://gateway.example.com:8443",
+                    "https://evil.example.com",
+                ]) {
+                    let mut request = http::Request::get(format!("{url}/0/public/Time"))
+                        .body(bytes::Bytes::new())
+                        .unwrap();
+                    request.extensions_mut().insert(Deadline(Instant::now()));
+                    let error = transport.clone().oneshot(request).await.unwrap_err();
+                    let went = matches!(error.kind(), Kind::Timeout { .. });
+                    assert!(went || error.kind() == Kind::Forbidden, "{url}: {error}");
+                    assert_eq!(went, goes.contains(&url), "{urls:?} {url}: {error}");
+                }
+            }
+        }
+    }
 
     /// Nothing is connected: whether an address is allowed is decided before the deadline, which has passed.
     #[tokio::test(start_paused = true)]
