@@ -4,7 +4,7 @@ use std::path::Path;
 
 use robust_data_manager::{DataJob, DataManager, OnQuarantine, QualitySettings};
 
-use crate::exit::{Failure, print};
+use crate::exit::{Failure, count, print};
 use crate::settings;
 
 /// Checks a file the way `start` would, starts nothing that talks, and prints the settings in force.
@@ -115,7 +115,7 @@ fn quality(settings: &QualitySettings) -> String {
     let otherwise = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
     let state = settings.state.as_ref();
     format!(
-        "quality.on_quarantine = {}, min_quality = {}, history = {}, state = {}, bounds of {} pairs",
+        "quality.on_quarantine = {}, min_quality = {}, history = {}, state = {}, bounds of {}",
         match settings.on_quarantine {
             OnQuarantine::Deliver => "deliver",
             OnQuarantine::LastGood => "last_good",
@@ -124,6 +124,6 @@ fn quality(settings: &QualitySettings) -> String {
         otherwise(settings.min_quality.map(|score| score.to_string())),
         settings.history,
         otherwise(state.map(|path| path.display().to_string())),
-        settings.bounds.len()
+        count(settings.bounds.len() as u64, "pair", "pairs")
     )
 }

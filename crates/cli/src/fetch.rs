@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use robust_data_manager::market::{
-    Clock, Exchange, Interval, Payload, Request, Sample, SystemClock, Timestamp, quote,
+    Clock, Exchange, Interval, Payload, Request, Sample, SystemClock, Timestamp, quote, quote_url,
 };
 use robust_data_manager::{
     Config, CredentialSettings, DataError, DataManager, Environment, ExchangeSettings, Progress,
@@ -264,14 +264,14 @@ pub(crate) fn check_base_url(url: &str) -> Result<(), Failure> {
         let why = format!("--base-url: {shown} {why}; write https://HOST or http://127.0.0.1:PORT");
         Err(Failure::Usage(why))
     };
-    let shown = quote(url);
+    // It may hold a password, which belongs on no screen.
+    let shown = quote_url(url);
+    if url.contains('@') {
+        return refuse("the address", "holds a user or a password");
+    }
     let Some((scheme, rest)) = url.split_once("://") else {
         return refuse(&shown, "has no scheme");
     };
-    if rest.contains('@') {
-        // It may hold a password, which belongs on no screen.
-        return refuse("the address", "holds a user or a password");
-    }
     if !["http", "https"].contains(&scheme) {
         return refuse(&shown, "is neither http nor https");
     }
@@ -329,9 +329,20 @@ mod tests {
 
     #[test]
     fn a_password_is_never_repeated() {
-        let Err(Failure::Usage(line)) = check_base_url("http://me:hunter2@x") else {
-            panic!("accepted")
-        };
-        assert!(!line.contains("hunter2"), "{line}");
+        for url in [
+            "http://me:hunter2@x",
+            "me:hunter2@x",
+            "http://x/hunter2",
+            "https://x/?key=hunter2",
+            "https://x?key=hunter2",
+            "ftp://x/?key=hunter2",
+            "x?key=hunter2",
+            "https://x#hunter2",
+        ] {
+            let Err(Failure::Usage(line)) = check_base_url(url) else {
+                panic!("accepted {url}")
+            };
+            assert!(!line.contains("hunter2"), "{line}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use robust_data_manager::{
 use serde::Serialize;
 
 use crate::args::JobsArgs;
-use crate::exit::{Failure, print};
+use crate::exit::{Failure, count, print};
 use crate::{json, settings};
 
 /// What is printed as JSON.
@@ -123,10 +123,6 @@ fn text(of: &str, outlook: &Outlook) -> String {
         text.push_str("\n\nno run is hit by a clock change");
     }
     text
-}
-
-fn count(number: u64, one: &str, more: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { more })
 }
 
 /// The load of one exchange: a line, and one for each limit beyond the first.

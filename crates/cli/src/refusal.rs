@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use robust_data_manager::market::quote;
+use robust_data_manager::market::{quote, quote_url};
 
 use crate::exit::Failure;
 
@@ -37,7 +37,12 @@ impl Refusal {
         let fact = |kind| self.0.get(kind).map(words);
         let field = fact(ContextKind::InvalidArg).unwrap_or_default();
         let field = bare(&field);
-        let value = quote(&fact(ContextKind::InvalidValue).unwrap_or_default());
+        let value = fact(ContextKind::InvalidValue).unwrap_or_default();
+        // An address may hold a secret.
+        let value = match field {
+            "--base-url" => quote_url(&value),
+            _ => quote(&value),
+        };
         let near = fact(ContextKind::SuggestedValue)
             .or_else(|| fact(ContextKind::SuggestedArg))
             .or_else(|| fact(ContextKind::SuggestedSubcommand))
@@ -201,6 +206,10 @@ mod tests {
             (
                 "rdm doctor --live --kind ticker,boook",
                 "--kind: \"boook\" is not valid; use one of ticker, tickers, bids_asks, last_prices, book, candles, trades, instruments, assets, time, status",
+            ),
+            (
+                "rdm doctor --base-url https://example.com/?key=hunter2",
+                "--base-url: \"https://example.com/***\" is not valid; use a lower-case name such as kraken or binance",
             ),
             (
                 "rdm sim --listen nowhere",

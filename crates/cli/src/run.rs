@@ -10,7 +10,7 @@ use robust_data_manager::{
 };
 
 use crate::args::RunArgs;
-use crate::exit::{Failure, note, print};
+use crate::exit::{Failure, count, note, print};
 use crate::signals::Stop;
 use crate::{settings, show};
 
@@ -90,7 +90,10 @@ async fn tell(events: &mut Events, bars: &Bars, as_json: bool) {
             Event::Health(change) => told(&format!("health: {change}"), as_json),
             Event::Warning(warning) => told(&format!("warning: {warning}"), as_json),
             Event::Dropped(missed) => told(
-                &format!("{missed} events came faster than they were printed"),
+                &format!(
+                    "{} came faster than they were printed",
+                    count(missed, "event", "events")
+                ),
                 as_json,
             ),
             _ => true,

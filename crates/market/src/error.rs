@@ -28,3 +28,28 @@ pub fn quote(text: &str) -> String {
     let dots = if cut.len() < text.len() { "…" } else { "" };
     format!("\"{}{dots}\"", cut.escape_debug())
 }
+
+/// [`quote`] for an address that is refused: what may be a secret is `***`, which is all before an `@`, and all behind the host.
+///
+/// ```
+/// use robust_market::quote_url;
+///
+/// assert_eq!(quote_url("https://me:hunter2@example.com/v1?key=hunter2"), "\"***@example.com/***\"");
+/// assert_eq!(quote_url("ftp://example.com"), "\"ftp://example.com\"");
+/// ```
+#[must_use]
+pub fn quote_url(text: &str) -> String {
+    let (shown, rest) = match (text.rsplit_once('@'), text.split_once("://")) {
+        (Some((_, rest)), _) => ("***@", rest),
+        (None, Some((scheme, rest))) => (text.get(..scheme.len() + 3).unwrap_or_default(), rest),
+        (None, None) => ("", text),
+    };
+    let shown = match rest.find(['/', '?', '#']).map(|end| rest.split_at(end)) {
+        Some((host, behind)) if behind.len() > 1 => {
+            let sign = behind.get(..1).unwrap_or_default();
+            format!("{shown}{host}{sign}***")
+        }
+        _ => format!("{shown}{rest}"),
+    };
+    quote(&shown)
+}

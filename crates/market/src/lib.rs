@@ -52,7 +52,7 @@ pub mod unified;
 pub use book::{Level, OrderBook};
 pub use candle::{Candle, Candles, Interval};
 pub use coverage::{Coverage, DepthLimit, Missing, MissingReason, Stopped};
-pub use error::{InvalidName, quote};
+pub use error::{InvalidName, quote, quote_url};
 pub use exchange::Exchange;
 pub use failure::{Category, Failure};
 pub use instrument::{Asset, Instrument, Operation, Status};

@@ -82,18 +82,10 @@ impl Addresses {
     }
 }
 
-/// The address as an error may show it.
-fn without_password(url: &str) -> std::borrow::Cow<'_, str> {
-    match url.rsplit_once('@') {
-        Some((_, rest)) => format!("***@{rest}").into(),
-        None => url.into(),
-    }
-}
-
 fn base(url: &str) -> Result<Address, BuildError> {
     let invalid = |remedy: &str| BuildError {
         field: "base_url",
-        value: robust_market::quote(&without_password(url)),
+        value: robust_market::quote_url(url),
         remedy: remedy.to_owned(),
     };
     let parts = url

@@ -142,7 +142,7 @@ fn changes_of_quality_and_warnings_are_told_beside_the_samples() {
     assert!(said.out.contains(settings), "{}", said.out);
     assert!(
         said.out
-            .contains(", bounds of 1 pairs\nwarning: quality.state "),
+            .contains(", bounds of 1 pair\nwarning: quality.state "),
         "{}",
         said.out
     );

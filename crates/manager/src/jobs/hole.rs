@@ -102,14 +102,15 @@ pub(super) fn left_out(
     (from < *first).then_some((from, *first))
 }
 
-/// Whether the bar that closed at `nominal` or last before it is not there yet.
+/// Whether the bar that closed at `nominal` or last before it is not there yet, or there and not finished.
 pub(super) fn lacks_the_last_bar(bars: &Candles, interval: Interval, nominal: SystemTime) -> bool {
     let length = interval.duration().as_secs().max(1);
     let Some(opened) = (seconds(nominal) / length * length).checked_sub(length) else {
         return false;
     };
-    let newest = bars.rows.last().map(|row| row.time.as_secs());
-    newest.is_some_and(|newest| newest < i64::try_from(opened).unwrap_or(i64::MAX))
+    let newest = bars.rows.iter().rev().find(|row| row.closed);
+    let opened = i64::try_from(opened).unwrap_or(i64::MAX);
+    newest.is_none_or(|newest| newest.time.as_secs() < opened)
 }
 
 fn seconds(time: SystemTime) -> u64 {

@@ -23,8 +23,11 @@ use crate::{DataError, DataManager, Query, Warning};
 /// How much earlier than the run its reads end, so that the one who was too slow is named.
 const MARGIN: Duration = Duration::from_millis(2);
 
-/// How often a bar that is not there yet is asked for again.
+/// How often a bar that is not there yet is asked for again in quick succession; then after twice as long each time.
 const POLLS: u32 = 5;
+
+/// The longest of these waits, so that a bar of a day is there some minutes after it could be had.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// What a job does, run by run. It holds the stack, not the manager, which it must not keep alive.
 #[derive(Debug)]
@@ -255,8 +258,9 @@ impl Work {
         }
     }
 
-    /// Whether the bar that has just closed is in the answer. It may come a moment later, and is asked for again then; an exchange
-    /// that sends no bar for an interval without trades is not waited for.
+    /// Whether the bar that has just closed is in the answer. It may come a moment later, and is asked for again then, until the job's
+    /// next moment: then the run is put off for good, and the next one asks for that bar as well. An exchange that sends no bar for an
+    /// interval without trades is not waited for.
     fn is_ready(
         &self,
         sample: &Sample<Arc<Payload>>,
@@ -266,7 +270,7 @@ impl Work {
         let (Payload::Candles(bars), Asks::One(query)) = (&*sample.data, asks) else {
             return Ok(());
         };
-        if !self.aligned || run.attempt > POLLS || self.is_sparse(query) {
+        if !self.aligned || self.is_sparse(query) {
             return Ok(());
         }
         if hole::lacks_the_last_bar(bars, bars.interval, run.nominal) {
@@ -274,9 +278,13 @@ impl Work {
             if let (Some(_), Some(last)) = (&sample.meta.coverage, bars.rows.last()) {
                 *self.reached() = Some(system(last.time));
             }
-            return Err(RunError::not_ready(
-                "the bar that has just closed is not there yet",
-            ));
+            let error = RunError::not_ready("the bar that has just closed is not there yet");
+            let beyond = run.attempt.saturating_sub(POLLS);
+            let wait = Duration::from_secs(1).saturating_mul(1 << beyond.min(16));
+            return Err(match beyond {
+                0 => error,
+                _ => error.retry_after(wait.min(LONGEST_WAIT)),
+            });
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ mod leaving;
 mod many;
 mod memory;
 mod monotonic;
+mod not_ready;
 mod orchestrated;
 mod plans;
 mod promised;

@@ -196,11 +196,15 @@ fn absurd_times_are_refused_and_absurd_numbers_bounded() {
 }
 
 #[test]
-fn an_address_with_a_password_is_refused_without_telling_it() {
+fn an_address_with_a_password_or_a_key_is_refused_without_telling_it() {
     for url in [
         "http://me:hunter2@127.0.0.1:1",
         "https://me:hunter2@example.com/x",
         "https://me:hunter2@example.com:99999",
+        "https://example.com/hunter2",
+        "https://example.com/?key=hunter2",
+        "https://example.com?key=hunter2",
+        "example.com?key=hunter2",
     ] {
         let error = Source::builder(Arc::new(Binance))
             .base_url(url)
