@@ -122,3 +122,35 @@ async fn a_slow_listener_is_told_how_much_it_missed() {
     assert!(matches!(events.next().await, Some(Event::Dropped(76))));
     assert!(matches!(events.next().await, Some(Event::Error { .. })));
 }
+
+/// The names of the variants of an enum, in the source of its file.
+fn variants<'a>(source: &'a str, name: &str) -> Vec<&'a str> {
+    let begin = format!("pub enum {name} {{\n");
+    let (_, body) = source.split_once(&begin).unwrap();
+    let (body, _) = body.split_once("\n}\n").unwrap();
+    let lines = body.lines().filter_map(|line| line.strip_prefix("    "));
+    let names = lines.filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
+    names
+        .map(|line| line.split([' ', '(', ',']).next().unwrap())
+        .collect()
+}
+
+#[test]
+fn the_page_tells_of_each_event_and_of_each_warning() {
+    let page = include_str!("../../../../docs/events.md");
+    for (name, source, least) in [
+        ("Event", include_str!("../../src/event.rs"), 7),
+        ("Warning", include_str!("../../src/warning.rs"), 5),
+    ] {
+        let known = variants(source, name);
+        assert!(known.len() >= least, "{known:?}");
+        let rows = page.lines().filter_map(|line| {
+            let row = line.strip_prefix(&format!("| `{name}::"))?;
+            Some(row.split_once('`')?.0)
+        });
+        let (mut told, mut known) = (rows.collect::<Vec<_>>(), known);
+        told.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(told, known, "docs/events.md and the {name}s there are");
+    }
+}
