@@ -36,7 +36,8 @@ const DOLLARS: [&str; 8] = [
 /// The newest price of each pair on each exchange, and who stands apart.
 ///
 /// Each exchange is compared with the median of the *others*, never with a mean that holds itself. One that was too far away is
-/// suspected until it has come back to half of the limit, so that it does not flicker. All moving together is no fault. Pairs in
+/// suspected until it has come back to half of the limit, so that it does not flicker. One that agreed when it spoke last is not blamed for
+/// a move that the others have had no word to say about since. All moving together is no fault. Pairs in
 /// `USD`, `USDT`, `USDC` are separate markets: across them a slowly followed basis is taken out, and nothing heavier
 /// than a warning is said, because a stablecoin may lose its peg.
 ///

@@ -73,9 +73,9 @@ rules! {
     A_MID_OUTLIER = "A.mid_outlier", Accuracy, Error, "the middle of the book is a price that its history does not explain, as A.outlier";
     A_SIZE_OUTLIER = "A.size_outlier", Accuracy, Warning, "a level is 10 000 times as large as the larger ones of the book";
     A_FAR_LEVEL = "A.far_level", Accuracy, Info, "an order at less than a tenth or more than ten times the middle: rests there, means nothing";
-    A_OPEN_GAP = "A.open_gap", Accuracy, Error, "a bar opens far from the close before it, which markets without a closing hour do not: Warning, Error over 25 usual steps and 20 %";
-    A_DISPLACED = "A.displaced", Accuracy, Error, "a bar is lifted off the path: a gap into it and the same gap back out";
-    A_SPIKE = "A.spike", Accuracy, Error, "a close far off that is taken back at once: Warning, Error over 15 usual steps and 30 %";
+    A_OPEN_GAP = "A.open_gap", Accuracy, Error, "a bar opens far from the close before it, which markets without a closing hour do not, by usual steps or by the other gaps of the page: Warning, Error over 25 usual steps and 20 %";
+    A_DISPLACED = "A.displaced", Accuracy, Error, "a bar is lifted off the path: a gap into it and the same gap back out; Warning where only the other gaps of the page say so, by four to six times";
+    A_SPIKE = "A.spike", Accuracy, Error, "a close far off that is taken back at once and that the next bar does not open near of its own: Warning, Error over 15 usual steps and 30 %";
     A_WICK = "A.wick", Accuracy, Warning, "a wick of more than 25 usual steps and 25 %; real crashes look like this";
     A_LEVEL_SHIFT = "A.level_shift", Accuracy, Info, "a large move that is kept";
     A_VOLUME_SPIKE = "A.volume_spike", Accuracy, Warning, "a volume far above what is usual in this series";

@@ -46,10 +46,7 @@ pub(super) fn of(venue: Venue, payload: &Payload) -> Option<String> {
 }
 
 /// Newest first, as KuCoin and HTX write bars.
-fn newest_first<T>(
-    rows: &[T],
-    write: impl Fn(&T) -> Option<String>,
-) -> Option<String> {
+fn newest_first<T>(rows: &[T], write: impl Fn(&T) -> Option<String>) -> Option<String> {
     let rows: Option<Vec<String>> = rows.iter().rev().map(write).collect();
     Some(format!("[{}]", rows?.join(",")))
 }
