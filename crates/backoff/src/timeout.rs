@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -88,7 +88,8 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         TimeoutFuture {
-            within: within(self.limit, self.inner.call(request)),
+            future: self.inner.call(request),
+            timer: None,
             limit: self.limit,
         }
     }
@@ -103,7 +104,9 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct TimeoutFuture<F> {
         #[pin]
-        within: Within<F>,
+        future: F,
+        // As that of `Within`, which knows of two sorts of end and is larger for it.
+        timer: Option<Pin<Box<Sleep>>>,
         limit: Duration,
     }
 }
@@ -117,17 +120,21 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let limit = *this.limit;
-        let outcome = ready!(this.within.poll(cx));
-        Poll::Ready(outcome.unwrap_or_else(|| Err(TimedOut { after: limit }.into())))
+        let after = *this.limit;
+        match this.future.poll(cx) {
+            Poll::Pending => poll_armed(this.timer, End::After(after), cx)
+                .map(|()| Err(TimedOut { after }.into())),
+            answer => answer,
+        }
     }
 }
 
 impl<F: fmt::Debug> fmt::Debug for TimeoutFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TimeoutFuture")
-            .field("within", &self.within)
+            .field("future", &self.future)
             .field("limit", &self.limit)
+            .field("armed", &self.timer.is_some())
             .finish()
     }
 }

@@ -120,13 +120,10 @@ pub struct Backpressure<S, M = Plain> {
     inner: S,
     gate: Arc<Gate>,
     measure: M,
-    place: Place,
-}
-
-enum Place {
-    None,
-    Waiting(Ticket),
-    Held(Pass),
+    /// The place of the next call. A field of its own, which is one pointer: an enum of both would be moved as a whole with every call.
+    held: Option<Pass>,
+    /// Where there is none yet.
+    waiting: Option<Ticket>,
 }
 
 impl<S, M> Backpressure<S, M> {
@@ -135,13 +132,33 @@ impl<S, M> Backpressure<S, M> {
             inner,
             gate,
             measure,
-            place: Place::None,
+            held: None,
+            waiting: None,
         }
     }
 
     /// The service below.
     pub const fn get_ref(&self) -> &S {
         &self.inner
+    }
+
+    /// Waits for a place.
+    #[cold]
+    #[inline(never)]
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let gate = &self.gate;
+            let ticket = self
+                .waiting
+                .get_or_insert_with(|| Ticket::new(Arc::clone(gate)));
+            let fetched = ready!(ticket.poll(cx, false));
+            self.waiting = None;
+            // An unbounded line sends nobody away.
+            if let Ok(pass) = fetched {
+                self.held = Some(pass);
+                return Poll::Ready(());
+            }
+        }
     }
 }
 
@@ -156,46 +173,32 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        loop {
-            match &mut self.place {
-                Place::None => {
-                    let gate = Arc::clone(&self.gate);
-                    self.place = if gate.enter_free() {
-                        Place::Held(Pass::new(gate))
-                    } else {
-                        Place::Waiting(Ticket::new(gate))
-                    };
-                }
-                Place::Waiting(ticket) => {
-                    self.place = match ready!(ticket.poll(cx, false)) {
-                        Ok(pass) => Place::Held(pass),
-                        // An unbounded line sends nobody away.
-                        Err(_) => Place::None,
-                    };
-                }
-                Place::Held(_) => return self.inner.poll_ready(cx),
+        if self.held.is_none() {
+            if self.waiting.is_none() && self.gate.enter_free() {
+                self.held = Some(Pass::new(Arc::clone(&self.gate)));
+            } else {
+                ready!(self.wait(cx));
             }
         }
+        self.inner.poll_ready(cx)
     }
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let made = match std::mem::replace(&mut self.place, Place::None) {
-            Place::Held(pass) if pass.adapts() => {
+        let made = match self.held.take() {
+            Some(pass) if pass.adapts() => {
                 let mut slot = Slot::new(pass);
                 slot.sent();
                 let future = self.inner.call(request);
                 Made::Measured { future, slot }
             }
-            Place::Held(pass) => {
+            pass => {
+                if pass.is_none() {
+                    // Called without having been ready, which the contract forbids: not counted rather than a panic.
+                    self.waiting = None;
+                }
                 let future = self.inner.call(request);
-                let pass = Some(pass);
                 Made::Passing { future, pass }
-            }
-            // Called without having been ready, which the contract forbids: not counted rather than a panic.
-            Place::None | Place::Waiting(_) => {
-                let future = self.inner.call(request);
-                Made::Passing { future, pass: None }
             }
         };
         BackpressureFuture::new(made, self.measure.clone())
