@@ -219,7 +219,8 @@ impl Builder {
         self
     }
 
-    /// The largest head of an answer, in bytes; interim answers count. Default 64 KiB, at least 1 KiB.
+    /// The largest head of an answer, in bytes. With HTTP/1.1 interim answers count, and not a byte more is read; with HTTP/2 each
+    /// head has this for itself. Default 64 KiB, at least 1 KiB.
     #[must_use]
     pub fn max_header_bytes(mut self, bytes: usize) -> Self {
         self.max_header_bytes = bytes;
