@@ -39,6 +39,13 @@ pub enum AddError {
         /// The job.
         name: Arc<str>,
     },
+    /// A moment of its trigger lies before 1678 or after 2261: time is counted in nanoseconds, and no
+    /// further.
+    #[error("{name:?} names a moment outside the years 1678 to 2261")]
+    OutOfRange {
+        /// The job.
+        name: Arc<str>,
+    },
     /// It waits for a job that is not there and not said to be pending.
     #[error("{name:?} waits for {upstream:?}, which is not there; add it first or say `pending`")]
     NoUpstream {

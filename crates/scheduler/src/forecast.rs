@@ -12,6 +12,9 @@ use crate::trigger::Timetable;
 /// The longest time that is looked into.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
+/// Most moments of a job that are looked at one by one. A week of seconds is less.
+const LOOKED_THROUGH: usize = 1_000_000;
+
 /// How many runs that a clock change moves are listed; all are counted.
 const LISTED: usize = 100;
 
@@ -27,6 +30,9 @@ pub struct Forecast {
     pub runs: u64,
     /// By source; jobs without one are under `None`. A job of several sources goes to each in turn.
     pub sources: BTreeMap<Option<Arc<str>>, SourceForecast>,
+    /// Whether a job has more moments than are looked through, so that all numbers are at least these:
+    /// a million a job, where they lie on no plain grid.
+    pub at_least: bool,
     /// How many runs a clock change moves, doubles or leaves out.
     pub clock_changes: u64,
     /// The first 100 of them, with the job.
@@ -78,6 +84,7 @@ pub(crate) fn forecast(mut plan: Vec<Planned>, from: Nanos, span: Duration) -> F
         span,
         runs: 0,
         sources: BTreeMap::new(),
+        at_least: false,
         clock_changes: 0,
         changed: Vec::new(),
     };
@@ -90,6 +97,9 @@ pub(crate) fn forecast(mut plan: Vec<Planned>, from: Nanos, span: Duration) -> F
         for job in group {
             let end = job.now.saturating_add(length(span));
             all.note_left_out(job, end);
+            if of.count_grid(job, end, &mut buckets) {
+                continue;
+            }
             let mut next = Some(job.next);
             let (turn, turns) = job.turn;
             for nth in 0_usize.. {
@@ -98,6 +108,10 @@ pub(crate) fn forecast(mut plan: Vec<Planned>, from: Nanos, span: Duration) -> F
                 };
                 let release = moment.saturating_add(job.delay);
                 if release > end {
+                    break;
+                }
+                if nth >= LOOKED_THROUGH {
+                    all.at_least = true;
                     break;
                 }
                 next = job.timetable.next_after(moment);
@@ -154,6 +168,35 @@ impl Forecast {
 }
 
 impl SourceForecast {
+    /// Counts a job whose moments lie on a grid second by second, by arithmetic; says whether it has
+    /// done so. A grid of seconds or more has no more moments than there are seconds.
+    fn count_grid(&mut self, job: &Planned, end: Nanos, buckets: &mut [u64]) -> bool {
+        let Some(period) = job.timetable.grid().filter(|period| *period < SECOND) else {
+            return false;
+        };
+        let (turn, turns) = job.turn;
+        let scaled = |by: usize| Nanos::try_from(by).unwrap_or(Nanos::MAX);
+        // Of its own runs, every so-manieth is this source's.
+        let first = period.saturating_mul(scaled(turn)).saturating_add(job.next);
+        let first = first.saturating_add(job.delay);
+        let period = period.saturating_mul(scaled(turns.max(1)));
+        // Releases up to a moment, itself included.
+        let up_to = |moment: Nanos| match moment.checked_sub(first) {
+            Some(since) if since >= 0 => u64::try_from(since / period).unwrap_or(0) + 1,
+            _ => 0,
+        };
+        let mut counted = 0;
+        for (second, bucket) in buckets.iter_mut().enumerate() {
+            let last = scaled(second + 1).saturating_mul(SECOND) - 1;
+            let runs = up_to(job.now.saturating_add(last).min(end)) - counted;
+            counted += runs;
+            *bucket += runs * u64::from(job.cost);
+        }
+        self.runs += counted;
+        self.cost += counted * u64::from(job.cost);
+        true
+    }
+
     fn weigh(
         &mut self,
         buckets: &[u64],

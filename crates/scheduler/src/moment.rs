@@ -18,6 +18,11 @@ pub(crate) fn nanos(time: SystemTime) -> Nanos {
     }
 }
 
+/// Whether a wall time can be counted.
+pub(crate) fn is_counted(time: SystemTime) -> bool {
+    system(nanos(time)) == time
+}
+
 /// A stretch of time. What is longer than 292 years is cut.
 pub(crate) fn length(duration: Duration) -> Nanos {
     Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)

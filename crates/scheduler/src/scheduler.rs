@@ -284,8 +284,9 @@ impl Scheduler {
     /// What the coming hours bring, up to a week: runs, what each source is asked, and what a clock
     /// change does.
     ///
-    /// It looks through every moment of every job, on the calling thread: about a second for ten
-    /// million of them.
+    /// It looks through the moments of every job on the calling thread, up to a million each: about a
+    /// second for ten million of them. What comes more often than once a second is counted by
+    /// arithmetic, a second at a time.
     pub fn forecast(&self, span: Duration) -> Forecast {
         let (plan, from) = self.owner.shared.with(|core, now| {
             core.advance(now);

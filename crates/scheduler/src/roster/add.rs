@@ -62,17 +62,18 @@ impl<H: super::Handle> Roster<H> {
         if times.into_iter().flatten().any(|time| time.is_zero()) {
             return Err(AddError::NoTime);
         }
+        if !spec.trigger.is_counted() {
+            return Err(AddError::OutOfRange {
+                name: Arc::clone(&spec.name),
+            });
+        }
+        let own = now.saturating_add(self.time.offset());
         let never = match &spec.trigger {
             Trigger::OnSuccess(names) => names.is_empty(),
             Trigger::AnyOf(all) => all.is_empty(),
             // A moment that has passed is missed once, at most.
             Trigger::At(_) => false,
-            Trigger::Cron(_) => {
-                let timetable = timetable(spec, None);
-                timetable
-                    .next_after(now.saturating_add(self.time.offset()))
-                    .is_none()
-            }
+            Trigger::Cron(_) => timetable(spec, None).next_after(own).is_none(),
             Trigger::Every { .. } | Trigger::Aligned { .. } => false,
         };
         if never {

@@ -12,7 +12,7 @@ pub(crate) use phase::golden;
 pub(crate) use timetable::{Due, Rule, Timetable};
 
 use crate::cron::Cron;
-use crate::moment::{Nanos, length, nanos};
+use crate::moment::{Nanos, is_counted, length, nanos};
 
 /// What makes a job come due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,6 +140,19 @@ impl Trigger {
         match self {
             Self::OnSuccess(names) => names,
             _ => &[],
+        }
+    }
+
+    /// Whether all moments that it names can be counted.
+    pub(crate) fn is_counted(&self) -> bool {
+        match self {
+            Self::At(moment) => is_counted(*moment),
+            Self::Every {
+                phase: Phase::At(origin),
+                ..
+            } => is_counted(*origin),
+            Self::AnyOf(all) => all.iter().all(Self::is_counted),
+            _ => true,
         }
     }
 

@@ -98,6 +98,14 @@ impl Timetable {
         None
     }
 
+    /// The period, if its moments lie on a grid and none is left out.
+    pub(crate) fn grid(&self) -> Option<Nanos> {
+        match self.rule {
+            Rule::Grid { period, .. } if self.blackouts.is_empty() => Some(period.max(1)),
+            _ => None,
+        }
+    }
+
     /// The end of the blackouts that this moment lies in.
     fn blacked_out(&self, moment: Nanos) -> Option<Nanos> {
         self.blackouts

@@ -541,3 +541,50 @@ async fn a_job_of_several_sources_costs_each_what_it_costs_there() {
     assert_eq!((demand("cheap"), demand("dear")), (1.5, 5.5));
     assert!(scheduler.ledger().balances());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_forecast_of_a_thousand_runs_a_second_counts_them_by_arithmetic() {
+    let scheduler = builder().start();
+    let none = |_| async { Ok(()) };
+    let fast = Job::every("fast", ms(1)).source("well").cost(2);
+    let odd = Job::every("odd", ms(7)).any_source(["well", "barrel", "tank"]);
+    scheduler
+        .add_all([fast.handler(none), odd.handler(none)])
+        .unwrap();
+    let forecast = scheduler.forecast(secs(7 * 86_400));
+    assert!(!forecast.at_least);
+    let (week, odd) = (7 * 86_400 * 1_000, 7 * 86_400 * 1_000 / 7);
+    assert_eq!(forecast.runs, week + odd);
+    let of = |name: &str| &forecast.sources[&Some(name.into())];
+    assert_eq!(of("well").runs, week + odd / 3);
+    assert_eq!(of("barrel").runs + of("tank").runs, 2 * odd / 3);
+    // The last second is full: its own 1,000, 2 each, and a third of 143.
+    assert!(
+        (2_047..=2_048).contains(&of("well").peak),
+        "{:?}",
+        of("well")
+    );
+    // Second by second it is what comes due.
+    let short = scheduler.forecast(ms(2_500));
+    sleep(ms(2_500)).await;
+    assert_eq!(scheduler.ledger().due, short.runs);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forecast_of_what_lies_on_no_grid_looks_through_a_million_moments_and_says_so() {
+    use robust_scheduler::{Measured, Phase, Trigger};
+    let scheduler = builder().start();
+    let every = |period| Trigger::Every {
+        period,
+        phase: Phase::Epoch,
+        from: Measured::Start,
+    };
+    let both = Trigger::AnyOf([every(ms(2)), every(ms(3))].into());
+    let job = Job::on("both", both).handler(|_| async { Ok(()) });
+    scheduler.add(job).unwrap();
+    let hour = scheduler.forecast(secs(60));
+    assert!(!hour.at_least && hour.runs > 39_000, "{hour:?}");
+    let day = scheduler.forecast(secs(86_400));
+    assert!(day.at_least, "{day:?}");
+    assert_eq!(day.runs, 1_000_000);
+}

@@ -244,3 +244,31 @@ async fn what_never_comes_is_refused() {
         .unwrap();
     assert_eq!(scheduler.job(id).unwrap().state, JobState::Scheduled);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_moment_that_cannot_be_counted_is_refused_and_the_last_that_can_be_is_exact() {
+    let scheduler = builder().start();
+    let years = |years: u64| std::time::SystemTime::UNIX_EPOCH + secs(years * 31_556_952);
+    let far = years(300);
+    let every = |phase| Job::every("far", secs(60)).phase(phase);
+    for job in [
+        Job::at("far", far),
+        Job::at(
+            "far",
+            std::time::SystemTime::UNIX_EPOCH - secs(300 * 31_556_952),
+        ),
+        Job::on("far", Trigger::AnyOf([Trigger::At(far)].into())),
+        every(Phase::At(far)),
+    ] {
+        let refused = scheduler.add(job.handler(|_| async { Ok(()) }));
+        let expected = AddError::OutOfRange { name: "far".into() };
+        assert_eq!(refused.unwrap_err(), expected);
+    }
+    let last = years(291);
+    let job = Job::at("last", last).handler(|_| async { Ok(()) });
+    let id = scheduler.add(job).unwrap();
+    assert_eq!(scheduler.job(id).unwrap().next, Some(last));
+    let preview = scheduler.preview(id, 3).unwrap();
+    assert_eq!(preview.len(), 1);
+    assert!(preview[0].local.starts_with("2260-"), "{preview:?}");
+}
