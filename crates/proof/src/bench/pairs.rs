@@ -75,7 +75,7 @@ fn time(runs: u32, run: &mut impl FnMut()) -> f64 {
 
 /// Nanoseconds that this thread has had a core.
 #[cfg(unix)]
-fn on_core() -> f64 {
+pub(super) fn on_core() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     #[allow(
         clippy::cast_precision_loss,
@@ -87,7 +87,7 @@ fn on_core() -> f64 {
 
 /// Nanoseconds of the wall, where the system has no such clock for us.
 #[cfg(not(unix))]
-fn on_core() -> f64 {
+pub(super) fn on_core() -> f64 {
     static BEGUN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     BEGUN.get_or_init(Instant::now).elapsed().as_secs_f64() * 1e9
 }

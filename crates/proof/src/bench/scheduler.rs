@@ -3,6 +3,8 @@
 //! What takes a machine (memory, time on the cores, lateness, bursts, stalls) is measured of each subject in a process of its own,
 //! started by [`run`]: the program `bench/peers/scheduler`, which knows the peers. What is a matter of right or wrong is measured here.
 
+mod clocks;
+mod day;
 mod dst;
 mod heap;
 mod memory;

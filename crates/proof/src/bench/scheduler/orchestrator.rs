@@ -15,6 +15,7 @@ use robust_sim::{DoorError, Sim, VirtualClock};
 use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
 
+use super::day;
 use super::process::{Usage, resident_bytes};
 use super::{Measured, Scenario};
 use crate::report::Row;
@@ -28,7 +29,7 @@ const CPU_GOAL: f64 = 1.0;
 const PERIOD: Duration = Duration::from_secs(900);
 
 /// 2025-06-15 15:06:40 UTC.
-const START_NS: i64 = 1_750_000_000_000_000_000;
+pub(super) const START_NS: i64 = 1_750_000_000_000_000_000;
 
 static FOUR: [(Exchange, &str); 4] = [
     (Exchange::KRAKEN, "USD"),
@@ -49,6 +50,7 @@ pub(super) fn measure(scenario: Scenario) -> Result<Measured> {
                 .build()?;
             runtime.block_on(memory(jobs))
         }
+        Scenario::Day { seconds } => day::measure(seconds),
         Scenario::Plan { seconds } => {
             let mut builder = Builder::new_multi_thread();
             let runtime = builder.worker_threads(2).enable_time().build()?;
@@ -59,6 +61,12 @@ pub(super) fn measure(scenario: Scenario) -> Result<Measured> {
 }
 
 fn manager(clock: &Arc<dyn Clock>) -> Result<DataManager> {
+    Ok(with_sims(clock)?.0)
+}
+
+/// A manager of four simulated exchanges, and those.
+pub(super) fn with_sims(clock: &Arc<dyn Clock>) -> Result<(DataManager, Vec<Sim>)> {
+    let mut sims = Vec::new();
     let mut builder = DataManager::builder()
         .environment(Environment::Simulated)
         .clock(Arc::clone(clock))
@@ -75,8 +83,9 @@ fn manager(clock: &Arc<dyn Clock>) -> Result<DataManager> {
         builder = builder
             .exchange(exchange.as_str())
             .transport(exchange.clone(), door);
+        sims.push(sim);
     }
-    Ok(builder.start()?)
+    Ok((builder.start()?, sims))
 }
 
 /// The nth of many jobs: each exchange in turn, each of its pairs in turn.

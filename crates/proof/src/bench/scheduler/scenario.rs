@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::process::Usage;
 use super::record::Recorder;
 use super::subject::Subject;
+use crate::bench::pairs::on_core;
 
 /// Threads of the runtime, for every subject.
 const WORKERS: usize = 2;
@@ -24,7 +25,7 @@ const TAIL: Duration = Duration::from_millis(1_500);
 /// What to do with a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scenario {
-    /// Adds jobs of an hour to five empty schedulers one after the other.
+    /// Adds jobs of an hour to empty schedulers one after the other.
     Add {
         /// How many jobs.
         jobs: usize,
@@ -61,6 +62,12 @@ pub enum Scenario {
     Memory {
         /// How many jobs.
         jobs: usize,
+    },
+    /// The shipped plan `default` for a day of paused time, once with sources that answer at once and once through the whole stack
+    /// with simulated exchanges; of the orchestrator only.
+    Day {
+        /// Seconds of the day that go through the whole stack.
+        seconds: u64,
     },
 }
 
@@ -108,7 +115,7 @@ impl Scenario {
                 Self::Burst { jobs } => burst::<S>(jobs).await,
                 Self::Stall => stall::<S>().await,
                 Self::Idle { jobs, seconds } => idle::<S>(jobs, seconds).await,
-                Self::Plan { .. } | Self::Memory { .. } => {
+                Self::Plan { .. } | Self::Memory { .. } | Self::Day { .. } => {
                     bail!("{self}: of the orchestrator only")
                 }
             }
@@ -124,22 +131,34 @@ fn runtime() -> Result<Runtime> {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
+/// How many empty schedulers.
+const ADDS: usize = 15;
+
 async fn add<S: Subject>(jobs: usize) -> Result<Measured> {
-    let mut times = Vec::new();
-    for _ in 0..5 {
+    let (mut walls, mut cores) = (Vec::new(), Vec::new());
+    for _ in 0..ADDS {
         let recorder = Arc::new(Recorder::new(vec![Some(HOUR); jobs]));
         let subject = S::start().await?;
-        let begun = Instant::now();
+        let (begun, core) = (Instant::now(), on_core());
         subject.add_every(&recorder).await?;
-        times.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        cores.push((on_core() - core) / 1e6);
+        walls.push(begun.elapsed().as_secs_f64() * 1_000.0);
         drop(subject);
     }
-    let ms = crate::bench::median(&mut times);
-    let (least, most) = (times.first(), times.last());
+    let (ms, core) = (
+        crate::bench::median(&mut walls),
+        crate::bench::median(&mut cores),
+    );
+    let of = |times: &[f64], place: Option<usize>| {
+        let time = place.and_then(|place| times.get(place));
+        time.copied().unwrap_or(f64::NAN)
+    };
     Ok(Measured::of([
         ("ms", ms),
-        ("least_ms", least.copied().unwrap_or(f64::NAN)),
-        ("most_ms", most.copied().unwrap_or(f64::NAN)),
+        ("least_ms", of(&walls, Some(0))),
+        ("most_ms", of(&walls, walls.len().checked_sub(1))),
+        ("core_ms", core),
+        ("most_core_ms", of(&cores, cores.len().checked_sub(1))),
     ]))
 }
 
@@ -263,6 +282,7 @@ impl fmt::Display for Scenario {
             Self::Idle { jobs, seconds } => write!(f, "idle:{jobs}:{seconds}"),
             Self::Plan { seconds } => write!(f, "plan:{seconds}"),
             Self::Memory { jobs } => write!(f, "memory:{jobs}"),
+            Self::Day { seconds } => write!(f, "day:{seconds}"),
         }
     }
 }
@@ -290,6 +310,7 @@ impl FromStr for Scenario {
             },
             ("plan", [seconds]) => Self::Plan { seconds: *seconds },
             ("memory", [n]) => Self::Memory { jobs: jobs(*n)? },
+            ("day", [seconds]) => Self::Day { seconds: *seconds },
             _ => bail!("{text}: is no scenario"),
         })
     }
@@ -319,6 +340,7 @@ mod tests {
             },
             Scenario::Plan { seconds: 6 },
             Scenario::Memory { jobs: 5 },
+            Scenario::Day { seconds: 6 },
         ];
         for scenario in all {
             assert_eq!(scenario.to_string().parse::<Scenario>().unwrap(), scenario);
