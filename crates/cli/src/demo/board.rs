@@ -74,6 +74,8 @@ pub(super) struct Board {
     open_from: BTreeMap<Exchange, u64>,
     /// The last changes of faults and breakers, oldest first, each with its time since the run began.
     pub(super) changes: VecDeque<(Duration, String)>,
+    /// Values that were heard, one for each answer.
+    pub(super) values: BTreeMap<Exchange, u64>,
     /// Events that came faster than they were read.
     pub(super) missed: u64,
     /// Where the runs of each plan went, as of the last look.
@@ -94,6 +96,7 @@ impl Board {
             while_open: BTreeMap::new(),
             open_from: BTreeMap::new(),
             changes: VecDeque::new(),
+            values: BTreeMap::new(),
             missed: 0,
             ledgers: Vec::new(),
         }
@@ -192,7 +195,13 @@ impl Board {
 
     pub(super) fn event(&mut self, event: Event) {
         match event {
-            Event::Data(sample) => self.data(&sample),
+            Event::Data(sample) => {
+                // A list of pairs is no job's value; it is counted where it is asked for.
+                if sample.meta.kind != Kind::Instruments {
+                    *self.values.entry(sample.meta.exchange.clone()).or_default() += 1;
+                }
+                self.data(&sample);
+            }
             Event::Error {
                 exchange,
                 kind,

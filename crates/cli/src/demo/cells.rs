@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use robust_data_manager::SourceStatus;
 use robust_data_manager::market::{Acceptance, Exchange};
+use robust_data_manager::{Health, SourceStatus};
 use tokio::time::Instant;
 
 use super::board::{Board, Line};
@@ -77,6 +77,18 @@ pub(super) fn error(line: &Line) -> Cell {
         Some(error) => Cell::new(error.name(), Tone::Bad),
         None => Cell::empty(),
     }
+}
+
+/// How well it does.
+pub(super) fn health(source: &SourceStatus) -> Cell {
+    let state = source.health.state;
+    let tone = match state {
+        Health::Healthy => Tone::Good,
+        Health::Unknown => Tone::Faint,
+        Health::Degraded => Tone::Doubtful,
+        _ => Tone::Bad,
+    };
+    Cell::new(state.as_str(), tone)
 }
 
 /// State, time to the next probe, number of openings.

@@ -13,10 +13,11 @@ pub(super) fn lines(status: &Status, board: &Board) -> Vec<String> {
             continue;
         };
         let mut text = format!(
-            "{at}  {exchange:<8} {kind:<8} {symbol:<9} {:<18} age={} quality={} breaker={} budget={} fault={}",
+            "{at}  {exchange:<8} {kind:<8} {symbol:<9} {:<18} age={} quality={} health={} breaker={} budget={} fault={}",
             line.value,
             cells::freshness(line).text.replace(' ', ""),
             cells::acceptance(line).text.replace(' ', ":"),
+            cells::health(source).text,
             word(&cells::breaker(source)),
             word(&cells::budget(source)),
             word(&cells::fault(board, exchange)),

@@ -8,6 +8,7 @@ mod ledger;
 mod lines;
 mod openings;
 mod plan;
+mod proof;
 mod summary;
 mod table;
 mod terminal;
@@ -80,6 +81,10 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     });
     let board = Shared(Arc::new(Mutex::new(Board::new(Instant::now()))));
     let mut events = manager.events();
+    let (heard_aside, mut events_aside) = (
+        Shared(Arc::new(Mutex::new(Board::new(Instant::now())))),
+        other.events(),
+    );
     let told = board.clone();
     let following = openings::follow(&manager, &running, move |exchange, change| {
         tell(screen, &told, |board| board.breaker(exchange, change));
@@ -121,6 +126,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
         () = playing.play() => {}
         () = also.play() => {}
         () = listen(&mut events, &board) => {}
+        () = listen(&mut events_aside, &heard_aside) => {}
         () = show(&plans, &board, screen, &title) => {}
         () = wait(lasting) => {}
         () = stop.wait() => stopping = true,
@@ -140,12 +146,13 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     drop(following);
     tokio::join!(manager.shutdown(GRACE), other.shutdown(GRACE));
     drain(&mut events, &board).await;
+    drain(&mut events_aside, &heard_aside).await;
     board.lock().account(ledgers(&plans));
     let summary = Summary::of(
         (&manager, &other),
         &before,
         (&running, &aside),
-        &board.lock(),
+        (&board.lock(), &heard_aside.lock()),
         lasted,
     );
     for one in running.into_iter().chain(aside) {

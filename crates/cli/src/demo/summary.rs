@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::board::{Board, Opening, seconds};
 use super::ledger::PlanLedger;
+use super::proof::{Proof, proofs};
 use crate::sim::Running;
 
 /// The figures of one run.
@@ -37,6 +38,10 @@ pub(super) struct Summary {
     over_limit_aside: u64,
     /// The reads of the second plan, which keep the same promises.
     reads_aside: Reads,
+    /// Runs, values and requests of each exchange, each counted by another; none where the listener has missed events.
+    proofs: BTreeMap<Exchange, Proof>,
+    /// Those of the second plan.
+    proofs_aside: BTreeMap<Exchange, Proof>,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,7 +84,7 @@ impl Summary {
         (manager, other): (&DataManager, &DataManager),
         before: &Status,
         (running, aside): (&[Running], &[Running]),
-        board: &Board,
+        (board, heard_aside): (&Board, &Board),
         lasted: Duration,
     ) -> Self {
         let status = manager.status();
@@ -141,6 +146,8 @@ impl Summary {
             events_missed: board.missed,
             over_limit_aside: over_aside,
             reads_aside: other.status().reads,
+            proofs: proofs(manager, running, board),
+            proofs_aside: proofs(other, aside, heard_aside),
         }
     }
 
@@ -171,6 +178,11 @@ impl Summary {
                 "demo: {exchange} counted {} requests, more than were accounted for",
                 server.requests
             ));
+        }
+        for (exchange, proof) in self.proofs.iter().chain(&self.proofs_aside) {
+            if let Some(contradiction) = proof.contradiction() {
+                return Some(format!("demo: {exchange}: {contradiction}"));
+            }
         }
         if self.over_limit_aside > 0 {
             return Some(format!(
@@ -215,6 +227,13 @@ impl fmt::Display for Summary {
                     f,
                     "\n          the server counted {} requests, {} over its limit, {} while the breaker was open",
                     server.requests, server.over_limit, server.requests_while_open
+                )?;
+            }
+            if let Some(proof) = self.proofs.get(exchange) {
+                write!(
+                    f,
+                    "\n          {} runs done, {} values heard, {} lists of pairs, {} attempts without one",
+                    proof.done, proof.values, proof.lists, proof.fruitless
                 )?;
             }
         }

@@ -21,7 +21,7 @@ struct Column {
     least: usize,
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     column("source", 0, 7),
     column("kind", 0, 7),
     column("symbol", 4, 8),
@@ -29,6 +29,7 @@ const COLUMNS: [Column; 10] = [
     column("age / promise", 0, 13),
     column("acceptance", 0, 13),
     column("last error", 2, 12),
+    column("health", 2, 8),
     column("breaker", 0, 13),
     column("budget", 3, 20),
     column("last fault", 0, 10),
@@ -109,8 +110,9 @@ fn groups(status: &Status, board: &Board) -> Vec<Vec<Row>> {
                 column.push(cell);
             }
         }
-        let [first, .., breaker, budget, fault] = &mut columns;
+        let [first, .., health, breaker, budget, fault] = &mut columns;
         *first = vec![name(exchange)];
+        *health = vec![cells::health(source)];
         *breaker = cells::breaker(source);
         *budget = cells::budget(source);
         *fault = cells::fault(board, exchange);
@@ -294,6 +296,7 @@ mod tests {
             "12.3s / 20s",
             "quarantine 49",
             "circuit_open",
+            "degraded",
             "probe in 59.9s",
             "raw_requests 120/300k",
             "latency:4s",

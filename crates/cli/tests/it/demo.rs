@@ -58,6 +58,16 @@ fn sound(summary: &Value) {
         "the second plan reads too: {aside}"
     );
     assert_eq!(number(&aside["late"]), 0, "{aside}");
+    // Who has counted runs, values and requests has done so without the others.
+    assert_eq!(number(&summary["events_missed"]), 0);
+    let aside = &summary["proofs_aside"]["kraken"];
+    let proofs = ALL.map(|exchange| &summary["proofs"][exchange]);
+    for proof in proofs.into_iter().chain([aside]) {
+        let [done, values, requests, lists, fruitless] =
+            ["done", "values", "requests", "lists", "fruitless"].map(|key| number(&proof[key]));
+        assert!(done <= values && values + lists <= requests, "{proof}");
+        assert!(requests <= values + lists + fruitless, "{proof}");
+    }
     for exchange in ALL {
         let source = &summary["by_source"][exchange];
         assert!(number(&source["ran"]) > 0, "{source}");
@@ -122,6 +132,10 @@ fn without_faults_every_read_brings_data() {
     for exchange in ALL {
         untouched(&summary["by_source"][exchange]);
         assert_eq!(summary["server"][exchange]["requests_while_open"], 0);
+        // Each request has brought a value, or the list of the pairs.
+        let proof = &summary["proofs"][exchange];
+        assert_eq!(number(&proof["fruitless"]), 0, "{proof}");
+        assert!(number(&proof["done"]) > 0, "{proof}");
     }
     for plan in ["default", "seed-http"] {
         assert_eq!(summary["plans"][plan]["failed"], 0);
@@ -218,6 +232,8 @@ fn plain_lines_say_ages_faults_and_sums_without_a_control_character() {
         "kraken: breaker closed → open",
         "binance  ticker   BTC/USDT",
         "quality=accept:100",
+        "health=",
+        " values heard, ",
         "late=0",
         "the server counted",
         "plan      default: due ",

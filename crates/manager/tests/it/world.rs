@@ -88,11 +88,17 @@ impl World {
         &self.sims[&Exchange::BINANCE]
     }
 
-    /// Every read is accounted for, and no simulator has seen a request over its limit.
+    /// Every read and every run is accounted for, and no simulator has seen a request over its limit.
     pub(crate) fn check(&self) {
         let status = self.manager.status();
         assert!(status.reads.balances(), "{:?}", status.reads);
         assert_eq!(status.reads.late, 0);
+        let scheduler = self.manager.scheduler();
+        let (all, each) = (scheduler.ledger(), scheduler.source_ledgers());
+        assert!(
+            all.balances() && each.values().all(|one| one.balances()),
+            "{all:?}"
+        );
         for (exchange, sim) in &self.sims {
             assert_eq!(sim.stats().over_limit, 0, "{exchange}");
         }
