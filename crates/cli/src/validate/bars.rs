@@ -106,6 +106,11 @@ pub(crate) fn read(
             why: format!("{error}; write one bar a line"),
         })?;
         let line = record.position().map_or(0, csv::Position::line);
+        // One quote that is not closed would swallow bar after bar.
+        if record.iter().any(|cell| cell.contains(['\n', '\r'])) {
+            let why = "a cell goes on in the next line; close its quote".to_owned();
+            return Err(NoBars { line, why });
+        }
         if records.len() > ROWS_MAX {
             let why = format!("there are more than {ROWS_MAX} rows; divide the file");
             return Err(NoBars { line, why });
@@ -512,6 +517,21 @@ mod tests {
             (&*bars.defects[0].field, bars.defects[0].kind),
             ("closed", DefectKind::Unparsable)
         );
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_swallows_no_bar() {
+        let bars = |cell: &str| {
+            let mut text = "time,open,high,low,close,volume\n".to_owned();
+            for minute in 0..9_i64 {
+                let open = if minute == 4 { cell } else { "1" };
+                text.push_str(&format!("{},{open},1,1,1,1\n", minute * 60_000));
+            }
+            read_ms(&text)
+        };
+        assert_eq!(bars("\"1\"").unwrap().candles.rows.len(), 9);
+        let broken = bars("\"1").unwrap_err();
+        assert_eq!(broken.line, 6, "{broken}");
     }
 
     #[test]
