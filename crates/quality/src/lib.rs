@@ -48,6 +48,7 @@ mod exact;
 mod finite;
 mod frozen;
 mod judge;
+mod level;
 mod outages;
 mod pool;
 mod presence;

@@ -40,10 +40,10 @@ rules! {
     C_SIDE_EMPTY = "C.side_empty", Completeness, Error, "one side of the book is empty; Info while the market is known to be halted";
     C_DEPTH = "C.depth", Completeness, Warning, "a side has less than half of the levels that were asked for and are usual";
     C_ROW = "C.row", Completeness, Error, "a row, level or trade lacks a required field";
-    C_GAP = "C.gap", Completeness, Error, "bars are missing inside the series: Warning, Error from 10 in a row or above 5 %; where the source leaves out empty bars Info, Warning beyond three times the longest usual hole";
+    C_GAP = "C.gap", Completeness, Error, "bars are missing inside the series: Warning, Error from 10 in a row or above 5 %; where the source leaves out empty bars Info, Warning beyond three times the longest usual hole, or where the market was seen to trade in every bar";
     C_SOURCE_OUTAGE = "C.source_outage", Completeness, Info, "bars are missing that at least eight of ten other markets of the source lack as well: an outage, told and not held against one market";
     C_SHORT = "C.short", Completeness, Error, "fewer bars than asked for: Warning under 95 %, Error under 90 %; where the source leaves out empty bars only beyond three times its longest usual hole";
-    C_ID_GAP = "C.id_gap", Completeness, Error, "ids of trades are missing on a source that counts without holes: Warning, Error above 1 %";
+    C_ID_GAP = "C.id_gap", Completeness, Error, "ids of trades are missing on a source that counts without holes: Warning, Error above 1 %; Warning where it is only known from the ids themselves";
     C_PAGE_GAP = "C.page_gap", Completeness, Error, "trades are missing between the page before and this one: Error where ids count without holes, else Warning; Info where the page was not asked for from where the last one ended";
     C_QUIET = "C.quiet", Completeness, Info, "no trade on the page: a quiet market, not a fault";
 
@@ -64,16 +64,16 @@ rules! {
     V_BOUNDS = "V.bounds", Validity, Error, "a price outside the limits that the user has set for the pair";
     V_ID = "V.id", Validity, Error, "a trade id is empty";
 
-    A_OUTLIER = "A.outlier", Accuracy, Error, "a price that its history does not explain: Warning over 12 usual steps, Error over 25 or half of the price; released when three prints (five in a waterfall) confirm the level";
+    A_OUTLIER = "A.outlier", Accuracy, Error, "a price that its history does not explain: Warning over 12 usual steps, Error over 25 or half of the price; released when three prints (five in a waterfall) confirm the level; a page of trades at another level than the one before is an Error until the next one confirms it, a level that jumps by half within seconds and is kept a Warning";
     A_REGIME = "A.regime", Accuracy, Info, "a new level, confirmed by the prints before";
     A_WIDE_SPREAD = "A.wide_spread", Accuracy, Warning, "a spread above 10 % and fifty times the usual one";
-    A_FROZEN = "A.frozen", Accuracy, Error, "the same content for much longer than is natural, or identical bars with volume";
+    A_FROZEN = "A.frozen", Accuracy, Error, "the same content for much longer than is natural, identical bars with volume, or twenty trades in a row that are one: Warning, Error where the page holds nothing else";
     A_HALTED = "A.halted", Accuracy, Info, "the same content for long in a market without volume or known to be halted: a fact";
     A_CONSENSUS = "A.consensus", Accuracy, Error, "far from the median of the other exchanges: Warning over the limit, Error over three times it; across quote currencies Warning only";
     A_MID_OUTLIER = "A.mid_outlier", Accuracy, Error, "the middle of the book is a price that its history does not explain, as A.outlier";
-    A_SIZE_OUTLIER = "A.size_outlier", Accuracy, Warning, "a level is 10 000 times as large as the larger ones of the book";
+    A_SIZE_OUTLIER = "A.size_outlier", Accuracy, Warning, "a level is 10 000 times as large as the larger ones of the book, or a trade as those of its page";
     A_FAR_LEVEL = "A.far_level", Accuracy, Info, "an order at less than a tenth or more than ten times the middle: rests there, means nothing";
-    A_OPEN_GAP = "A.open_gap", Accuracy, Error, "a bar opens far from the close before it, which markets without a closing hour do not, by usual steps or by the other gaps of the page: Warning, Error over 25 usual steps and 20 %";
+    A_OPEN_GAP = "A.open_gap", Accuracy, Error, "a bar opens far from the close before it, which markets without a closing hour do not, by usual steps or by the other gaps of the page: Warning, Error over 25 usual steps and 20 %; a whole page at another level than the one before is an Error until the next one confirms it";
     A_DISPLACED = "A.displaced", Accuracy, Error, "a bar is lifted off the path: a gap into it and the same gap back out; Warning where only the other gaps of the page say so, by four to six times";
     A_SPIKE = "A.spike", Accuracy, Error, "a close far off that is taken back at once and that the next bar does not open near of its own: Warning, Error over 15 usual steps and 30 %";
     A_WICK = "A.wick", Accuracy, Warning, "a wick of more than 25 usual steps and 25 %; real crashes look like this";
@@ -111,7 +111,7 @@ rules! {
     K_TRADES_VS_CANDLE = "K.trades_vs_candle", Consistency, Warning, "the amounts of all trades of a bar's time do not sum to its volume";
     K_RESAMPLE = "K.resample", Consistency, Warning, "a bar is not what the shorter bars of its time make together";
     K_ORDER = "K.order", Consistency, Error, "a record is older than the one before it";
-    K_DESCENDING = "K.descending", Consistency, Error, "the whole series runs backwards; Info for trades";
+    K_DESCENDING = "K.descending", Consistency, Error, "the whole series runs backwards; Warning for trades";
 
     T_STALE = "T.stale", Timeliness, Error, "older than is usual: Warning, then Error; the share that is lost is in the score's curve";
     T_FUTURE = "T.future", Timeliness, Critical, "ahead of our clock: Warning over 1 s, Error over 5 s, Critical over 60 s (Error inside a list)";

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
 use crate::frozen::Still;
+use crate::level::{BarLevel, Counting, PrintLevel, Trading};
 use crate::presence::Presence;
 use crate::seen::{Answers, Ids};
 use crate::{ClockOffset, Finite64, Window};
@@ -22,7 +23,7 @@ pub(crate) const PRINTS: usize = 21;
 /// Holes between bars, and longest waits of pages of trades, that the usual ones are taken from.
 const PAUSES: usize = 64;
 /// The form of a saved state that this version writes and reads.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What the rules remember of one kind of data of one symbol.
 ///
@@ -70,6 +71,14 @@ pub(crate) struct Memory {
     pub(crate) bars: VecDeque<(Timestamp, u64)>,
     /// Usual move of a bar, from the last page that was long enough to tell.
     pub(crate) bar_sigma: Finite64,
+    /// Where the bars of the last page ended.
+    pub(crate) bar_level: BarLevel,
+    /// Where the trades of the last page ended.
+    pub(crate) print_level: PrintLevel,
+    /// How often the market rested for a bar, where the source leaves empty ones out.
+    pub(crate) trading: Trading,
+    /// How often ids count up by one, where that is not declared.
+    pub(crate) counting: Counting,
     /// Lengths of the holes between bars, where the source leaves empty ones out.
     pub(crate) holes: Window,
     /// Whether the source has shown to count bars, not time, where a number of them is asked for.
@@ -99,6 +108,10 @@ impl Default for Memory {
             print_step: Finite64::ZERO,
             bars: VecDeque::new(),
             bar_sigma: Finite64::ZERO,
+            bar_level: BarLevel::default(),
+            print_level: PrintLevel::default(),
+            trading: Trading::default(),
+            counting: Counting::default(),
             holes: Window::new(PAUSES),
             counts_bars: false,
             waits: Window::new(PAUSES),
@@ -288,6 +301,12 @@ impl SymbolState {
         depths.push_back((side(bids), side(asks)));
     }
 
+    /// The times of the oldest and of the newest closed bar that are remembered.
+    pub(crate) fn known_bars(&self) -> Option<(Timestamp, Timestamp)> {
+        let bars = &self.seen.bars;
+        Some((bars.front()?.0, bars.back()?.0))
+    }
+
     /// The fingerprint that the bar of a time had before. `place` is where it is looked for first: bars come one after the other.
     pub(crate) fn bar(&self, time: Timestamp, place: &mut usize) -> Option<u64> {
         let bars = &self.seen.bars;
@@ -404,9 +423,9 @@ mod tests {
     #[test]
     fn a_state_of_another_version_or_over_its_bounds_is_refused() {
         let saved = serde_json::to_string(&SymbolState::new()).unwrap();
-        let other = saved.replace("\"version\":2", "\"version\":1");
+        let other = saved.replace("\"version\":3", "\"version\":2");
         let error = serde_json::from_str::<SymbolState>(&other).unwrap_err();
-        assert!(error.to_string().contains("version 1"), "{error}");
+        assert!(error.to_string().contains("version 2"), "{error}");
         let long = saved.replace("\"capacity\":256", "\"capacity\":99999");
         assert!(serde_json::from_str::<SymbolState>(&long).is_err());
         let bits = f64::NAN.to_bits();

@@ -220,6 +220,13 @@ impl Tally {
         !self.broken.is_empty()
     }
 
+    /// Whether a dimension carries an objection of weight.
+    pub(crate) fn is_objected(&self, dimension: Dimension) -> bool {
+        self.columns
+            .get(dimension as usize)
+            .is_some_and(|column| column.worst > Some(Severity::Info))
+    }
+
     fn worsen(&mut self, dimension: Dimension, severity: Severity) {
         if let Some(column) = self.columns.get_mut(dimension as usize) {
             column.worst = column.worst.max(Some(severity));

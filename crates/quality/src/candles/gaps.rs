@@ -4,6 +4,7 @@ use robust_market::{Dimension, Request, Severity, Timestamp};
 
 use super::Row;
 use super::grid::Grid;
+use crate::level::Trading;
 use crate::rules::{C_GAP, C_SHORT, C_SOURCE_OUTAGE};
 use crate::tally::Tally;
 use crate::{Context, Finite64, SymbolState};
@@ -14,6 +15,10 @@ const PAUSES: u64 = 3;
 const HOLES: usize = 30;
 /// A shorter hole is never suspicious where empty bars are left out.
 const HOLE_MIN: u64 = 10;
+/// Bars that show that a market trades in every one of them.
+const ALWAYS: u32 = 200;
+/// Missing bars in a row that no such market leaves out.
+const ODD: u64 = 3;
 
 /// The bars of one answer, as far as their times can be used.
 pub(super) struct Series<'a> {
@@ -101,7 +106,12 @@ pub(super) fn completeness(
     }
     // Where empty bars are left out, what is missing cannot be told from what was not, unless it is far more than usual.
     let usual = state.longest_hole();
-    let unusual = usual.is_some_and(|usual| gaps.longest > (PAUSES * usual).max(HOLE_MIN));
+    let unusual = usual.is_some_and(|usual| gaps.longest > (PAUSES * usual).max(HOLE_MIN))
+        || gaps.are_odd(&closed, there, state.seen.trading);
+    state
+        .seen
+        .trading
+        .learn(closed_ones(), state.seen.bar_level.held.map(|held| held.at));
     gaps.object(
         tally,
         if unusual {
@@ -282,6 +292,20 @@ impl Gaps {
         });
     }
 
+    /// Whether there are holes in a market that trades in every bar: three in a row or one bar in twenty where the past says so, as
+    /// many as are an error elsewhere where only the rest of the page does.
+    fn are_odd(&self, closed: &[&Row<'_>], there: u64, past: Trading) -> bool {
+        if self.missing == 0 {
+            return false;
+        }
+        if past.is_always() {
+            return self.longest >= ODD || self.missing.saturating_mul(20) > there + self.missing;
+        }
+        let mut page = Trading::default();
+        page.learn(closed.iter().copied(), None);
+        self.longest >= HOLE_MIN && past.with(page).is_always()
+    }
+
     /// Remembers how long the holes are.
     fn learn(self, closed: &[&Row<'_>], state: &mut SymbolState) {
         if self.missing == 0 {
@@ -295,6 +319,45 @@ impl Gaps {
                 let hole = Finite64::new(f64::from(hole)).unwrap_or_default();
                 state.seen.holes.push(hole);
             }
+        }
+    }
+}
+
+impl Trading {
+    /// Whether hardly one bar in a hundred was without a trade.
+    const fn is_always(self) -> bool {
+        self.bars >= ALWAYS && self.pauses.saturating_mul(100) <= self.bars
+    }
+
+    const fn with(self, other: Self) -> Self {
+        Self {
+            bars: self.bars.saturating_add(other.bars),
+            pauses: self.pauses.saturating_add(other.pauses),
+        }
+    }
+
+    /// Counts the bars after a time, and the holes before them.
+    fn learn<'r, 'a: 'r>(
+        &mut self,
+        closed: impl Iterator<Item = &'r Row<'a>>,
+        after: Option<Timestamp>,
+    ) {
+        let (mut fresh, mut pauses, mut before) = (0_usize, 0_usize, None);
+        for row in closed.filter(|row| Some(row.candle.time) > after) {
+            fresh += 1;
+            pauses += usize::from(row.volume == 0.0);
+            let last = before.replace(row.slot).unwrap_or(row.slot);
+            pauses += usize::from(row.slot.saturating_sub(last) > 1);
+        }
+        let count = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        *self = self.with(Self {
+            bars: count(fresh),
+            pauses: count(pauses),
+        });
+        // A market that rests more and more is no longer one that always trades.
+        while self.bars > 20 * ALWAYS {
+            self.bars /= 2;
+            self.pauses /= 2;
         }
     }
 }

@@ -3,7 +3,7 @@
 use robust_market::Severity;
 use rust_decimal::Decimal;
 
-use super::path::middle;
+use super::measure::middle;
 use super::{Row, digits};
 use crate::engine::MAD_TO_SIGMA;
 use crate::finite::nearest;
@@ -194,6 +194,11 @@ fn volume_spike(tally: &mut Tally, rows: &[&Row<'_>]) {
         return;
     };
     if most <= usual * ABOVE_MIN.exp() {
+        return;
+    }
+    // Where one bar in twenty is a hundred times the middle, a volume that is far above it is usual.
+    let far = volumes().filter(|volume| *volume > 100.0 * usual).count();
+    if far * 20 > count {
         return;
     }
     let usual = usual.ln();

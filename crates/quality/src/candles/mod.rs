@@ -1,10 +1,12 @@
 //! Rules for a series of price bars.
 
+mod across;
 mod digits;
 mod drawn;
 mod gaps;
 mod grid;
 mod made;
+mod measure;
 mod path;
 mod rows;
 
@@ -22,6 +24,7 @@ use crate::seen::Fingerprint;
 use crate::tally::{Place, Tally};
 use crate::timeliness::{self, Bounds, SourceTime};
 use crate::{Context, SymbolState, defects, provenance};
+use across::Joint;
 use grid::Grid;
 
 /// A bar whose time is possible, with its place on the wire and on the grid.
@@ -76,7 +79,7 @@ pub(crate) fn candles(
     if regular {
         beside(&mut tally, &unique, &grid, context);
     }
-    accuracy(&mut tally, &unique, regular, context, state);
+    accuracy(&mut tally, &unique, (regular, &grid), context, state);
     let clock = SourceTime::of(context, &state.seen.clock);
     age(&mut tally, &timed, &unique, &grid, &clock, context);
     provenance::judge(
@@ -114,7 +117,7 @@ const OVERLAP: usize = 100;
 fn accuracy(
     tally: &mut Tally,
     unique: &[Row<'_>],
-    regular: bool,
+    (regular, grid): (bool, &Grid),
     context: &Context<'_>,
     state: &mut SymbolState,
 ) {
@@ -135,15 +138,26 @@ fn accuracy(
         made::off_grid(tally, &sound, digits);
     }
     let mut path = path::Path::of(&sound, tick, context.profile.dense_candles);
-    path.judge(tally, state);
+    let joint = path.judge(tally, &sound, grid, state);
     drawn::judge(tally, &path.steps(), context);
-    revised(tally, &sound, state);
+    let believed = !matches!(joint, Joint::Away { .. });
+    revised(tally, &sound, believed, state);
+    across::learn(tally, &sound, joint, path.breaks, state);
 }
 
-/// Objects to closed bars that the exchange sent differently before, and remembers the newest ones.
-fn revised(tally: &mut Tally, sound: &[&Row<'_>], state: &mut SymbolState) {
+/// Objects to closed bars that the exchange sent differently before, and remembers the newest ones where they are believed.
+fn revised(tally: &mut Tally, sound: &[&Row<'_>], believed: bool, state: &mut SymbolState) {
     let mut place = 0;
-    for row in sound.iter().skip(sound.len().saturating_sub(OVERLAP)) {
+    let newest = sound.len().saturating_sub(OVERLAP);
+    // Only these can be known: the others of a long page cost nothing.
+    let known = state.known_bars().map_or(0..0, |(from, to)| {
+        sound.partition_point(|row| row.candle.time < from)
+            ..sound.partition_point(|row| row.candle.time <= to)
+    });
+    for (at, row) in sound.iter().enumerate().skip(known.start.min(newest)) {
+        if at >= known.end && at < newest {
+            continue;
+        }
         let candle = row.candle;
         let content = [
             candle.open,
@@ -168,7 +182,7 @@ fn revised(tally: &mut Tally, sound: &[&Row<'_>], state: &mut SymbolState) {
                 format!("the closed bar of {} was another one before", candle.time)
             });
         }
-        if !tally.is_broken(row.position) {
+        if believed && !tally.is_broken(row.position) {
             state.learn_bar(candle.time, content);
         }
     }

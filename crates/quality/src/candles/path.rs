@@ -3,7 +3,11 @@
 use robust_market::{Dimension, Severity};
 
 use super::Row;
+use super::across::{self, Joint};
+use super::grid::Grid;
+use super::measure::{logarithm, middle};
 use crate::engine::MAD_TO_SIGMA;
+use crate::level::Close;
 use crate::rules::{A_DISPLACED, A_LEVEL_SHIFT, A_OPEN_GAP, A_SPIKE, A_WICK};
 use crate::tally::{Place, Tally};
 use crate::{Finite64, SymbolState};
@@ -26,7 +30,7 @@ const GAP_TAKEN_BACK: f64 = 4.0;
 /// Gaps within this share of the price are below that for certain.
 const GAP_LEAST: f64 = 0.95 * GAP.1;
 /// A gap beyond this is an error.
-const GAP_HARD: (f64, f64) = (25.0, 0.2);
+pub(super) const GAP_HARD: (f64, f64) = (25.0, 0.2);
 /// A close that is taken back at once is suspicious, or an error, beyond this.
 const SPIKE: (f64, f64) = (8.0, 0.01);
 const SPIKE_HARD: (f64, f64) = (15.0, 0.3);
@@ -38,8 +42,12 @@ const WICK: (f64, f64) = (25.0, 0.25);
 const SHIFT: (f64, f64) = (12.0, 0.02);
 /// First bars of a page, whose volatility is taken from what follows.
 const HEAD: usize = 64;
+/// What a short series without a past has for a usual move: its hard limits alone are left, such as half of the price and back.
+const COLD: f64 = 1.0 / 16.0;
+/// Fewer bars than this are not judged without a past.
+const COLD_ENOUGH: usize = 3;
 /// Bars in a row that may be lifted off the path together.
-const LIFTED_MAX: usize = 12;
+pub(super) const LIFTED_MAX: usize = 12;
 /// Empty bars that a path of prices may be followed across, where they are left out.
 const ACROSS_MAX: i64 = 10;
 
@@ -52,6 +60,10 @@ pub(super) struct Path {
     usual_gap: f64,
     /// Places of the bars with a gap, a wick or a step that some usual move could make suspicious; of the others nothing is said.
     rough: Vec<usize>,
+    /// Whether there is a bar for every interval.
+    dense: bool,
+    /// Whether the prices go on at another level in the middle of the page.
+    pub(super) breaks: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -90,17 +102,6 @@ fn has_wick(open: f64, high: f64, low: f64, close: f64) -> bool {
 /// Whether a size is beyond a number of usual moves and a least size; the usual move is only asked for where that matters.
 fn beyond(size: f64, (sigmas, least): (f64, f64), sigma: impl FnOnce() -> f64) -> bool {
     size > least && size > sigmas * sigma()
-}
-
-/// ln(to / from) of prices above zero; of near ones by the first terms of its series, less than 2e-13 of it from the truth.
-fn logarithm(from: f64, to: f64) -> f64 {
-    let part = (to - from) / (to + from);
-    if part.abs() > 0.02 {
-        return (to / from).ln();
-    }
-    let square = part * part;
-    let tail = 1.0 / 3.0 + square * (1.0 / 5.0 + square * (1.0 / 7.0));
-    2.0 * part * (1.0 + square * tail)
 }
 
 impl Path {
@@ -153,20 +154,71 @@ impl Path {
             tick,
             usual_gap: f64::INFINITY,
             rough,
+            dense,
+            breaks: false,
         }
     }
 
-    /// Judges every bar by its neighbours and the usual move of the page, or of the page before where this one is short.
-    pub(super) fn judge(&mut self, tally: &mut Tally, state: &mut SymbolState) {
-        let Some(usual) = self.usual(state) else {
+    /// Judges every bar by its neighbours and the usual move of the page, or of the page before where this one is short. Without
+    /// either the hard limits are left, and accuracy is only spoken of where they are broken.
+    pub(super) fn judge(
+        &mut self,
+        tally: &mut Tally,
+        rows: &[&Row<'_>],
+        grid: &Grid,
+        state: &mut SymbolState,
+    ) -> Joint {
+        let known = state.seen.bar_sigma.get();
+        let usual = self.usual(state);
+        let sigma = usual.map_or(COLD, |usual| usual.max(known));
+        let joint = across::judge(tally, rows, grid, sigma, &state.seen.bar_level);
+        if let (Joint::Goes(end), Some(first)) = (joint, rows.first()) {
+            self.follow(&end, first.slot.saturating_sub(grid.slot(end.at)));
+        }
+        if usual.is_none() && self.bars.len() < COLD_ENOUGH {
+            return joint;
+        }
+        if !self.rough.is_empty() {
+            match usual {
+                Some(usual) => self.volatility(usual),
+                None => self.be_cold(),
+            }
+            self.learn_gaps();
+            self.neighbours(tally);
+        }
+        if usual.is_some() || tally.is_objected(Dimension::Accuracy) {
+            tally.checked(Dimension::Accuracy, self.bars.len());
+        }
+        joint
+    }
+
+    /// Puts the close of the page before in front of the first bar.
+    fn follow(&mut self, end: &Close, apart: i64) {
+        let last = end.price.get();
+        let Some(bar) = self.bars.first_mut().filter(|_| apart >= 1) else {
             return;
         };
-        tally.checked(Dimension::Accuracy, self.bars.len());
-        if self.rough.is_empty() {
-            return;
+        bar.follows = apart == 1;
+        bar.continues = bar.follows || (!self.dense && apart <= ACROSS_MAX);
+        bar.step = logarithm(last, bar.close);
+        if bar.continues && (bar.open - last).abs() > GAP_LEAST * last {
+            bar.gap = logarithm(last, bar.open);
+            bar.since_trade = bar.since_trade.max(end.quiet.get() + (apart - 1) as f64);
         }
-        self.volatility(usual);
-        self.learn_gaps();
+        let moves = bar.gap != 0.0 || bar.step.abs() > SPIKE.1;
+        if moves && self.rough.first() != Some(&0) {
+            self.rough.insert(0, 0);
+        }
+    }
+
+    fn be_cold(&mut self) {
+        for bar in &mut self.bars {
+            bar.variance = COLD * COLD;
+        }
+    }
+
+    fn neighbours(&mut self, tally: &mut Tally) {
+        let mut breaks = false;
         let lifted = self.lifted(tally);
         for (place, bar) in self.rough() {
             let flagged = |at: usize| lifted.get(at).copied().unwrap_or(Lifted::No);
@@ -174,7 +226,7 @@ impl Path {
                 continue;
             }
             if flagged(place) == Lifted::No {
-                self.gap(tally, bar);
+                breaks |= self.gap(tally, bar);
             }
             self.wick(tally, bar);
             let next = self.bars.get(place + 1).filter(|next| next.follows);
@@ -183,6 +235,7 @@ impl Path {
                 self.turn(tally, bar, next);
             }
         }
+        self.breaks = breaks;
     }
 
     /// The bars of which something may be said.
@@ -345,10 +398,11 @@ impl Path {
         lifted
     }
 
-    fn gap(&self, tally: &mut Tally, bar: &Bar) {
+    /// Says whether the gap is an error.
+    fn gap(&self, tally: &mut Tally, bar: &Bar) -> bool {
         let wide = || self.is_wide(bar, bar) || self.is_unlike_others(bar, bar, GAP_OWN.0);
         if !bar.follows || bar.gap == 0.0 || !wide() {
-            return;
+            return false;
         }
         let size = bar.gap.abs();
         let severity = if beyond(size, GAP_HARD, || bar.sigma()) {
@@ -363,6 +417,7 @@ impl Path {
                 size / bar.sigma()
             )
         });
+        severity == Severity::Error
     }
 
     fn wick(&self, tally: &mut Tally, bar: &Bar) {
@@ -433,51 +488,5 @@ const fn at_row<'a>(bar: &Bar, field: &'a str) -> Place<'a> {
         unit: bar.position,
         record: bar.position,
         field: Some(field),
-    }
-}
-
-/// A number that is ordered among integers as the other is among numbers (`f64::total_cmp`), and back.
-const fn key(bits: i64) -> i64 {
-    bits ^ (((bits >> 63).cast_unsigned()) >> 1).cast_signed()
-}
-
-/// The middle one of some values; `keys` is room to work in. Integers are picked out in half of the time.
-pub(super) fn middle(values: impl Iterator<Item = f64>, keys: &mut Vec<i64>) -> Option<f64> {
-    keys.clear();
-    keys.extend(values.map(|value| key(value.to_bits().cast_signed())));
-    let place = keys.len().checked_sub(1)? / 2;
-    let (_, middle, _) = keys.select_nth_unstable(place);
-    Some(f64::from_bits(key(*middle).cast_unsigned())).filter(|middle| middle.is_finite())
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn the_middle_is_that_of_sorting(values in prop::collection::vec(-1e9..1e9f64, 1..200)) {
-            let mut sorted = values.clone();
-            sorted.sort_by(f64::total_cmp);
-            let found = middle(values.iter().copied(), &mut Vec::new());
-            prop_assert_eq!(found, sorted.get((sorted.len() - 1) / 2).copied());
-        }
-
-        #[test]
-        fn near_prices_have_the_logarithm_of_their_ratio(from in 1e-9..1e9f64, ratio in 0.5..2.0f64) {
-            for ratio in [ratio, ratio.powf(0.01), ratio.powf(1e-5)] {
-                let exact = (from * ratio / from).ln();
-                let found = logarithm(from, from * ratio);
-                prop_assert!((found - exact).abs() <= 2e-13 * exact.abs() + 1e-15, "{} {}", found, exact);
-            }
-        }
-    }
-
-    #[test]
-    fn no_value_has_no_middle() {
-        assert_eq!(middle(std::iter::empty(), &mut Vec::new()), None);
-        assert_eq!(middle([f64::INFINITY].into_iter(), &mut Vec::new()), None);
     }
 }

@@ -1,5 +1,7 @@
 //! Rules for a list of executed trades.
 
+mod amounts;
+mod level;
 mod pages;
 mod path;
 mod waits;
@@ -114,6 +116,9 @@ pub(crate) fn trades(
         (total, lacking),
         context,
     );
+    if !context.profile.dense_trade_ids {
+        pages::counted(&mut tally, &rows, straight, state);
+    }
     let newest = if straight {
         rows.last().map(|row| row.trade.time)
     } else {
@@ -147,11 +152,13 @@ pub(crate) fn trades(
     }
     waits::judge(&mut tally, &sound, page.repeated, &clock, context, state);
     quoted(&mut tally, &sound, context);
-    path::judge(&mut tally, &sound, state);
+    amounts::judge(&mut tally, &sound);
+    let waits = path::judge(&mut tally, &sound, state);
     if tally.is_any_broken() {
         sound.retain(|row| !tally.is_broken(row.position));
     }
-    pages::learn(&sound, page.fresh, context, state);
+    // Contents that are not believed yet are not remembered: the trade itself would pass for another one.
+    pages::learn(&sound, page.fresh && !waits, context, state);
     tally.finish(context.config)
 }
 
@@ -330,7 +337,8 @@ fn order(tally: &mut Tally, rows: &[Row<'_>], copies: &[bool], straight: bool) -
         && pairs().all(|(row, next)| !backwards(next, row))
         && pairs().any(|(row, next)| backwards(row, next));
     if newest_first {
-        tally.measured(&K_DESCENDING, Severity::Info, None, || {
+        // Decoders put the oldest first: it is not the exchange's own order.
+        tally.measured(&K_DESCENDING, Severity::Warning, None, || {
             "the newest trade comes first".to_owned()
         });
         return true;

@@ -3,7 +3,7 @@
 use robust_market::{Request, Severity, Timestamp};
 
 use super::Row;
-use crate::rules::{C_PAGE_GAP, U_DUP_CONFLICT, U_OVERLAP, U_PAGE_REPEAT};
+use crate::rules::{C_ID_GAP, C_PAGE_GAP, U_DUP_CONFLICT, U_OVERLAP, U_PAGE_REPEAT};
 use crate::tally::{Place, Tally};
 use crate::{Context, Provenance, SymbolState};
 
@@ -92,6 +92,33 @@ fn overdue(rows: &[Row<'_>], context: &Context<'_>) -> bool {
     };
     let longest = rows.windows(2).map(pause).max().unwrap_or_default();
     waited > std::time::Duration::from_nanos(longest).saturating_mul(PAUSES)
+}
+
+/// Objects to ids that are left out where hardly any ever is, and learns how they count.
+pub(super) fn counted(
+    tally: &mut Tally,
+    rows: &[Row<'_>],
+    straight: bool,
+    state: &mut SymbolState,
+) {
+    if !straight || rows.len() < 2 {
+        return;
+    }
+    let step = |pair: &[Row<'_>]| match pair {
+        [a, b] => b.key.unwrap_or(0).saturating_sub(a.key.unwrap_or(0)),
+        _ => 0,
+    };
+    let ones = rows.windows(2).filter(|pair| step(pair) == 1).count();
+    let others = rows.len() - 1 - ones;
+    let count = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    state.seen.counting = state.seen.counting.with(count(ones), count(others));
+    if others > 0 && state.seen.counting.is_dense() {
+        let missing = rows.windows(2).map(|pair| step(pair).saturating_sub(1));
+        let missing = missing.fold(0_u64, u64::saturating_add);
+        tally.whole(&C_ID_GAP, Severity::Warning, Some("id"), || {
+            format!("{missing} ids are left out, where nearly all count up by one")
+        });
+    }
 }
 
 /// Objects to trades that are missing between the page before and this one.

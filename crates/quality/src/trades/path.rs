@@ -3,13 +3,14 @@
 use robust_market::{Dimension, Severity};
 
 use super::Row;
+use super::level::{self, Level};
 use crate::engine::MAD_TO_SIGMA;
 use crate::rules::A_OUTLIER;
 use crate::tally::{Place, Tally};
-use crate::{Finite64, SymbolState};
+use crate::{Finite64, SymbolState, Window};
 
 /// Events before and after that a print is judged by.
-const AROUND: usize = 10;
+pub(super) const AROUND: usize = 10;
 /// Fewer events than this, those of the page before counted, say nothing.
 const ENOUGH: usize = 5;
 /// Steps between trades are never smaller than this: two hundredths of a percent.
@@ -17,50 +18,131 @@ const STEP_MIN: f64 = 2e-4;
 /// A print this many usual steps and this far from those around it is suspicious.
 const SOFT: (f64, f64) = (12.0, 0.01);
 /// A print this many usual steps and this far from those around it is an error.
-const HARD: (f64, f64) = (25.0, 0.05);
+pub(super) const HARD: (f64, f64) = (25.0, 0.05);
 /// Within one match a print may go this many times as far as the match has gone before.
 const WALK: f64 = 3.0;
 
 /// One match of an order against the book: prints of one instant and one side whose prices run in one direction.
 #[derive(Debug, Clone, Copy)]
-struct Event {
+pub(super) struct Event {
     /// Places of its prints in the list.
-    from: usize,
+    pub(super) from: usize,
     to: usize,
     /// ln of the first price.
     first: f64,
     /// ln of the average price, weighted by amount.
-    average: f64,
+    pub(super) average: f64,
 }
 
 /// Judges rows in order of time by those around them and by the last ones of the page before.
-pub(super) fn judge(tally: &mut Tally, rows: &[&Row<'_>], state: &mut SymbolState) {
+///
+/// Says whether the page is at a level that is not believed yet.
+pub(super) fn judge(tally: &mut Tally, rows: &[&Row<'_>], state: &mut SymbolState) -> bool {
     let prices: Vec<f64> = logarithms(rows);
     let events = events(rows, &prices);
     let mut line = Vec::with_capacity(crate::state::PRINTS + events.len());
     line.extend(state.seen.prints.iter());
-    let before = line.len();
+    let mut before = line.len();
     line.extend(events.iter().map(|event| event.average));
     let base = step(&line, state);
     if rows.is_empty() {
-        return;
+        return false;
     }
-    if line.len() < ENOUGH {
-        learn(&events, base, &[], state);
-        return;
+    let level = level::judge(tally, rows, &events, base, state);
+    if level != Level::Same {
+        // What was before says nothing of prices at another level.
+        line.drain(..before);
+        before = 0;
     }
-    tally.checked(Dimension::Accuracy, rows.len());
+    if level == Level::Moved {
+        state.seen.prints = Window::new(crate::state::PRINTS);
+    }
     let mut refused = Vec::new();
-    for place in doubtful(&events, &prices, &line, limit(SOFT, base)) {
-        let Some(event) = events.get(place) else {
-            continue;
-        };
-        let around = Around::of(&line, before + place);
-        if !event_is_plausible(tally, rows, &prices, event, &around, base) {
-            refused.push(place);
+    if line.len() >= ENOUGH {
+        tally.checked(Dimension::Accuracy, rows.len());
+        for place in doubtful(&events, &prices, &line, limit(SOFT, base)) {
+            let Some(event) = events.get(place) else {
+                continue;
+            };
+            let around = Around::of(&line, before + place);
+            if !event_is_plausible(tally, rows, &prices, event, &around, base) {
+                refused.push(place);
+            } else if jumps(rows, &events, &line, before, place) {
+                jump(tally, rows, event);
+            }
         }
+        wild(tally, &line, base);
+    }
+    if level == Level::Away {
+        return true;
     }
     learn(&events, base, &refused, state);
+    if refused.len() < events.len() {
+        let newest = rows.last().map(|row| row.trade.time);
+        let level = &mut state.seen.print_level;
+        level.at = newest.max(level.at);
+        if refused.is_empty() {
+            level.waiting = None;
+        }
+    }
+    false
+}
+
+/// No market makes such a step between two trades within seconds, but for one match: ln 1.65.
+const JUMP: f64 = 0.5;
+/// Steps of which a tenth are larger than this are those of no market: a fifth of the price.
+const WILD: f64 = 0.2;
+
+/// Whether the level jumps at an event, and is kept.
+fn jumps(rows: &[&Row<'_>], events: &[Event], line: &[f64], before: usize, place: usize) -> bool {
+    let pair = place
+        .checked_sub(1)
+        .and_then(|last| Some((events.get(last)?, events.get(place)?)));
+    let times = pair.and_then(|(last, event)| {
+        Some((
+            rows.get(last.to.checked_sub(1)?)?.ns(),
+            rows.get(event.from)?.ns(),
+        ))
+    });
+    if times.is_none_or(|(last, at)| at.abs_diff(last) > JUMP_WITHIN_NS) {
+        return false;
+    }
+    let at = before + place;
+    let old = line.get(at.saturating_sub(AROUND)..at).unwrap_or_default();
+    let to = line.len().min(at + AROUND);
+    let new = line.get(at..to).unwrap_or_default();
+    let step = |from: Option<f64>, to: Option<f64>| {
+        from.zip(to)
+            .is_some_and(|(from, to)| (to - from).abs() > JUMP)
+    };
+    step(old.last().copied(), new.first().copied()) && step(middle(old, &[]), middle(new, &[]))
+}
+
+/// Trades further apart than this may have jumped: ten seconds.
+const JUMP_WITHIN_NS: u64 = 10_000_000_000;
+
+fn jump(tally: &mut Tally, rows: &[&Row<'_>], event: &Event) {
+    if let Some(row) = rows.get(event.from) {
+        let place = Place {
+            field: Some("price"),
+            ..Place::row(row.position)
+        };
+        tally.object(&A_OUTLIER, Severity::Warning, place, || {
+            "half of the price or more within seconds, and kept".to_owned()
+        });
+    }
+}
+
+/// Objects to prices that jump to and fro, such as those of a column that holds no prices.
+fn wild(tally: &mut Tally, line: &[f64], base: f64) {
+    if line.len() > 2 * AROUND && base > WILD {
+        tally.whole(&A_OUTLIER, Severity::Error, Some("price"), || {
+            format!(
+                "a tenth of the steps are beyond {:.0} %",
+                100.0 * base.exp_m1()
+            )
+        });
+    }
 }
 
 /// The distance that is suspicious, or an error, where trades usually are so far apart.
@@ -235,7 +317,7 @@ impl Around {
 }
 
 /// The middle of some prices, at most [`AROUND`] in each part.
-fn middle(first: &[f64], second: &[f64]) -> Option<f64> {
+pub(super) fn middle(first: &[f64], second: &[f64]) -> Option<f64> {
     let mut room = [0.0; 2 * AROUND];
     let values = room.get_mut(..first.len() + second.len())?;
     for (slot, value) in values.iter_mut().zip(first.iter().chain(second)) {

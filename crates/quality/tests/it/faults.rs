@@ -289,7 +289,9 @@ pub(crate) fn catalogue() -> Vec<Fault> {
         trades "one id left out" |c| { page(c).rows.remove(7); } => "C.id_gap" Warning Accept;
         trades "five ids left out" |c| drop(page(c).rows.drain(7..12)) => "C.id_gap" Error Quarantine;
         trades "out of order" |c| page(c).rows.swap(7, 90) => "K.order" Error AcceptWithExclusions;
-        trades "newest first" |c| page(c).rows.reverse() => "K.descending" Info Accept;
+        trades "newest first" |c| page(c).rows.reverse() => "K.descending" Warning Accept;
+        trades "one record under new numbers" |c| for (n, row) in page(c).rows[50..71].iter_mut().enumerate() { (row.side, row.price) = (None, d("36500.2")); row.time = at(NOW - 75 + i64::try_from(n).unwrap() / 2) } => "A.frozen" Warning Quarantine;
+        trades "an amount a million times as large" |c| page(c).rows[50].amount *= d("1000000") => "A.size_outlier" Warning Accept;
         trades "a day ahead" |c| page(c).rows[199].time = at(NOW + 86_000) => "T.future" Error AcceptWithExclusions;
         trades "side unknown word" |c| { page(c).rows[7].side = None; note(c, 7, "side", Unparsable) } => "V.type" Error AcceptWithExclusions;
         trades "another pair" |c| page(c).symbol = "ETH/USDT".parse().unwrap() => "V.symbol_mismatch" Critical Reject;

@@ -12,6 +12,7 @@ mod faults;
 mod metamorphic;
 mod needs_market_data;
 mod opens;
+mod pages;
 mod past;
 mod properties;
 mod state;
