@@ -363,7 +363,7 @@ impl Programs<'_> {
     }
 
     fn simulated_day(&self) -> Result<Row> {
-        // A hundredth of what the day of the plan alone is, for each run: an hour of it says enough.
+        // A run through the whole stack costs hundreds of times what the plan alone does: an hour of it says enough.
         let seconds = self.times(3_600, 600);
         day::row(&self.measure(ORCHESTRATOR, Scenario::Day { seconds })?)
     }
