@@ -17,10 +17,10 @@ pub enum Jitter {
     /// article). The upper bound is capped and not the drawn value, so that late retries do not
     /// pile up at `max`. The factor is not used.
     Decorrelated,
-    /// Adds up to this fraction on top of the capped delay: `min(base·factorⁿ, max)·(1 + f·rand)`.
+    /// Adds up to this fraction on top of the delay: `min(base·factorⁿ, max/(1 + f))·(1 + f·rand)`.
     ///
-    /// The only kind that goes above `max`, by at most `f`. A fraction that is negative or not a
-    /// number counts as 0.
+    /// The cap leaves room for what is added, so that it holds afterwards too and late retries still
+    /// differ. A fraction below 0, or not a number, counts as 0; one above 1 as 1.
     Additive(f64),
     /// No spread: every caller waits equally long.
     None,
@@ -80,7 +80,7 @@ impl Exponential {
 
     /// The pause before retry number `retry`; the first retry is number 0.
     ///
-    /// The result is never above `max`, except by the fraction of [`Jitter::Additive`].
+    /// The result is never above `max`, whatever the jitter.
     ///
     /// [`Jitter::Decorrelated`] grows from the delay before, which is not known here; the delay that
     /// an exponential series would have had takes its place. [`delay_after`](Self::delay_after)
@@ -117,7 +117,12 @@ impl Exponential {
                 let room = most.saturating_sub(least);
                 least.saturating_add(room.mul_f64(rng.f64())).min(self.max)
             }
-            Jitter::Additive(fraction) => stretch(capped, fraction, rng),
+            Jitter::Additive(fraction) => {
+                let fraction = clamped(fraction);
+                let room = self.max.as_secs_f64() / (1.0 + fraction);
+                let room = Duration::try_from_secs_f64(room).unwrap_or(self.max);
+                stretch(capped.min(room), fraction, rng).min(self.max)
+            }
         }
     }
 
@@ -136,9 +141,15 @@ impl Exponential {
     }
 }
 
+/// Between 0 and 1; what is not a number is 0.
+const fn clamped(fraction: f64) -> f64 {
+    // `f64::max` takes the other one of a number and none.
+    fraction.max(0.0).min(1.0)
+}
+
 /// Adds between nothing and `fraction` of `delay` to it.
 pub(crate) fn stretch(delay: Duration, fraction: f64, rng: &mut fastrand::Rng) -> Duration {
-    let extra = delay.as_secs_f64() * fraction.max(0.0) * rng.f64();
+    let extra = delay.as_secs_f64() * clamped(fraction) * rng.f64();
     delay.saturating_add(Duration::try_from_secs_f64(extra).unwrap_or(Duration::MAX))
 }
 
@@ -203,6 +214,42 @@ mod tests {
                 2 * SECOND
             );
         }
+    }
+
+    #[test]
+    fn additive_fraction_beyond_one_doubles_at_the_most() {
+        for fraction in [1.0, 1.5, 1e300, f64::INFINITY] {
+            let mut rng = fastrand::Rng::with_seed(4);
+            let delays: Vec<f64> = (0..10_000)
+                .map(|_| {
+                    exponential(Jitter::Additive(fraction))
+                        .delay(2, &mut rng)
+                        .as_secs_f64()
+                })
+                .collect();
+            let (least, most) = ends(&delays);
+            assert!((4.0..4.01).contains(&least), "{fraction}: {least}");
+            assert!((7.99..=8.0).contains(&most), "{fraction}: {most}");
+        }
+    }
+
+    /// Cutting the sum at the cap instead would send all late retries back at the same moment.
+    #[test]
+    fn additive_jitter_keeps_the_cap_and_does_not_pile_up_there() {
+        let mut rng = fastrand::Rng::with_seed(8);
+        let mut delays: Vec<f64> = (0..10_000)
+            .map(|_| {
+                exponential(Jitter::Additive(0.1))
+                    .delay(20, &mut rng)
+                    .as_secs_f64()
+            })
+            .collect();
+        let (least, most) = ends(&delays);
+        assert!((54.54..54.56).contains(&least), "60 s / 1.1: {least}");
+        assert!((59.99..=60.0).contains(&most), "{most}");
+        delays.sort_by(f64::total_cmp);
+        delays.dedup();
+        assert!(delays.len() > 9_990, "{}", delays.len());
     }
 
     /// tower 0.5.3 truncates the whole-second part, so a base of one second never jitters there.
@@ -294,13 +341,15 @@ mod tests {
             Just(Jitter::Full),
             Just(Jitter::Equal),
             Just(Jitter::Decorrelated),
+            any::<f64>().prop_map(Jitter::Additive),
+            (0.0_f64..1.0).prop_map(Jitter::Additive),
             Just(Jitter::None),
         ]
     }
 
     proptest! {
         #[test]
-        fn no_jitter_but_additive_exceeds_the_cap(
+        fn no_jitter_exceeds_the_cap(
             base in 0_u64..100_000, max in 0_u64..100_000, retry: u32, before: Option<Duration>, jitter in bounded(), seed: u64
         ) {
             let mut rng = fastrand::Rng::with_seed(seed);
@@ -316,9 +365,10 @@ mod tests {
         ) {
             let mut rng = fastrand::Rng::with_seed(seed);
             let (base, max) = (Duration::from_millis(base), Duration::from_millis(max));
-            let capped = base.checked_mul(1_u32.checked_shl(retry).unwrap_or(u32::MAX)).map_or(max, |d| d.min(max));
+            let room = max.div_f64(1.0 + fraction.min(1.0));
+            let capped = base.checked_mul(1_u32.checked_shl(retry).unwrap_or(u32::MAX)).map_or(room, |d| d.min(room));
             let delay = Exponential::new(base, max).jitter(Jitter::Additive(fraction)).delay(retry, &mut rng);
-            let top = capped.mul_f64(1.0 + fraction) + Duration::from_nanos(2);
+            let top = capped.mul_f64(1.0 + fraction.min(1.0)) + Duration::from_nanos(2);
             prop_assert!(capped <= delay + Duration::from_nanos(2) && delay <= top, "{capped:?} {delay:?} {top:?}");
         }
 

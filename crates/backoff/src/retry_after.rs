@@ -5,11 +5,12 @@
 //! | seconds | `120` | RFC 9110 §10.2.3 |
 //! | fractional seconds | `1.5` | not in the RFC, met often |
 //! | HTTP date, all three forms | `Wed, 21 Oct 2026 07:28:00 GMT` | measured against the answer's own `Date`, so that a wrong clock on either side does not matter |
-//! | Unix seconds, Unix milliseconds | `1792567680`, `1792567680000` | the same; told from a span by their size |
+//! | Unix seconds, milliseconds, microseconds, nanoseconds | `1792567680`, `1792567680000`, … | the same; told from a span, and from each other, by their size |
 //! | milliseconds | `1500` in `retry-after-ms` | [`Reader::millis`] |
 //!
-//! A time that is past means now, a very long one is [bounded](Reader::max), and what cannot be read
-//! is refused with the [reason](Unreadable). Nothing that a server can send panics.
+//! A time that is past means now, a very long one, up to the year 9999 and beyond, is
+//! [bounded](Reader::max) and [says so](Hint::bounded), and what cannot be read is refused with the
+//! [reason](Unreadable). The weekday of a date is not looked at: the rest says it all. Nothing that a server can send panics.
 //!
 //! ```
 //! use robust_backoff::retry_after::{Form, Reader};
@@ -42,11 +43,27 @@ const MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// A number from here on is a moment: 10⁹ s is September 2001, and a wait of 31 years is none.
 const UNIX_SECONDS: f64 = 1e9;
 
-/// A number from here on counts milliseconds since 1970: 10¹¹ ms is March 1973, 10¹¹ s the year 5138.
-const UNIX_MILLIS: f64 = 1e11;
+/// A number from here on counts milliseconds since 1970: 10¹² ms is the same moment, and 10¹² s the year 33,658. So the
+/// year 9999, which stands for never, is far away in each of these units.
+const UNIX_MILLIS: f64 = 1e12;
 
-/// A number from here on is neither: 10¹⁴ ms is the year 5138.
-const BEYOND: f64 = 1e14;
+/// The same for microseconds, and for nanoseconds.
+const UNIX_MICROS: f64 = 1e15;
+const UNIX_NANOS: f64 = 1e18;
+
+/// A number from here on is none of these.
+const BEYOND: f64 = 1e21;
+
+/// As dates of HTTP name them.
+const DAYS: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
 
 /// How to read the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +104,10 @@ pub enum Form {
     UnixSeconds,
     /// Milliseconds since 1970.
     UnixMillis,
+    /// Microseconds since 1970.
+    UnixMicros,
+    /// Nanoseconds since 1970.
+    UnixNanos,
 }
 
 /// Why a value could not be read. The value itself is not repeated: it is the server's text.
@@ -154,15 +175,14 @@ impl Reader {
             return Err(Unreadable::NotText);
         }
         let clock = || {
-            date.and_then(|date| httpdate::parse_http_date(date).ok())
+            date.and_then(moment)
                 .or(received)
                 .ok_or(Unreadable::NoClock)
         };
         if let Some(number) = number(value) {
             return self.number(number, clock);
         }
-        let moment =
-            httpdate::parse_http_date(value).map_err(|_| Unreadable::NeitherNumberNorDate)?;
+        let moment = moment(value).ok_or(Unreadable::NeitherNumberNorDate)?;
         Ok(self.hint(until(moment, clock()?), Form::HttpDate))
     }
 
@@ -181,8 +201,12 @@ impl Reader {
         }
         let (since_1970, form) = if number < UNIX_MILLIS {
             (number, Form::UnixSeconds)
+        } else if number < UNIX_MICROS {
+            (number / 1e3, Form::UnixMillis)
+        } else if number < UNIX_NANOS {
+            (number / 1e6, Form::UnixMicros)
         } else {
-            (number / 1_000.0, Form::UnixMillis)
+            (number / 1e9, Form::UnixNanos)
         };
         let moment = UNIX_EPOCH.checked_add(seconds(since_1970));
         let wait = match moment {
@@ -205,6 +229,28 @@ impl Default for Reader {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A date of HTTP. Its weekday says nothing that the rest does not say, and may be wrong.
+fn moment(value: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(value).ok().or_else(|| {
+        let end = value.find([',', ' '])?;
+        let (named, rest) = value.split_at(end);
+        // One form has the whole name, the others three letters.
+        let long = DAYS.contains(&named);
+        let known = long || DAYS.iter().any(|day| day.get(..3) == Some(named));
+        known
+            .then(|| {
+                DAYS.iter().map(|day| {
+                    if long {
+                        day
+                    } else {
+                        day.get(..3).unwrap_or(day)
+                    }
+                })
+            })?
+            .find_map(|day| httpdate::parse_http_date(&format!("{day}{rest}")).ok())
+    })
 }
 
 /// Digits with at most one point and a sign before them; `inf`, `nan` and `1e3` are words here.

@@ -19,6 +19,8 @@ fn every_form_is_read() {
         .unwrap();
     let in_30_s = (now.as_secs() + 30).to_string();
     let in_30_s_ms = (now.as_millis() + 30_000).to_string();
+    let in_30_s_us = (now.as_micros() + 30_000_000).to_string();
+    let in_30_s_ns = (now.as_nanos() + 30_000_000_000).to_string();
     let cases = [
         ("0", 0, Form::Seconds),
         ("120", 120_000, Form::Seconds),
@@ -32,14 +34,19 @@ fn every_form_is_read() {
         ("Wed Oct 21 07:28:30 2026", 30_000, Form::HttpDate),
         (in_30_s.as_str(), 30_000, Form::UnixSeconds),
         (in_30_s_ms.as_str(), 30_000, Form::UnixMillis),
+        (in_30_s_us.as_str(), 30_000, Form::UnixMicros),
+        (in_30_s_ns.as_str(), 30_000, Form::UnixNanos),
+        // The wrong weekday, in each form.
+        ("Mon, 21 Oct 2026 07:28:30 GMT", 30_000, Form::HttpDate),
+        ("Sunday, 21-Oct-26 07:28:30 GMT", 30_000, Form::HttpDate),
+        ("Fri Oct 21 07:28:30 2026", 30_000, Form::HttpDate),
     ];
     for (value, millis, form) in cases {
         let hint = read(value).unwrap_or_else(|reason| panic!("{value}: {reason}"));
-        assert_eq!(
-            (hint.wait, hint.form),
-            (Duration::from_millis(millis), form),
-            "{value}"
-        );
+        // A number of nineteen digits is exact to a quarter of a microsecond.
+        let error = hint.wait.abs_diff(Duration::from_millis(millis));
+        assert!(error < Duration::from_micros(1), "{value}: {:?}", hint.wait);
+        assert_eq!(hint.form, form, "{value}");
         assert!(!hint.bounded, "{value}");
     }
 }
@@ -68,6 +75,8 @@ fn what_is_past_means_now() {
         "-0.5",
         "1700000000",
         "1700000000000",
+        "1700000000000000",
+        "1700000000000000000",
         "Thu, 01 Jan 1970 00:00:00 GMT",
         DATE,
     ] {
@@ -89,6 +98,13 @@ fn what_is_huge_is_bounded_and_says_so() {
         "18446744073709551616",
         &long,
         "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Wed, 21 Oct 9999 07:28:40 GMT",
+        "Wed, 21 Oct 9998 07:28:40 GMT",
+        "253402300799",
+        "253402300799000",
+        "253402300799000000",
+        "253402300799000000000",
+        "1000000000000000000000",
     ] {
         let hint = read(value).unwrap_or_else(|reason| panic!("{value}: {reason}"));
         assert_eq!((hint.wait, hint.bounded), (MAX, true), "{value}");
@@ -126,6 +142,9 @@ fn what_cannot_be_read_has_a_reason() {
         ("--5", NeitherNumberNorDate),
         ("120, 120", NeitherNumberNorDate),
         ("Wed, 32 Oct 2026 07:28:00 GMT", NeitherNumberNorDate),
+        ("Wen, 21 Oct 2026 07:28:00 GMT", NeitherNumberNorDate),
+        ("Wed, 21 Oct 99999 07:28:00 GMT", NeitherNumberNorDate),
+        ("é, 21 Oct 2026 07:28:00 GMT", NotText),
         ("12\u{0}0", NotText),
         ("\u{661}\u{662}", NotText),
     ];

@@ -147,7 +147,7 @@ async fn no_retries_means_one_attempt() {
     assert_eq!(server.calls().len(), 1);
 }
 
-/// The seed's formula, on the clock: `min(base·2ⁿ, max)·(1 + 0.1·rand)`.
+/// The seed's formula with the cap after the jitter, on the clock: `min(base·2ⁿ, max/1.1)·(1 + 0.1·rand)`.
 #[tokio::test(start_paused = true)]
 async fn pauses_keep_the_bounds_of_additive_jitter() {
     let server = Server::answering([OVERLOADED]);
@@ -163,7 +163,7 @@ async fn pauses_keep_the_bounds_of_additive_jitter() {
     assert_eq!(pauses.len(), 6);
     for (pause, least) in pauses
         .into_iter()
-        .zip([1, 2, 4, 5, 5, 5].map(Duration::from_secs))
+        .zip([1.0, 2.0, 4.0, 5.0 / 1.1, 5.0 / 1.1, 5.0 / 1.1].map(Duration::from_secs_f64))
     {
         // tokio's timer rounds up to a millisecond.
         let most = least.mul_f64(1.1) + Duration::from_millis(1);
