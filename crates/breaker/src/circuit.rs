@@ -49,6 +49,8 @@ pub(crate) struct Circuit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum News {
     Changed(Transition),
+    /// The latest one leads to an open time that is longer by now.
+    Lengthened(Transition),
     WouldOpen(Cause),
 }
 
@@ -189,8 +191,8 @@ impl Circuit {
         })
     }
 
-    /// Takes the outcome of an admitted call. One that was admitted in another generation is
-    /// ignored: it speaks of a time that is over.
+    /// Takes the outcome of an admitted call. One that was admitted in another generation moves no
+    /// state: it speaks of a time that is over. All that counts of it is the server's word.
     pub(crate) fn record(&mut self, now: Instant, pass: Pass, outcome: Outcome) {
         let (failed, retry_after, trip) = match outcome {
             Outcome::Success | Outcome::Slow => (Some(0), None, None),
@@ -254,7 +256,7 @@ impl Circuit {
     fn end(&mut self, now: Instant, pass: Pass, ended: Ended) {
         self.settle(now);
         if pass.generation != self.generation {
-            return;
+            return self.hear(now, pass, ended);
         }
         match &mut self.phase {
             Phase::HalfOpen(probing) => {
@@ -272,6 +274,27 @@ impl Circuit {
             Phase::MetricsOnly => self.call_ended(now, ended),
             Phase::Open { .. } | Phase::Disabled => {}
         }
+    }
+
+    /// The server's word that a call brings which was under way when the circuit opened. Its result
+    /// is over and moves no state; but the word speaks of now, and what it makes longer is the open
+    /// time. How long an operator opens it for is the operator's decision.
+    fn hear(&mut self, now: Instant, pass: Pass, ended: Ended) {
+        let forced = matches!(self.last.cause, Cause::ForcedOpen(_));
+        let (Phase::Open { until }, Some(wait), false) = (
+            &mut self.phase,
+            ended.trip.max(ended.retry_after),
+            forced || pass.generation + 1 != self.generation,
+        ) else {
+            return;
+        };
+        let named = later(now, wait);
+        if named <= *until {
+            return;
+        }
+        *until = named;
+        self.last.to = State::Open { until: named };
+        self.news.push(News::Lengthened(self.last));
     }
 
     fn call_ended(&mut self, now: Instant, ended: Ended) {

@@ -18,7 +18,8 @@ pub enum Outcome {
     /// The service failed.
     Failure {
         /// The server's word on when to come back (`Retry-After`, the end of a ban): when the
-        /// circuit opens, it stays open at least until then.
+        /// circuit opens, it stays open at least until then. When it has just opened, while this
+        /// call was under way, that makes its open time longer.
         retry_after: Option<Duration>,
     },
     /// A part of the answer failed. A weight of 0 is a success, of 1 a failure.
@@ -29,7 +30,8 @@ pub enum Outcome {
         retry_after: Option<Duration>,
     },
     /// Opens the circuit at once for exactly this long, whatever was counted: a ban, a maintenance
-    /// with a known end. An earlier failure that named a later moment still holds.
+    /// with a known end. An earlier failure that named a later moment still holds, and so does a
+    /// later one of a call that was under way.
     Trip {
         /// From now on.
         open_for: Duration,
@@ -39,6 +41,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The server's word on how long to stay away.
+    pub(crate) const fn word(self) -> Option<Duration> {
+        match self {
+            Self::Failure { retry_after } | Self::PartialFailure { retry_after, .. } => retry_after,
+            Self::Trip { open_for } => Some(open_for),
+            Self::Success | Self::Slow | Self::Ignore => None,
+        }
+    }
+
     /// A failure without a word from the server.
     pub const FAILURE: Self = Self::Failure { retry_after: None };
 

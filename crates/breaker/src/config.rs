@@ -22,6 +22,8 @@ pub(crate) struct Settings {
 
 const MAX_PERMITS: u32 = 10_000;
 const MAX_RULES: usize = 8;
+/// With 0 no probe could ever be in time, and next to nothing is as bad: no call over a network takes less than this.
+const MIN_DEADLINE: Duration = Duration::from_millis(1);
 /// What an absurd threshold is moved to.
 const MIN_SHARE: f64 = 0.000_1;
 
@@ -125,6 +127,10 @@ impl Settings {
         if !is_share(self.half_open_ratio) {
             complain(BuildError::Ratio(self.half_open_ratio));
             self.half_open_ratio = share(self.half_open_ratio);
+        }
+        if self.half_open_deadline < MIN_DEADLINE {
+            complain(BuildError::HalfOpenDeadline(self.half_open_deadline));
+            self.half_open_deadline = MIN_DEADLINE;
         }
         if let Some(limit) = self.ramp.filter(|limit| !(2..=MAX_PERMITS).contains(limit)) {
             complain(BuildError::Ramp(limit));
@@ -236,6 +242,9 @@ pub enum BuildError {
     /// Mended to the nearest share.
     #[error("half-open ratio {0}: must be between 0.0001 and 1")]
     Ratio(f64),
+    /// Less than 1 ms: no probe would report in time, and an open circuit would never close again. Mended to 1 ms.
+    #[error("half-open deadline {0:?}: must be at least 1 ms")]
+    HalfOpenDeadline(Duration),
     /// Mended to no ramp, or to 10,000.
     #[error("ramp to {0}: must be 2 to 10000")]
     Ramp(u32),
@@ -344,8 +353,8 @@ impl<L: Listener> Builder<L> {
         self
     }
 
-    /// A probe that has not reported after this time counts as failed. Default 30 s; twice the
-    /// timeout of a call is a good value. During a [ramp](Self::ramp_after_close) a call that has not
+    /// A probe that has not reported after this time counts as failed. Default 30 s, at least 1 ms;
+    /// twice the timeout of a call is a good value. During a [ramp](Self::ramp_after_close) a call that has not
     /// reported after this time gives its place back.
     pub fn half_open_deadline(mut self, deadline: Duration) -> Self {
         self.settings.half_open_deadline = deadline;
@@ -469,6 +478,14 @@ mod tests {
             (builder().half_open_permits(0), BuildError::Permits(0)),
             (builder().half_open_ratio(0.0), BuildError::Ratio(0.0)),
             (builder().ramp_after_close(1), BuildError::Ramp(1)),
+            (
+                builder().half_open_deadline(Duration::ZERO),
+                BuildError::HalfOpenDeadline(Duration::ZERO),
+            ),
+            (
+                builder().half_open_deadline(Duration::from_micros(999)),
+                BuildError::HalfOpenDeadline(Duration::from_micros(999)),
+            ),
         ];
         for (builder, error) in cases {
             assert_eq!(builder.clone().try_build().err(), Some(error));
@@ -525,12 +542,13 @@ mod tests {
         #[test]
         fn what_was_mended_is_possible(
             rules in prop::collection::vec(rule(), 0..12),
-            (open_for, open_max, healthy_for) in any::<(Duration, Duration, Duration)>(),
+            (open_for, open_max, healthy_for, half_open_deadline) in any::<(Duration, Duration, Duration, Duration)>(),
             (open_factor, jitter, half_open_ratio) in any::<(f64, f64, f64)>(),
             (half_open_permits, ramp) in any::<(u32, Option<u32>)>(),
         ) {
             let settings = Settings {
-                rules, open_for, open_factor, open_max, jitter, healthy_for, half_open_permits, half_open_ratio, ramp,
+                rules, open_for, open_factor, open_max, jitter, healthy_for, half_open_permits, half_open_ratio, half_open_deadline,
+                ramp,
                 ..Settings::default()
             };
             prop_assert_eq!(settings.mended().0.mended().1, None);

@@ -42,6 +42,9 @@ pub enum EventKind {
     /// The circuit changed its state. Every change is told; where two threads tell two changes at
     /// the same time the generation gives the order.
     Changed(Transition),
+    /// The server's word, brought by a call that was under way when it opened, makes the open time
+    /// longer. No change of state: the transition is the one that opened it, with its new end.
+    Lengthened(Transition),
     /// It would have opened, but it only measures
     /// ([`Breaker::metrics_only`](crate::Breaker::metrics_only)).
     WouldOpen(Cause),

@@ -72,17 +72,23 @@ impl Hot {
     #[cold]
     #[inline(never)]
     fn report(&self, pass: &Pass, outcome: Option<Outcome>) {
-        if self.counts(pass)
+        if self.counts(pass, outcome)
             && let Some(owner) = self.owner()
         {
             owner.end(pass, outcome);
         }
     }
 
-    /// Whether it speaks of a time that is not over, and somebody counts.
-    fn counts(&self, pass: &Pass) -> bool {
+    /// Whether it speaks of a time that is not over, and somebody counts; or brings the server's word to
+    /// a circuit that has opened in the meantime.
+    fn counts(&self, pass: &Pass, outcome: Option<Outcome>) -> bool {
         let view = self.word.load();
-        view.generation == pass.generation && view.mode != Mode::Disabled
+        if view.generation == pass.generation {
+            return view.mode != Mode::Disabled;
+        }
+        view.mode == Mode::Open
+            && view.generation == wrapped(pass.generation.wrapping_add(1))
+            && outcome.and_then(Outcome::word).is_some()
     }
 }
 
@@ -299,20 +305,29 @@ impl<L: Listener> Shared<L> {
         for news in news {
             match news {
                 News::Changed(transition) => {
-                    // Two threads may arrive in either order; the later change wins.
-                    self.transitions.send_if_modified(|latest| {
-                        let newer = transition.generation > latest.generation;
-                        if newer {
-                            *latest = transition;
-                        }
-                        newer
-                    });
+                    self.announce(transition);
                     self.tell(|| EventKind::Changed(transition));
+                }
+                News::Lengthened(transition) => {
+                    self.announce(transition);
+                    self.tell(|| EventKind::Lengthened(transition));
                 }
                 News::WouldOpen(cause) => self.tell(|| EventKind::WouldOpen(cause)),
             }
         }
         result
+    }
+
+    /// Two threads may arrive in either order; the later change wins, and of one opening the longer.
+    fn announce(&self, transition: Transition) {
+        let order = |transition: &Transition| (transition.generation, transition.to.until());
+        self.transitions.send_if_modified(|latest| {
+            let newer = order(&transition) > order(latest);
+            if newer {
+                *latest = transition;
+            }
+            newer
+        });
     }
 
     #[inline]

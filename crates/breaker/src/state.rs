@@ -25,6 +25,14 @@ pub enum State {
 }
 
 impl State {
+    /// Until when it is open.
+    pub(crate) const fn until(&self) -> Option<Instant> {
+        match self {
+            Self::Open { until } => Some(*until),
+            _ => None,
+        }
+    }
+
     /// `closed`, `open`, `half_open`, `disabled` or `metrics_only`, as metrics and logs name it.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {

@@ -1,5 +1,6 @@
 //! Events of a breaker as events of `tracing`.
 
+use tokio::time::Instant;
 use tracing::{debug, info, trace, warn};
 
 use crate::{Event, EventKind, Listener, State};
@@ -11,6 +12,7 @@ const TARGET: &str = "robust_breaker";
 /// | event | level | fields beside `breaker` |
 /// |---|---|---|
 /// | it opens, or would if it did not only measure | warn | `from`, `to`, `generation`, `cause`; `cause` |
+/// | the open time grows by the server's word | warn | `generation`, `retry_in` |
 /// | any other change of state | info | `from`, `to`, `generation`, `cause` |
 /// | a call is refused | debug | `retry_in`, `generation` |
 /// | a call is admitted, a call has ended | trace | `permit`, `generation`; `outcome`, `generation` |
@@ -41,6 +43,11 @@ impl Listener for Tracing {
                 } else {
                     info!(target: TARGET, breaker, %from, %to, generation, %cause, "changed");
                 }
+            }
+            EventKind::Lengthened(change) => {
+                let (generation, until) = (change.generation, change.to.until());
+                let retry_in = until.map(|until| until.saturating_duration_since(Instant::now()));
+                warn!(target: TARGET, breaker, generation, retry_in = ?retry_in.unwrap_or_default(), "lengthened");
             }
             EventKind::WouldOpen(cause) => {
                 warn!(target: TARGET, breaker, %cause, "would open");

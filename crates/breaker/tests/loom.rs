@@ -208,6 +208,30 @@ fn the_tally_loses_nothing_within_its_window() {
     });
 }
 
+/// The first calls after a rest in which the numbers of the buckets came half round: one of them clears
+/// what is old, and takes nothing of what the others count meanwhile.
+#[test]
+fn a_sweep_takes_nothing_of_those_who_count_meanwhile() {
+    loom::model(|| {
+        let tally = Arc::new(Tally::new(2));
+        (0..3).for_each(|_| tally.add(1, 4));
+        let now = (1 << 31) + 2;
+        let threads: Vec<_> = [now, now + 1]
+            .into_iter()
+            .map(|bucket| {
+                let tally = Arc::clone(&tally);
+                thread::spawn(move || tally.add(1, bucket))
+            })
+            .collect();
+        tally.add(1, now);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(tally.sum(1, now + 1), 3);
+        assert_eq!(tally.sum(1, now), 2);
+    });
+}
+
 /// A straggler of an earlier turn or generation takes nothing from the later one.
 #[test]
 fn a_stale_success_takes_nothing_from_the_tally() {

@@ -95,3 +95,58 @@ impl Buckets {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUND: u64 = 1 << 32;
+
+    fn millis(origin: Instant, bucket: u64) -> Instant {
+        origin + Duration::from_millis(bucket)
+    }
+
+    /// Calls come, but never in the buckets whose cells were filled at the beginning.
+    #[test]
+    fn what_traffic_passes_by_for_weeks_is_not_counted_when_its_number_comes_round() {
+        let origin = Instant::now();
+        let mut window = Buckets::new(Duration::from_millis(4), 4, origin);
+        (0..10).for_each(|_| window.push(0, millis(origin, 2), 0));
+        let step = 4 * 1_000_003;
+        for bucket in (1..ROUND).step_by(step) {
+            window.push(0, millis(origin, bucket), 0);
+        }
+        let last = millis(origin, ROUND + 2);
+        assert_eq!(window.count(0, last), (0, 0), "old ones are not new");
+        for bucket in [ROUND / 2, ROUND / 2 + 9, ROUND].map(|more| ROUND + 2 + more) {
+            let now = millis(origin, bucket);
+            (0..3).for_each(|_| window.push(0, now, 0));
+            assert_eq!(
+                window.count(0, now),
+                (3, 0),
+                "new ones are not old, at {bucket}"
+            );
+        }
+    }
+
+    /// The threads that find a long rest over count each of their calls.
+    #[test]
+    fn the_first_calls_after_a_rest_are_counted_each_though_they_come_at_once() {
+        let origin = Instant::now();
+        let mut window = Buckets::new(Duration::from_millis(8), 8, origin);
+        for round in 1..40_u64 {
+            let start = round * (ROUND / 2 + 5);
+            let successes = window.successes();
+            std::thread::scope(|scope| {
+                for thread in 0..4 {
+                    let successes = &successes;
+                    scope.spawn(move || {
+                        (0..100).for_each(|_| successes.add(0, millis(origin, start + thread)));
+                    });
+                }
+            });
+            assert_eq!(window.count(0, millis(origin, start + 3)), (400, 0));
+            window.push(0, millis(origin, start + 3), 100);
+        }
+    }
+}

@@ -328,9 +328,15 @@ fn results_of_another_generation_are_ignored_in_both_directions() {
         let old = bench.pass();
         bench.call(FAILURE);
         bench.record(old, stale);
-        assert_eq!(bench.open_seconds(), 60, "{stale:?}");
+        let word = stale.word().map_or(0, |word| word.as_secs());
+        assert_eq!(
+            bench.open_seconds(),
+            word.max(60),
+            "{stale:?}: the server's word, no result"
+        );
+        assert_eq!((bench.circuit.generation(), bench.circuit.streak()), (1, 1));
 
-        let probe = bench.wait(60).pass();
+        let probe = bench.wait(word.max(60)).pass();
         bench.record(old, stale);
         assert_eq!(
             (bench.circuit.state(), bench.circuit.probes_out()),
@@ -344,6 +350,40 @@ fn results_of_another_generation_are_ignored_in_both_directions() {
         assert_eq!(bench.circuit.state(), State::Closed, "{stale:?}");
         assert_eq!(bench.circuit.streak(), 0);
     }
+}
+
+#[test]
+fn of_two_words_of_one_generation_the_longer_holds_in_either_order() {
+    for words in [[120, 259_200], [259_200, 120]] {
+        let mut bench = Bench::new(2, 1);
+        let passes = [bench.pass(), bench.pass()];
+        for (pass, word) in passes.into_iter().zip(words) {
+            bench.record(pass, ban(word));
+        }
+        assert_eq!(bench.open_seconds(), 259_200);
+        let seen = (bench.circuit.generation(), bench.circuit.opened_times());
+        assert_eq!(seen, (1, 1), "opened once");
+        assert_eq!(bench.circuit.last_transition().to, bench.circuit.state());
+    }
+}
+
+#[test]
+fn a_word_lengthens_no_open_time_of_an_operator_and_none_but_the_next_generations() {
+    let mut bench = Bench::new(1, 2);
+    let (old, older) = (bench.pass(), bench.pass());
+    let end = bench.now + 10 * SECOND;
+    bench.circuit.force_open(bench.now, "test", Some(end));
+    bench.record(old, ban(9_999));
+    assert_eq!(bench.open_seconds(), 10);
+
+    let probes = [bench.wait(10).pass(), bench.pass()];
+    bench.record(probes[0], FAILURE);
+    bench.record(older, ban(9_999));
+    assert_eq!(bench.open_seconds(), 60, "two generations ago");
+    bench.record(probes[1], failure_until(600));
+    assert_eq!(bench.open_seconds(), 600);
+    bench.record(probes[1], failure_until(6));
+    assert_eq!(bench.open_seconds(), 600, "never shorter");
 }
 
 #[test]

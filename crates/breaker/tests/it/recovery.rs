@@ -23,6 +23,19 @@ fn open_time(breaker: &Breaker) -> Duration {
     breaker.check().unwrap_err().retry_in
 }
 
+/// Built without a word about it, a circuit that gives its probes no time must close all the same.
+#[tokio::test(start_paused = true)]
+async fn a_circuit_without_a_deadline_for_its_probes_closes_again() {
+    let breaker = Breaker::builder("hasty")
+        .consecutive_failures(1)
+        .half_open_deadline(Duration::ZERO)
+        .build();
+    breaker.admit().unwrap().record(FAILURE);
+    tokio::time::advance(60 * SECOND).await;
+    breaker.admit().unwrap().record(Outcome::Success);
+    assert_eq!(breaker.state(), State::Closed);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_ratio_of_the_probes_decides_as_soon_as_it_is_certain() {
     let third = Outcome::partial(Weight::new(0.3));

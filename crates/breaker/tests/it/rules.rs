@@ -45,6 +45,42 @@ async fn after_ten_thousand_successes_it_opens_after_exactly_the_configured_shar
     }
 }
 
+/// A bucket number of 32 bits comes round again: after half of that good calls would be taken for old,
+/// and after the whole of it old ones for new.
+#[tokio::test(start_paused = true)]
+async fn a_window_of_time_counts_on_after_any_idle_time() {
+    let days = |days: u64| Duration::from_secs(86_400 * days);
+    let round = Duration::from_millis(1 << 32);
+    for idle in [
+        days(1),
+        days(26),
+        days(30),
+        days(50),
+        round,
+        round * 2,
+        days(1_000),
+    ] {
+        for (good, bad, open) in [(10, 4, false), (4, 4, true), (0, 4, true)] {
+            let window = Window::Time {
+                span: Duration::from_millis(64),
+                buckets: 64,
+            };
+            let breaker = Breaker::builder("idle")
+                .failure_rate(0.5, 4, window)
+                .build();
+            (0..10).for_each(|_| report(&breaker, Outcome::Success));
+            tokio::time::advance(idle).await;
+            (0..good).for_each(|_| report(&breaker, Outcome::Success));
+            (0..bad).for_each(|_| report(&breaker, FAILURE));
+            assert_eq!(
+                is_open(&breaker),
+                open,
+                "{good} good, {bad} bad after {idle:?}"
+            );
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn old_failures_leave_the_count_window() {
     let breaker = Breaker::builder("window")

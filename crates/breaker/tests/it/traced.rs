@@ -114,6 +114,14 @@ async fn every_event_of_a_breaker_has_its_level_and_its_fields() {
             "INFO changed breaker=\"tide gauge\" from=half_open to=closed generation=3 cause=probes succeeded",
         ]
     );
+    let (one, two) = (breaker.admit().unwrap(), breaker.admit().unwrap());
+    one.record(Outcome::FAILURE);
+    let retry_after = Some(Duration::from_secs(600));
+    two.record(Outcome::Failure { retry_after });
+    assert_eq!(
+        heard.at("WARN")[1..],
+        ["WARN lengthened breaker=\"tide gauge\" generation=4 retry_in=600s"]
+    );
     breaker.metrics_only();
     heard.take();
     breaker.admit().unwrap().record(Outcome::FAILURE);

@@ -40,6 +40,23 @@ fn seen(circuit: &Circuit) -> String {
     format!("{circuit:?}")
 }
 
+/// The same without what the server's word may lengthen.
+fn but_for_the_end(circuit: &Circuit) -> String {
+    let now = circuit.last_transition().at;
+    format!(
+        "{} {} {} {:?} {:?} {} {} {:?} {}",
+        circuit.generation(),
+        circuit.state(),
+        circuit.streak(),
+        circuit.not_before,
+        circuit.due(),
+        circuit.opened_times(),
+        circuit.open_level(now),
+        circuit.rates(now),
+        circuit.last_transition().cause,
+    )
+}
+
 proptest! {
     #[test]
     fn whatever_happens(
@@ -65,8 +82,16 @@ proptest! {
                     let pass = out.remove(place);
                     let _ = bench.circuit.check(bench.now); // lets time act first
                     let (stale, was) = (pass.generation != bench.circuit.generation(), seen(&bench.circuit));
+                    let (end, rest) = (bench.circuit.state().until(), but_for_the_end(&bench.circuit));
+                    let opened = bench.circuit.last_transition();
                     bench.record(pass, outcome);
-                    if stale {
+                    let word = outcome.word().map(|word| bench.now + word);
+                    let heard = pass.generation + 1 == opened.generation
+                        && end.is_some() && word > end && opened.cause != Cause::ForcedOpen("test");
+                    if stale && heard {
+                        prop_assert_eq!(bench.circuit.state().until(), word, "the longer word holds");
+                        prop_assert_eq!(but_for_the_end(&bench.circuit), rest, "and is all that does");
+                    } else if stale {
                         prop_assert_eq!(seen(&bench.circuit), was, "a stale result moves nothing");
                     }
                 }
