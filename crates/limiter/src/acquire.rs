@@ -161,7 +161,7 @@ impl<L: Listener> Shared<L> {
         self.change_inner(|inner| {
             let state = &mut inner.state;
             let class = ask.class.get();
-            let cost = match state.windows.check(ask.cost) {
+            let cost = match state.windows.check(ask.cost, class) {
                 Ok(cost) => cost,
                 Err(rejected) => {
                     state.refuse_always(class, &rejected);

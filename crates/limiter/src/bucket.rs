@@ -87,6 +87,18 @@ impl Bucket {
         }
     }
 
+    /// What has drained by now, in the ticks of another rate; rounded down, which is the safe side.
+    pub(crate) fn measure(&mut self, old: Drain, new: Drain) {
+        if old.unit != new.unit {
+            let (whole, part) = (self.eaten / old.unit, self.eaten % old.unit);
+            // Of a unit that takes months the part is forgotten.
+            let part = part
+                .checked_mul(new.unit)
+                .map_or(0, |ticks| ticks / old.unit);
+            self.eaten = whole.saturating_mul(new.unit).saturating_add(part);
+        }
+    }
+
     /// Units in use, rounded up, as of the last [`expire`](Self::expire).
     pub(crate) fn used(&self, shape: &Shape) -> u64 {
         let drained = shape.drain.map_or(0, |drain| drain.units(self.eaten));

@@ -1,12 +1,14 @@
 //! How much of each window is for whom.
 
 use crate::log::{Nanos, Shape};
+use crate::recovery::WHOLE;
 
 /// How much of each window each class may fill, in percent.
 ///
 /// A priority queue alone is not enough: with a window of a minute, work that nobody waits for can spend the minute before the
-/// important call comes. A class is granted only what leaves the window at most this full. A single call that is larger than its
-/// class's share goes when nothing else of ours is in the window.
+/// important call comes. A class is granted only what leaves the window at most this full. A single call that is larger than the
+/// share of its class is refused at once as [`Rejected::TooLarge`](crate::Rejected::TooLarge), with that share as the limit: in an
+/// empty window it would leave nothing to the classes above for as long as the window is. Give it a class that may, or a share.
 ///
 /// The default is 60, 75, 90 and 100 %, the least important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +61,18 @@ impl Shares {
             .saturating_mul(u64::from(self.outside))
             .div_ceil(100);
         let ours = shape.limit.saturating_sub(shape.reserved);
-        shape.ceilings = self.headroom.map(|percent| {
-            let share = u64::from(percent) * u64::from(self.factor);
-            let part = u128::from(ours) * u128::from(share) / 100_000;
-            shape
-                .reserved
-                .saturating_add(Nanos::try_from(part).unwrap_or(ours))
-        });
+        let reserved = shape.reserved;
+        let part = |percent: u8, factor: u32| {
+            u128::from(ours) * u128::from(u64::from(percent) * u64::from(factor))
+        };
+        let share = |part: u128| reserved.saturating_add(Nanos::try_from(part).unwrap_or(ours));
+        shape.ceilings = self
+            .headroom
+            .map(|percent| share(part(percent, self.factor) / 100_000));
+        // Rounded up: of one unit there is no share.
+        shape.shares = self
+            .headroom
+            .map(|percent| share(part(percent, WHOLE).div_ceil(100_000)));
     }
 }
 
@@ -87,7 +94,16 @@ mod tests {
         assert_eq!(shape.ceilings, [370, 437, 505, 550]);
         assert_eq!(shape.ceiling(Class::Low, 10), 370);
         assert_eq!(shape.ceiling(Class::Low, 400), 500, "goes alone");
-        assert_eq!(shape.ceiling(Class::Low, 2_000), 1_000);
+        assert_eq!(shape.shares, [640, 775, 910, 1_000]);
+        assert_eq!(
+            shape.ceiling(Class::Low, 2_000),
+            640,
+            "no more than its share"
+        );
+        assert_eq!(
+            Class::ALL.map(|class| shape.most(class)),
+            [540, 675, 810, 900]
+        );
     }
 
     #[test]

@@ -141,9 +141,11 @@ impl Keys {
     }
 
     /// Files all keys anew under a changed shape.
-    pub(crate) fn reshape(&mut self, shape: &Shape) {
+    pub(crate) fn reshape(&mut self, before: &Shape, shape: &Shape) {
         self.idle.clear();
+        self.overflow.reshape(before, shape);
         for (key, entry) in &mut self.own {
+            entry.log.reshape(before, shape);
             entry.idle_at = entry.log.idle_at(shape);
             if let Some(idle) = entry.idle_at {
                 self.idle.insert((idle, *key));

@@ -29,6 +29,13 @@ impl Ledger {
         }
     }
 
+    /// Takes over a changed shape, at the time of the last [`expire`](Self::expire).
+    pub(crate) fn reshape(&mut self, before: &Shape, shape: &Shape) {
+        if let (Self::Bucket(bucket), Some(old), Some(new)) = (self, before.drain, shape.drain) {
+            bucket.measure(old, new);
+        }
+    }
+
     /// Units in use, as of the last [`expire`](Self::expire).
     pub(crate) fn used(&self, shape: &Shape) -> u64 {
         match self {

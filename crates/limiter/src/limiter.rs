@@ -12,8 +12,8 @@ use crate::recovery::WHOLE;
 use crate::shared::{Errand, Shared};
 use crate::state::{Ask, State};
 use crate::{
-    AdmissionLayer, Builder, Charge, Class, ClassCell, Cost, Pause, Permit, Rejected, Snapshot,
-    WindowError,
+    AdmissionLayer, Builder, Charge, Class, ClassCell, Cost, Pause, Permit, Rate, Rejected,
+    Snapshot, WindowError,
 };
 
 /// A set of budgets with one queue in front of them. Clones share everything.
@@ -125,7 +125,7 @@ impl<L: Listener> Limiter<L> {
             let cost = inner
                 .state
                 .windows
-                .check(cost)
+                .check(cost, born)
                 .inspect_err(|rejected| inner.state.refuse_always(born, rejected))?;
             if let Some(grant) = inner.state.grant_without_clock(&cost, born, self.slot) {
                 return Ok((cost, grant));
@@ -179,14 +179,15 @@ impl<L: Listener> Limiter<L> {
     #[must_use]
     pub fn estimate(&self, cost: &Cost, class: impl Into<ClassCell>) -> Duration {
         let class = class.into().get();
-        self.shared
-            .change(|state, now| match state.windows.check(cost.clone()) {
+        self.shared.change(
+            |state, now| match state.windows.check(cost.clone(), class) {
                 Ok(cost) => {
                     state.turn(now);
                     state.placement(now, &cost, class, self.slot).wait(now)
                 }
                 Err(_) => Duration::MAX,
-            })
+            },
+        )
     }
 
     /// Grants nothing before `until`. A later end replaces an earlier one, never the other way.
@@ -206,17 +207,38 @@ impl<L: Listener> Limiter<L> {
             .change(|state, now| state.slow_down(now, at.min(now), now));
     }
 
-    /// Changes a window's limit, by its place in the builder's order; of a smooth window its limit and not its burst.
+    /// Changes a window's limit, by its place in the builder's order; of a smooth window burst and rate in the same proportion, to
+    /// how they were given.
     ///
-    /// A lower limit holds for everything that is granted from now on; what is spent or granted already stays so. Calls that wait
+    /// A lower limit holds for everything that is granted from now on; what is spent or granted already stays so, and where the window
+    /// drains it does so at the new rate. Calls that wait
     /// and can never fit any more are refused. A higher one serves at once whom it has room for.
     ///
     /// # Errors
     ///
-    /// [`WindowError::NoSuchWindow`]; [`WindowError::TooFast`] when the window is smooth and its burst and rate exceed `limit`.
+    /// [`WindowError::NoSuchWindow`]; [`WindowError::TooFast`] for a limit of 1 of a smooth window, which admits one at once and
+    /// the next before its window is over. Nothing is changed then.
     pub fn set_limit(&self, window: usize, limit: u32) -> Result<(), WindowError> {
         self.shared
             .change(|state, now| state.set_limit(now, window, limit))
+    }
+
+    /// Changes limit, rate and burst of a smooth window ([`Window::gcra`](crate::Window::gcra)) together, by its place in the
+    /// builder's order; as [`set_limit`](Self::set_limit) does otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`WindowError::NoSuchWindow`]; [`WindowError::NotSmooth`]; [`WindowError::TooFast`] and [`WindowError::NoRate`] as when it is
+    /// built. Nothing is changed then.
+    pub fn set_rate(
+        &self,
+        window: usize,
+        limit: u32,
+        rate: Rate,
+        burst: u32,
+    ) -> Result<(), WindowError> {
+        self.shared
+            .change(|state, now| state.set_rate(now, window, limit, (rate, burst)))
     }
 
     /// Learns the server's clock, which [`Window::aligned`](crate::Window::aligned) needs, from an answer's `Date` header: it shows

@@ -24,6 +24,8 @@ pub(crate) struct Shape {
     pub(crate) reserved: u64,
     /// How much may be in use after a grant, by class.
     pub(crate) ceilings: [u64; 4],
+    /// The same while nothing slows us down.
+    pub(crate) shares: [u64; 4],
     /// How long a commit counts at the most.
     pub(crate) horizon: Nanos,
     /// Commits closer than this to the first of a cell share the cell; 0 keeps every instant apart.
@@ -43,6 +45,7 @@ impl Shape {
             limit,
             reserved: 0,
             ceilings: [limit; 4],
+            shares: [limit; 4],
             horizon,
             cell: 0,
             guard: 0,
@@ -72,16 +75,19 @@ impl Shape {
 
     /// How much may be in use after `units` were granted to `class`.
     ///
-    /// More than its class may take goes when nothing of ours is in use: it would never fit otherwise.
+    /// What is more than a slower rate leaves to its class goes when nothing of ours is in use: it would not fit before the rate is
+    /// whole again. What is more than the share of its class never does.
     pub(crate) fn ceiling(&self, class: Class, units: u64) -> u64 {
-        let [low, medium, high, critical] = self.ceilings;
-        let ceiling = match class {
-            Class::Low => low,
-            Class::Medium => medium,
-            Class::High => high,
-            Class::Critical => critical,
-        };
-        ceiling.max(self.reserved.saturating_add(units).min(self.limit))
+        let alone = self
+            .reserved
+            .saturating_add(units)
+            .min(of(self.shares, class));
+        of(self.ceilings, class).max(alone)
+    }
+
+    /// The most that a single call of `class` may take.
+    pub(crate) fn most(&self, class: Class) -> u64 {
+        of(self.shares, class).saturating_sub(self.reserved)
     }
 
     /// How much others may have used before that takes anything from us.
@@ -107,6 +113,17 @@ impl Shape {
             Some(grid) => grid.last_window(first) == grid.last_window(at),
             None => at.saturating_sub(first) <= self.cell,
         }
+    }
+}
+
+/// What is for this class.
+const fn of(shares: [u64; 4], class: Class) -> u64 {
+    let [low, medium, high, critical] = shares;
+    match class {
+        Class::Low => low,
+        Class::Medium => medium,
+        Class::High => high,
+        Class::Critical => critical,
     }
 }
 

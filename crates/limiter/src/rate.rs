@@ -55,6 +55,12 @@ pub enum WindowError {
         /// What was given.
         rate: Rate,
     },
+    /// Only a smooth window ([`Window::gcra`](crate::Window::gcra)) has a rate and a burst to change.
+    #[error("window {window} is not smooth: it has no rate and no burst")]
+    NotSmooth {
+        /// The index that was asked for.
+        window: usize,
+    },
     /// The limiter has no such window.
     #[error("the limiter has no window {window}")]
     NoSuchWindow {

@@ -40,14 +40,14 @@ pub enum Rejected {
         /// When it would be granted, at the earliest at the end of the pause.
         retry_in: Duration,
     },
-    /// It can never fit. Not worth trying again.
+    /// It can never fit: into the window, or into the share of its class ([`Headroom`](crate::Headroom)). Not worth trying again.
     #[error("{units} units can never fit into window {window}, which holds {limit}")]
     TooLarge {
         /// The window that is too small.
         window: Cow<'static, str>,
         /// What was asked for.
         units: u32,
-        /// What the window holds.
+        /// What the window holds, or the share of it that is for the call's class.
         limit: u32,
     },
     /// The cost names a window that the limiter does not have: a mistake in the program.

@@ -49,20 +49,14 @@ const MARKS_PER_KEY: u32 = 64;
 /// time a commit. Above that, commits within `per/512` (`per/64`) of each other share one cell,
 /// which expires with its **last** commit: never early, at most one cell late.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Window {
-    /// What rejections and snapshots call it.
-    pub name: Cow<'static, str>,
-    /// Units that fit into `per`. Zero admits nothing.
-    pub limit: u32,
-    /// The length of the window.
-    pub per: Duration,
-    /// By how much the window is stretched for the network's jitter.
-    pub guard: Duration,
-    /// Whether each key has this budget for itself.
-    pub keyed: bool,
-    /// How it counts.
-    pub kind: Kind,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) limit: u32,
+    pub(crate) per: Duration,
+    pub(crate) guard: Duration,
+    pub(crate) keyed: bool,
+    // Not to be changed from outside: a burst and a rate have been checked against the limit.
+    pub(crate) kind: Kind,
 }
 
 /// How a window counts. Every kind takes weights, keys, refunds, corrections and the server's own counts.
@@ -169,8 +163,7 @@ impl Window {
         Ok(Self {
             kind: Kind::Decay { rate },
             guard: LEAST_GUARD,
-            // How long a full counter takes to fall to nothing.
-            per: (rate.per.saturating_mul(max)) / rate.units.max(1),
+            per: fall(max, rate),
             ..Self::sliding(name, max, rate.per)
         })
     }
@@ -190,6 +183,83 @@ impl Window {
             });
         }
         Ok(())
+    }
+
+    /// The same window with another limit: of a smooth one burst and rate change in proportion, and never exceed it.
+    ///
+    /// # Errors
+    ///
+    /// [`WindowError::TooFast`] when a smooth window cannot be that small: less than 2.
+    pub(crate) fn scaled(&self, limit: u32) -> Result<Self, WindowError> {
+        let kind = match self.kind {
+            Kind::Gcra { rate, burst } => {
+                let (new, old) = (u128::from(limit), u128::from(self.limit.max(1)));
+                let part = u128::from(burst) * new / old;
+                // Rounded down, and so is the rate: together they still fit. A burst of nothing admits nothing.
+                let burst = u32::try_from(part)
+                    .unwrap_or(u32::MAX)
+                    .max(burst.min(limit).min(1));
+                let slowed = rate.per.as_nanos().saturating_mul(old).div_ceil(new.max(1));
+                let room = u128::from(limit.saturating_sub(burst)).max(1);
+                let least = self
+                    .per
+                    .as_nanos()
+                    .saturating_mul(u128::from(rate.units))
+                    .div_ceil(room);
+                let per = u64::try_from(slowed.max(least)).unwrap_or(u64::MAX);
+                let rate = Rate::new(rate.units, Duration::from_nanos(per.max(1)));
+                Kind::Gcra { rate, burst }
+            }
+            kind => kind,
+        };
+        let mut scaled = Self {
+            limit,
+            kind,
+            ..self.clone()
+        };
+        if let Kind::Decay { rate } = kind {
+            scaled.per = fall(limit, rate);
+        }
+        if scaled.capacity() > 0 {
+            scaled.allows(limit)?;
+        }
+        Ok(scaled)
+    }
+
+    /// What rejections and snapshots call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Units that fit into [`per`](Self::per). Zero admits nothing.
+    #[must_use]
+    pub const fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// The length of the window.
+    #[must_use]
+    pub const fn per(&self) -> Duration {
+        self.per
+    }
+
+    /// By how much the window is stretched for the network's jitter: the [`guard`](Self::guard).
+    #[must_use]
+    pub const fn stretch(&self) -> Duration {
+        self.guard
+    }
+
+    /// Whether each key has this budget for itself.
+    #[must_use]
+    pub const fn is_keyed(&self) -> bool {
+        self.keyed
+    }
+
+    /// How it counts.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Units that fit at once: the limit, or the burst of a smooth window.
@@ -261,6 +331,11 @@ impl Window {
     }
 }
 
+/// How long a full counter takes to fall to nothing.
+fn fall(max: u32, rate: Rate) -> Duration {
+    rate.per.saturating_mul(max) / rate.units.max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,6 +364,40 @@ mod tests {
         assert!(share(1_200, 60, None) >= 0.981);
         assert!(share(6_000, 60, Some(0)) >= 0.998);
         assert!(share(5_000, 1, Some(0)) >= 0.998);
+    }
+
+    proptest::proptest! {
+        /// Whatever it was and whatever it becomes, what a smooth window can admit in a window fits into its limit.
+        #[test]
+        fn a_smooth_window_of_any_size_admits_no_more_than_its_limit(
+            (burst, units) in (1..10_000_u32, 1..10_000_u32),
+            (per, rate_per) in (1..1_000_000_000_000_u64, 1..1_000_000_000_000_u64),
+            spare in 0..1_000_u32, limit: u32, small in 0..50_u32,
+        ) {
+            let (per, rate) = (Duration::from_nanos(per), Rate::new(units, Duration::from_nanos(rate_per)));
+            let refilled = rate.in_time(per).and_then(|units| u32::try_from(units).ok());
+            proptest::prop_assume!(refilled.is_some_and(|units| units < 1_000_000_000));
+            let full = refilled.unwrap() + burst + spare;
+            let window = Window::gcra("w", full, per, rate, burst).unwrap();
+            proptest::prop_assert_eq!(window.scaled(full).unwrap().achieved(), window.achieved());
+            for limit in [limit, small, full / 2, full.saturating_mul(2)] {
+                let scaled = match window.scaled(limit) {
+                    Ok(scaled) => scaled,
+                    // Two units are the least: one at once, and the next before the window is over.
+                    Err(_) => { proptest::prop_assert_eq!(limit, 1); continue }
+                };
+                let Kind::Gcra { rate, burst } = scaled.kind() else { panic!("{scaled:?}") };
+                let most = u128::from(burst) * rate.per.as_nanos() + per.as_nanos() * u128::from(rate.units);
+                let fits = most <= u128::from(limit) * rate.per.as_nanos();
+                proptest::prop_assert!(fits || burst == 0, "{:?}", scaled);
+                proptest::prop_assert_eq!(burst == 0, limit == 0);
+                // And no less than the limit allows, but for what was rounded.
+                let share = f64::from(limit) / f64::from(full);
+                let (was, is) = (window.achieved(), scaled.achieved());
+                let even = limit >= 1_000 && share * f64::from(window.capacity()) >= 1.0;
+                proptest::prop_assert!(!even || (is / was - 1.0).abs() < 1e-3, "{} of {}", is, was);
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::keys::{Keys, Place};
 use crate::ledger::Ledger;
 use crate::log::{Nanos, Shape};
 use crate::snapshot::WindowSnapshot;
-use crate::{Charge, Class, Cost, Kind, Rejected, Waits, Window, WindowError};
+use crate::{Charge, Class, Cost, Kind, Rate, Rejected, Waits, Window, WindowError};
 
 /// All windows of a limiter.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct Windows {
 
 #[derive(Debug)]
 struct Lane {
+    /// As it was given: what another limit is in proportion to.
+    given: Window,
     window: Window,
     shape: Shape,
     book: Book,
@@ -69,6 +71,7 @@ impl Windows {
                         Book::One(Ledger::new(&shape))
                     },
                     shape,
+                    given: window.clone(),
                     window,
                     tally: Tally::default(),
                 }
@@ -107,11 +110,11 @@ impl Windows {
         self.reshape(now);
     }
 
-    /// Changes a limit from `now` on.
+    /// Changes a limit from `now` on; of a smooth window burst and rate in proportion.
     ///
     /// # Errors
     ///
-    /// When there is no such window, or its rate is too high for that.
+    /// When there is no such window, or it is smooth and cannot be that small.
     pub(crate) fn set_limit(
         &mut self,
         now: Nanos,
@@ -122,8 +125,37 @@ impl Windows {
             .lanes
             .get_mut(index)
             .ok_or(WindowError::NoSuchWindow { window: index })?;
-        lane.window.allows(limit)?;
-        lane.window.limit = limit;
+        lane.window = lane.given.scaled(limit)?;
+        lane.reshape(now, &self.shares, self.clock);
+        Ok(())
+    }
+
+    /// Changes limit, rate and burst of a smooth window from `now` on.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such window, it is not smooth, or would exceed its limit.
+    pub(crate) fn set_rate(
+        &mut self,
+        now: Nanos,
+        index: usize,
+        limit: u32,
+        (rate, burst): (Rate, u32),
+    ) -> Result<(), WindowError> {
+        let lane = self
+            .lanes
+            .get_mut(index)
+            .ok_or(WindowError::NoSuchWindow { window: index })?;
+        if !matches!(lane.window.kind, Kind::Gcra { .. }) {
+            return Err(WindowError::NotSmooth { window: index });
+        }
+        let window = Window {
+            limit,
+            kind: Kind::Gcra { rate, burst },
+            ..lane.window.clone()
+        };
+        window.allows(limit)?;
+        (lane.given, lane.window) = (window.clone(), window);
         lane.reshape(now, &self.shares, self.clock);
         Ok(())
     }
@@ -158,25 +190,25 @@ impl Windows {
     ///
     /// # Errors
     ///
-    /// When the cost names a window that is not there, or can never fit.
-    pub(crate) fn check(&self, cost: Cost) -> Result<Cost, Rejected> {
+    /// When the cost names a window that is not there, or can never fit into the share of its class.
+    pub(crate) fn check(&self, cost: Cost, class: Class) -> Result<Cost, Rejected> {
         // By far the most costs are one charge on a window without keys.
         let plain = matches!(
             cost.as_slice(),
             [charge] if charge.units > 0 && charge.key == 0 && charge.window < self.lanes.len()
         );
         let cost = if plain { cost } else { self.merge(&cost)? };
-        self.fits_ever(&cost)?;
+        self.fits_ever(&cost, class)?;
         Ok(cost)
     }
 
     /// # Errors
     ///
     /// When the cost can never fit.
-    pub(crate) fn fits_ever(&self, cost: &Cost) -> Result<(), Rejected> {
+    pub(crate) fn fits_ever(&self, cost: &Cost, class: Class) -> Result<(), Rejected> {
         for charge in cost {
             if let Some(lane) = self.lanes.get(charge.window) {
-                let most = lane.shape.limit.saturating_sub(lane.shape.reserved);
+                let most = lane.shape.most(class);
                 if u64::from(charge.units) > most {
                     return Err(Rejected::TooLarge {
                         window: lane.window.name.clone(),
@@ -425,9 +457,10 @@ impl Lane {
             Book::One(log) => log.expire(now, &self.shape),
             Book::Keyed(keys) => keys.expire(now, &self.shape),
         }
-        self.shape = shape(&self.window, shares, clock);
-        if let Book::Keyed(keys) = &mut self.book {
-            keys.reshape(&self.shape);
+        let before = std::mem::replace(&mut self.shape, shape(&self.window, shares, clock));
+        match &mut self.book {
+            Book::One(log) => log.reshape(&before, &self.shape),
+            Book::Keyed(keys) => keys.reshape(&before, &self.shape),
         }
     }
 

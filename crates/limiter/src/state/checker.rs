@@ -16,7 +16,7 @@ use crate::log::Nanos;
 use crate::open_cell::Taken;
 use crate::recovery::Recovering;
 use crate::windows::Windows;
-use crate::{Charge, Class, ClassCell, Cost, Kind, Pause, Recovery, Window};
+use crate::{Charge, Class, ClassCell, Cost, Kind, Pause, Rate, Recovery, Window};
 
 /// One unit counted: when, in which window and for whom.
 #[derive(Clone, Debug)]
@@ -39,6 +39,7 @@ enum Op {
     Refund(usize),
     Settle(usize, u32),
     SetLimit(usize, u32),
+    SetRate(usize, u32, Rate, u32),
     Pause(u64, bool),
     SlowDown,
     Abandon(usize),
@@ -49,6 +50,8 @@ struct Checker {
     state: State,
     windows: Vec<Window>,
     limits: Vec<u64>,
+    /// Of windows that drain, since when at which rate.
+    rates: Vec<Vec<(Nanos, Rate)>>,
     now: Nanos,
     /// The server's clock less ours.
     offset: Nanos,
@@ -97,10 +100,17 @@ impl Checker {
             Op::Settle(which, less) => self.settle(now, *which, *less),
             Op::SetLimit(window, limit) => {
                 let window = window % self.windows.len();
-                if self.state.set_limit(now, window, *limit).is_ok() {
-                    self.windows[window].limit = *limit;
-                    self.limits[window] = u64::from(self.windows[window].capacity());
-                }
+                let set = self.state.set_limit(now, window, *limit);
+                let smooth = matches!(self.windows[window].kind, Kind::Gcra { .. });
+                assert!(set.is_ok() || smooth && *limit == 1, "{set:?}");
+                self.changed(now, window, *limit, set.is_ok());
+            }
+            Op::SetRate(window, limit, rate, burst) => {
+                let window = window % self.windows.len();
+                let set = self.state.set_rate(now, window, *limit, (*rate, *burst));
+                let smooth = matches!(self.windows[window].kind, Kind::Gcra { .. });
+                assert!(smooth || set.is_err(), "{set:?}");
+                self.changed(now, window, *limit, set.is_ok());
             }
             Op::Pause(length, servers) => {
                 let reason = if *servers {
@@ -120,6 +130,47 @@ impl Checker {
         }
         self.harvest();
         self.balance();
+    }
+
+    /// Whether the limit is kept is judged by what the window says of itself, and what it says by the limit.
+    fn changed(&mut self, now: Nanos, index: usize, limit: u32, set: bool) {
+        let window = self.state.windows.window(index).unwrap().clone();
+        assert!(
+            set || window == self.windows[index],
+            "an error changes nothing"
+        );
+        if !set {
+            return;
+        }
+        let before = (&self.windows[index].name, self.windows[index].guard);
+        assert_eq!(
+            ((&window.name, window.guard), window.limit),
+            (before, limit)
+        );
+        if let Kind::Gcra { rate, burst } = window.kind {
+            let per = rate.per.as_nanos();
+            let most = u128::from(burst) * per + window.per.as_nanos() * u128::from(rate.units);
+            assert!(
+                most <= u128::from(limit) * per || burst == 0,
+                "{window:?} of {limit}"
+            );
+            self.rates[index].push((now, rate));
+        }
+        self.limits[index] = u64::from(window.capacity());
+        self.windows[index] = window;
+    }
+
+    /// What drains of a window from one time to the other, in units.
+    fn drained(&self, window: usize, from: Nanos, to: Nanos) -> f64 {
+        let ends = self.rates[window].iter().skip(1).map(|(at, _)| *at);
+        let ends = ends.chain([Nanos::MAX]);
+        let parts = self.rates[window].iter().zip(ends);
+        parts
+            .map(|((begin, rate), end)| {
+                let time = end.min(to).saturating_sub((*begin).max(from));
+                time as f64 * f64::from(rate.units) / rate.per.as_nanos() as f64
+            })
+            .sum()
     }
 
     fn cost(&self, charges: &[(usize, u64, u32)]) -> Cost {
@@ -187,7 +238,7 @@ impl Checker {
     fn ask(&mut self, now: Nanos, charges: &[(usize, u64, u32)], class: usize) {
         let cost = self.cost(charges);
         let class = Class::ALL[class];
-        let cost = match self.state.windows.check(cost) {
+        let cost = match self.state.windows.check(cost, class) {
             Ok(cost) => cost,
             Err(rejected) => return self.state.refuse_always(class, &rejected),
         };
@@ -315,18 +366,27 @@ impl Checker {
                     "{used} + {held} of {limit} at {now} in {shape:?}"
                 );
             }
-            Kind::Gcra { rate, .. } | Kind::Decay { rate } => {
+            Kind::Gcra { .. } | Kind::Decay { .. } => {
                 for begin in sent() {
                     let since = sum(&|sent| sent.at >= begin.at);
-                    // In parts of a unit; rounding a nanosecond a cell is the limiter's, and on the safe side.
-                    let time = u128::from((now - begin.at).saturating_sub(guard));
-                    let drained = time * u128::from(rate.units);
-                    let full = u128::from(since + held) * rate.per.as_nanos();
-                    let most = u128::from(limit) * rate.per.as_nanos();
+                    // Of each unit the guard's time is without effect; so of all together at least that.
+                    let drained = self.drained(window, begin.at + guard, now);
+                    // The limiter rounds to the safe side, this to a hundred millionth.
                     assert!(
-                        full <= most + drained,
+                        (since + held) as f64 <= limit as f64 + drained + 1e-8,
                         "{since} + {held} since {} at {now} in {shape:?}",
                         begin.at
+                    );
+                }
+                // What is promised of a smooth window, once its limit has been the same for all of its length.
+                let same = self.rates[window]
+                    .last()
+                    .is_none_or(|(at, _)| at + nanos(shape.per) <= now);
+                if matches!(shape.kind, Kind::Gcra { .. }) && same {
+                    let used = sum(&|sent| sent.at + nanos(shape.per) > now);
+                    assert!(
+                        used + held <= u64::from(shape.limit),
+                        "{used} + {held} at {now} in {shape:?}"
                     );
                 }
             }
@@ -423,10 +483,12 @@ proptest! {
         // The server's clock is known to the journey of one answer.
         state.windows.learn_clock(0, (0, doubt), i128::from(offset + doubt / 2), 0);
         let limits = windows.iter().map(|window| u64::from(window.capacity())).collect();
+        let rates = windows.iter().map(|window| window.rate().map(|rate| (0, rate)).into_iter().collect()).collect();
         let mut checker = Checker {
             state,
             windows,
             limits,
+            rates,
             now: 1_000,
             offset,
             waiting: Vec::new(),

@@ -207,7 +207,7 @@ impl World {
         // As the limiter's handle has it: where nothing bounds them, there are none.
         let slot = slot && self.max.is_some();
         let cost = self.cost(raw);
-        let checked = self.state.windows.check(cost.clone());
+        let checked = self.state.windows.check(cost.clone(), Class::Critical);
         let too_large = cost
             .iter()
             .any(|charge| units(&cost, charge.window, charge.key) > self.limit(charge.window));

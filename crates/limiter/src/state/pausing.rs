@@ -6,7 +6,7 @@ use super::{Answer, State};
 use crate::listener::Event;
 use crate::log::Nanos;
 use crate::recovery::WHOLE;
-use crate::{Pause, Rejected, WindowError};
+use crate::{Pause, Rate, Rejected, WindowError};
 
 impl State {
     /// Ends the pause that is over and takes the steps of the rate that are due.
@@ -95,6 +95,28 @@ impl State {
         limit: u32,
     ) -> Result<(), WindowError> {
         self.windows.set_limit(now, window, limit)?;
+        self.limit_changed(now, window, limit);
+        Ok(())
+    }
+
+    /// The same of a smooth window, with its rate and its burst.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such window, it is not smooth, or would exceed its limit.
+    pub(crate) fn set_rate(
+        &mut self,
+        now: Nanos,
+        window: usize,
+        limit: u32,
+        smooth: (Rate, u32),
+    ) -> Result<(), WindowError> {
+        self.windows.set_rate(now, window, limit, smooth)?;
+        self.limit_changed(now, window, limit);
+        Ok(())
+    }
+
+    fn limit_changed(&mut self, now: Nanos, window: usize, limit: u32) {
         let name = self
             .windows
             .window(window)
@@ -109,7 +131,7 @@ impl State {
             .queue
             .in_order()
             .filter_map(|(seq, waiter)| {
-                let never = self.windows.fits_ever(&waiter.cost).err()?;
+                let never = self.windows.fits_ever(&waiter.cost, waiter.filed).err()?;
                 Some((seq, never))
             })
             .collect();
@@ -119,7 +141,6 @@ impl State {
             }
         }
         self.turn(now);
-        Ok(())
     }
 
     /// Takes the rate factor over into the windows.

@@ -153,7 +153,7 @@ proptest! {
             world.apply(op);
         }
         let cost = world.cost(&cost);
-        let Ok(cost) = world.state.windows.check(cost.clone()) else {
+        let Ok(cost) = world.state.windows.check(cost.clone(), Class::Critical) else {
             return Ok(());
         };
         let class = if stays { Class::ALL[class] } else { Class::Low };

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use robust_limiter::{Class, Limiter};
+use robust_limiter::{Class, Limiter, Window};
 use tower::{Layer, Service, service_fn};
 
 use crate::acquire::{SECOND, limiter, units};
@@ -149,6 +149,70 @@ async fn a_call_dropped_at_any_point_charges_only_what_was_dispatched() {
         if done {
             assert!(polls > 5, "it passed every stage");
             return;
+        }
+    }
+}
+
+/// The variant that reserves in `poll_ready`, with a service below that is late to be ready and slow to answer, for every number of
+/// polls: what was not dispatched leaves nothing, whether it was dropped waiting, holding a permit, or in flight.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_reserves_when_ready_dropped_at_any_point_charges_only_what_was_dispatched()
+{
+    for turn_of_the_other in [0, 1, 3] {
+        for polls in 0.. {
+            let window = Window::sliding("w", 2, SECOND).guard(Duration::ZERO);
+            let limiter = Limiter::builder("drops")
+                .window(window)
+                .max_in_flight(1)
+                .build();
+            let dispatched = std::rc::Rc::new(std::cell::Cell::new(0));
+            let inner = {
+                let dispatched = std::rc::Rc::clone(&dispatched);
+                service_fn(move |(): Call| {
+                    dispatched.set(dispatched.get() + 1);
+                    async {
+                        tokio::task::yield_now().await;
+                        Ok::<_, TestError>(())
+                    }
+                })
+            };
+            let inner = crate::layer::LateReady::new(inner, 3);
+            let mut other = Some(limiter.try_acquire(&units(2), Class::Low).unwrap());
+            let mut service = limiter
+                .layer()
+                .backpressure(crate::layer::bid(1))
+                .layer(inner);
+            let mut call = Box::pin(async move {
+                std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
+                // Whoever holds a permit may also think for a while before it calls.
+                tokio::task::yield_now().await;
+                service.call(()).await
+            });
+            let mut done = false;
+            for turn in 0..polls {
+                if turn == turn_of_the_other {
+                    drop(other.take());
+                }
+                done = poll_once(call.as_mut()).is_ready();
+                if done {
+                    break;
+                }
+            }
+            drop(call);
+            drop(other);
+            let expected = u64::from(dispatched.get() > 0);
+            assert_eq!(
+                (idle(&limiter), limiter.snapshot().in_flight),
+                (([0; 4], 0, expected), 0),
+                "dropped after {polls} polls"
+            );
+            // The whole limit less what was sent is there for others, and the slot.
+            let rest = units(2 - u32::try_from(expected).unwrap());
+            assert!(limiter.try_acquire(&rest, Class::Low).is_ok());
+            if done {
+                assert!(polls > 5 && expected == 1, "it passed every stage");
+                break;
+            }
         }
     }
 }

@@ -15,15 +15,19 @@ fn one() -> Charge {
     Charge::new(0, 1)
 }
 
-/// Sends one unit each millisecond for `length`, where it is let; when that was.
+/// Sends all that it is let each millisecond for `length`; when that was.
 async fn flood(limiter: &Limiter, length: Duration) -> Vec<Duration> {
+    flood_every(limiter, length, Duration::from_millis(1)).await
+}
+
+async fn flood_every(limiter: &Limiter, length: Duration, step: Duration) -> Vec<Duration> {
     let start = Instant::now();
     let mut sent = Vec::new();
     while start.elapsed() < length {
         while limiter.try_spend(one(), Class::Medium).is_ok() {
             sent.push(start.elapsed());
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(step).await;
     }
     sent
 }
@@ -80,6 +84,88 @@ async fn a_smooth_window_admits_no_more_than_the_limit_in_its_first_minute_or_an
     );
 }
 
+/// As many as its limit allows of now, at either end of the change and afterwards.
+#[tokio::test(start_paused = true)]
+async fn a_smooth_window_follows_its_limit_at_run_time_and_never_exceeds_it() {
+    let (minute, step) = (60 * SECOND, Duration::from_millis(50));
+    let limiter =
+        limiter(Window::gcra("weight", 6_000, minute, Rate::per_second(90), 600).unwrap());
+    flood_every(&limiter, minute, step).await;
+    for (limit, least) in [(600, 590), (12_000, 11_980), (7, 6), (2, 1), (6_000, 5_990)] {
+        limiter.set_limit(0, limit).unwrap();
+        tokio::time::sleep(2_000 * minute).await;
+        let sent = flood_every(&limiter, 2 * minute, step).await;
+        let most = fullest(&sent, minute);
+        assert!(
+            (least..=limit as usize).contains(&most),
+            "{most} of {limit}"
+        );
+    }
+    for (limit, rate, burst) in [
+        (100, Rate::per_second(1), 40),
+        (100, Rate::new(1, minute), 99),
+    ] {
+        limiter.set_rate(0, limit, rate, burst).unwrap();
+        tokio::time::sleep(2_000 * minute).await;
+        let sent = flood_every(&limiter, 2 * minute, step).await;
+        assert_eq!(
+            sent.iter().filter(|at| at.is_zero()).count(),
+            burst as usize
+        );
+        assert!((99..=100).contains(&fullest(&sent, minute)));
+    }
+    limiter.set_limit(0, 0).unwrap();
+    tokio::time::sleep(2_000 * minute).await;
+    assert_eq!(flood_every(&limiter, minute, step).await, []);
+    limiter.set_limit(0, 100).unwrap();
+    tokio::time::sleep(2_000 * minute).await;
+    assert_eq!(
+        fullest(&flood_every(&limiter, minute, step).await, minute),
+        99,
+        "as before"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_let_a_smooth_window_exceed_its_limit_is_refused_and_changes_nothing() {
+    let minute = 60 * SECOND;
+    let smooth = Window::gcra("weight", 6_000, minute, Rate::per_second(90), 600).unwrap();
+    let limiter = Limiter::builder("kinds")
+        .window(smooth)
+        .window(Window::sliding("requests", 10, SECOND))
+        .build();
+    let (none, per) = (Rate::new(0, SECOND), minute);
+    let too_fast = |burst, refilled, limit| {
+        Err(WindowError::TooFast {
+            burst,
+            refilled,
+            per,
+            limit,
+        })
+    };
+    assert_eq!(limiter.set_limit(0, 1), too_fast(1, 1, 1));
+    assert_eq!(
+        limiter.set_rate(0, 6_000, Rate::per_second(100), 6_000),
+        too_fast(6_000, 6_000, 6_000),
+        "where others admit twice the limit"
+    );
+    assert_eq!(
+        limiter.set_rate(0, 9, none, 1),
+        Err(WindowError::NoRate { rate: none })
+    );
+    assert_eq!(
+        limiter.set_rate(1, 9, Rate::per_second(1), 1),
+        Err(WindowError::NotSmooth { window: 1 })
+    );
+    let nowhere = Err(WindowError::NoSuchWindow { window: 2 });
+    assert_eq!(limiter.set_rate(2, 9, Rate::per_second(1), 1), nowhere);
+    assert_eq!(
+        limiter.snapshot().windows[0].limit,
+        600,
+        "the burst, as it was"
+    );
+}
+
 /// P6 and P20: neither a fixed window nor an approximate one.
 #[tokio::test(start_paused = true)]
 async fn no_window_that_slides_admits_twice_its_limit_around_a_boundary() {
@@ -88,7 +174,7 @@ async fn no_window_that_slides_admits_twice_its_limit_around_a_boundary() {
         Window::log("log", 600, SECOND),
         Window::aligned("aligned, but the clock is not known", 600, SECOND),
     ] {
-        let name = window.name.clone();
+        let name = window.name().to_owned();
         let limiter = limiter(window.guard(Duration::ZERO));
         tokio::time::sleep(Duration::from_millis(900)).await;
         let sent = flood(&limiter, 4 * SECOND).await;

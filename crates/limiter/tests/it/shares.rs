@@ -35,9 +35,70 @@ async fn each_class_fills_no_more_than_its_share() {
         .build();
     let got = Class::ALL.map(|class| take(&limiter, class));
     assert_eq!(got, [60, 15, 15, 10]);
-    // What is larger than its share goes alone.
-    sleep(SECOND).await;
-    assert!(limiter.try_acquire(&units(90), Class::Low).is_ok());
+}
+
+/// In an empty window too: it would leave the classes above nothing for as long as the window is.
+#[tokio::test(start_paused = true)]
+async fn a_single_call_larger_than_the_share_of_its_class_is_refused_and_leaves_the_others_theirs()
+{
+    let limiter = Limiter::builder("shares")
+        .window(hundred())
+        .headroom(Headroom::default())
+        .outside(10)
+        .build();
+    let too_large = |units, limit| Rejected::TooLarge {
+        window: "w".into(),
+        units,
+        limit,
+    };
+    for (class, share) in Class::ALL.into_iter().zip([54, 68, 81, 90]) {
+        let larger = units(share + 1);
+        let refused = limiter.try_acquire(&larger, class).unwrap_err();
+        assert_eq!(refused, too_large(share + 1, share));
+        assert_eq!(
+            limiter.acquire(&larger, class, None).await.unwrap_err(),
+            refused
+        );
+        assert_eq!(
+            limiter.try_spend(Charge::new(0, share + 1), class),
+            Err(refused)
+        );
+        assert_eq!(limiter.estimate(&larger, class), Duration::MAX);
+        assert!(
+            limiter.try_acquire(&units(share), class).is_ok(),
+            "alone it may take its share"
+        );
+    }
+    limiter
+        .try_acquire(&units(54), Class::Low)
+        .unwrap()
+        .commit();
+    assert_eq!(
+        take(&limiter, Class::Critical),
+        36,
+        "reserved for those above"
+    );
+
+    // Of a single unit there is no share: everyone may take it.
+    let window = Window::sliding("one", 1, SECOND).guard(Duration::ZERO);
+    let limiter = Limiter::builder("one")
+        .window(window)
+        .headroom(Headroom::default())
+        .build();
+    assert_eq!(take(&limiter, Class::Low), 1);
+}
+
+/// A rate that was halved after a 429 leaves its class less than it may take: it goes alone then, and does not wait for the rate.
+#[tokio::test(start_paused = true)]
+async fn what_fits_the_share_of_its_class_goes_though_the_rate_was_halved() {
+    let limiter = Limiter::builder("halved")
+        .window(hundred())
+        .headroom(Headroom::default())
+        .recovery(Recovery::default().probe(None))
+        .build();
+    limiter.slow_down(Instant::now());
+    assert!((limiter.snapshot().rate_factor - 0.5).abs() < 1e-9);
+    assert!(limiter.try_acquire(&units(60), Class::Low).is_ok());
 }
 
 #[tokio::test(start_paused = true)]

@@ -63,7 +63,7 @@ impl Rates {
                 per: window.per,
                 keyed: window.keyed,
                 granted: u32::try_from(left).unwrap_or(u32::MAX).max(1),
-                horizon: window.per.saturating_add(guarded.guard),
+                horizon: guarded.horizon(),
             }
         };
         Self {

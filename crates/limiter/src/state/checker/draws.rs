@@ -16,16 +16,19 @@ pub(super) fn window() -> impl Strategy<Value = Window> {
         guard,
         any::<bool>(),
         0..5_usize,
-        1..50_u32,
+        (1..50_u32, 0..3_u32),
     )
-        .prop_map(|(limit, per, guard, keyed, kind, rate)| {
+        .prop_map(|(limit, per, guard, keyed, kind, (rate, spare))| {
             let per = Duration::from_nanos(per);
             let rate = Rate::new(rate, Duration::from_nanos(500));
             let window = match kind {
                 0 => Window::sliding("sliding", limit, per),
                 1 => Window::log("log", limit, per),
                 2 => Window::aligned("aligned", limit, per),
-                3 => Window::gcra("gcra", u32::MAX, per, rate, limit).unwrap(),
+                3 => {
+                    let full = u64::from(limit) + rate.in_time(per).unwrap() + u64::from(spare);
+                    Window::gcra("gcra", u32::try_from(full).unwrap(), per, rate, limit).unwrap()
+                }
                 _ => Window::decay("decay", limit, rate).unwrap(),
             };
             let window = window.guard(Duration::from_nanos(guard));
@@ -44,7 +47,9 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => any::<usize>().prop_map(Op::Drop),
         1 => any::<usize>().prop_map(Op::Refund),
         1 => (any::<usize>(), any::<u32>()).prop_map(|(which, less)| Op::Settle(which, less)),
-        1 => (0..3_usize, 1..30_u32).prop_map(|(window, limit)| Op::SetLimit(window, limit)),
+        1 => (0..3_usize, prop_oneof![0..30_u32, 0..3_000_u32]).prop_map(|(window, limit)| Op::SetLimit(window, limit)),
+        1 => (0..3_usize, 1..300_u32, 1..50_u32, 1..2_000_u64, 0..30_u32)
+            .prop_map(|(window, limit, units, per, burst)| Op::SetRate(window, limit, Rate::new(units, Duration::from_nanos(per)), burst)),
         1 => (0..2_000_u64, any::<bool>()).prop_map(|(length, servers)| Op::Pause(length, servers)),
         1 => Just(Op::SlowDown),
         1 => any::<usize>().prop_map(Op::Abandon),
