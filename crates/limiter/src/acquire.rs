@@ -236,3 +236,43 @@ impl<L: Listener> fmt::Debug for Acquire<L> {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{Charge, Class, Cost, Limiter, MonotonicClock, Rejected, Window};
+
+    const PER: u64 = 1_000_000_000;
+
+    /// A limiter whose only unit was committed at 0, and whose clock then says these times.
+    fn spent_at_zero(times: &[u64]) -> (Limiter, Cost) {
+        let window = Window::sliding("w", 1, Duration::from_nanos(PER)).guard(Duration::ZERO);
+        let clock = MonotonicClock::scripted([0].into_iter().chain(times.iter().copied()));
+        let limiter = Limiter::builder("scripted")
+            .window(window)
+            .clock(clock)
+            .build();
+        let cost = Cost::from(Charge::new(0, 1));
+        // The first needs no clock to be granted: the only look is that of the commit.
+        limiter.try_acquire(&cost, Class::Low).unwrap().commit();
+        (limiter, cost)
+    }
+
+    /// P12, without luck: whoever was pushed off the processor between its look at the clock and the answer is not refused by the
+    /// time that it saw before.
+    #[test]
+    fn the_clock_is_read_again_before_a_no() {
+        let (limiter, cost) = spent_at_zero(&[PER - 1, PER]);
+        assert!(limiter.try_acquire(&cost, Class::Low).is_ok());
+        let (limiter, cost) = spent_at_zero(&[PER - 2, PER - 1]);
+        let refused = limiter.try_acquire(&cost, Class::Low).unwrap_err();
+        let retry_in = Duration::from_nanos(1);
+        let window = "w".into();
+        assert_eq!(
+            refused,
+            Rejected::TooLate { retry_in, window },
+            "by the later look"
+        );
+    }
+}
