@@ -9,7 +9,7 @@ use crate::keys::{Keys, Place};
 use crate::ledger::Ledger;
 use crate::log::{Nanos, Shape};
 use crate::snapshot::WindowSnapshot;
-use crate::{Charge, Class, Cost, Kind, Rate, Rejected, Waits, Window, WindowError};
+use crate::{Charge, Class, Cost, Kind, Rejected, Waits, Window};
 
 /// All windows of a limiter.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ enum Book {
     Keyed(Keys),
 }
 
+mod change;
 mod surprise;
 
 pub(crate) use surprise::Surprise;
@@ -108,56 +109,6 @@ impl Windows {
             self.clock, sent, received, shown, resolution,
         ));
         self.reshape(now);
-    }
-
-    /// Changes a limit from `now` on; of a smooth window burst and rate in proportion.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such window, or it is smooth and cannot be that small.
-    pub(crate) fn set_limit(
-        &mut self,
-        now: Nanos,
-        index: usize,
-        limit: u32,
-    ) -> Result<(), WindowError> {
-        let lane = self
-            .lanes
-            .get_mut(index)
-            .ok_or(WindowError::NoSuchWindow { window: index })?;
-        lane.window = lane.given.scaled(limit)?;
-        lane.reshape(now, &self.shares, self.clock);
-        Ok(())
-    }
-
-    /// Changes limit, rate and burst of a smooth window from `now` on.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such window, it is not smooth, or would exceed its limit.
-    pub(crate) fn set_rate(
-        &mut self,
-        now: Nanos,
-        index: usize,
-        limit: u32,
-        (rate, burst): (Rate, u32),
-    ) -> Result<(), WindowError> {
-        let lane = self
-            .lanes
-            .get_mut(index)
-            .ok_or(WindowError::NoSuchWindow { window: index })?;
-        if !matches!(lane.window.kind, Kind::Gcra { .. }) {
-            return Err(WindowError::NotSmooth { window: index });
-        }
-        let window = Window {
-            limit,
-            kind: Kind::Gcra { rate, burst },
-            ..lane.window.clone()
-        };
-        window.allows(limit)?;
-        (lane.given, lane.window) = (window.clone(), window);
-        lane.reshape(now, &self.shares, self.clock);
-        Ok(())
     }
 
     fn reshape(&mut self, now: Nanos) {
