@@ -83,6 +83,11 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline(pub Instant);
 
+/// The request goes over a connection that has served nobody before, as an extension of the request: for a second try after an answer
+/// that the way may have spoiled. It takes the place of one that rests, if any does, and is kept for others afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewConnection;
+
 /// Who is asked before a request is sent a second time, as an extension of the request: a limiter, for example, that
 /// counts what goes over the wire. Without one a second time is always allowed.
 ///
@@ -232,7 +237,12 @@ impl Inner {
         let slot = alarm
             .within(Phase::Queue, self.pool.admit(&route.host))
             .await??;
-        let (mut conn, mut reused) = self.connect(route, &mut alarm).await?;
+        let new = request.extensions_mut().remove::<NewConnection>().is_some();
+        let (mut conn, mut reused) = if new {
+            (Box::pin(self.replace(route, &mut alarm)).await?, false)
+        } else {
+            self.connect(route, &mut alarm).await?
+        };
         let mut spare = None;
         if reused && self.settings.retry_closed {
             let may = request.extensions_mut().remove::<MayResend>();
@@ -303,6 +313,15 @@ impl Inner {
         };
         // rare and large: boxed, so that the future of a request that needs no new connection stays small
         Ok((Box::pin(self.dial(route, alarm)).await?, false))
+    }
+
+    /// A new connection in the place of one that rests: together they would be more than the caps allow.
+    async fn replace(&self, route: &Route, alarm: &mut Alarm<'_>) -> Result<Conn, Error> {
+        match self.pool.checkout(&route.host, alarm.now()).await {
+            Some(Conn::Shared(old)) => route.host.unshare(&old),
+            old => drop(old),
+        }
+        self.dial(route, alarm).await
     }
 
     /// A new connection.

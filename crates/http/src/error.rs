@@ -76,6 +76,41 @@ pub enum Phase {
     Body,
 }
 
+impl Kind {
+    /// One of each kind, for tables that must not forget any.
+    pub const EACH: [Self; 21] = [
+        Self::Dns,
+        Self::Connect,
+        Self::ConnectTimeout,
+        Self::Tls,
+        Self::Timeout {
+            phase: Phase::Queue,
+        },
+        Self::Timeout {
+            phase: Phase::Connect,
+        },
+        Self::Timeout {
+            phase: Phase::Headers,
+        },
+        Self::Timeout { phase: Phase::Body },
+        Self::Reset,
+        Self::Closed,
+        Self::BodyTooLarge { limit: 1 },
+        Self::Decompression,
+        Self::Protocol,
+        Self::HeadersTooLarge,
+        Self::TooSlow {
+            phase: Phase::Headers,
+        },
+        Self::TooSlow { phase: Phase::Body },
+        Self::Expansion { limit: 1 },
+        Self::NoLength,
+        Self::Forbidden,
+        Self::InvalidRequest,
+        Self::PoolFull,
+    ];
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -387,6 +422,41 @@ mod tests {
             let nested = io::Error::other(io::Error::from(io));
             assert_eq!(Error::from_io(&nested, true).kind(), kind, "nested {io:?}");
         }
+    }
+
+    /// Where each kind stands in the list. A new one does not compile until it has a place.
+    fn place(kind: Kind) -> usize {
+        match kind {
+            Kind::Dns => 0,
+            Kind::Connect => 1,
+            Kind::ConnectTimeout => 2,
+            Kind::Tls => 3,
+            Kind::Timeout { phase } => match phase {
+                Phase::Queue => 4,
+                Phase::Connect => 5,
+                Phase::Headers => 6,
+                Phase::Body => 7,
+            },
+            Kind::Reset => 8,
+            Kind::Closed => 9,
+            Kind::BodyTooLarge { .. } => 10,
+            Kind::Decompression => 11,
+            Kind::Protocol => 12,
+            Kind::HeadersTooLarge => 13,
+            // Slowness has two phases.
+            Kind::TooSlow { phase } => 14 + usize::from(phase == Phase::Body),
+            Kind::Expansion { .. } => 16,
+            Kind::NoLength => 17,
+            Kind::Forbidden => 18,
+            Kind::InvalidRequest => 19,
+            Kind::PoolFull => 20,
+        }
+    }
+
+    #[test]
+    fn the_list_of_kinds_has_each_of_them_once() {
+        let places: Vec<_> = Kind::EACH.into_iter().map(place).collect();
+        assert!(places.into_iter().eq(0..Kind::EACH.len()));
     }
 
     #[test]

@@ -72,7 +72,7 @@ mod tls;
 
 pub use crate::body::Body;
 pub use crate::builder::{BuildError, Builder};
-pub use crate::client::{Client, Deadline, FetchFuture, MayResend};
+pub use crate::client::{Client, Deadline, FetchFuture, MayResend, NewConnection};
 pub use crate::error::{Error, Kind, Phase};
 pub use crate::resolve::{Resolve, Resolving};
 pub use crate::response::{Fetched, Response};

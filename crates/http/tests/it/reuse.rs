@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use robust_http::{Client, Kind};
+use robust_http::{Client, Kind, NewConnection};
 use tokio::io::AsyncReadExt;
 
 use crate::server::{Server, Step, client, get, ok, ok_bytes, raw, what, within};
@@ -25,6 +25,22 @@ async fn sequential_requests_share_a_connection() {
         ),
         (1, 49, 1)
     );
+}
+
+#[tokio::test]
+async fn who_asks_for_a_new_connection_gets_one_in_the_place_of_the_old_one() {
+    let server = Server::scripted([Step::Request, ok(b"x"), Step::Again]).await;
+    let client = client();
+    client.fetch(server.get(), None).await.unwrap();
+    let mut again = server.get();
+    again.extensions_mut().insert(NewConnection);
+    client.fetch(again, None).await.unwrap();
+
+    assert_eq!(server.seen.accepted(), 2);
+    // the old one is closed, the new one serves on
+    client.fetch(server.get(), None).await.unwrap();
+    assert_eq!(server.seen.accepted(), 2);
+    assert_eq!((client.stats().reused, client.stats().idle), (1, 1));
 }
 
 #[tokio::test]
