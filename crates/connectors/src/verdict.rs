@@ -18,8 +18,13 @@ pub enum Class {
     Permanent,
     /// The key, the signature or the permission is wrong.
     Auth,
-    /// What came is no answer of this exchange: HTML, cut-off JSON, another shape. Worth another try.
+    /// What came is no answer of this exchange: cut-off JSON, another shape. The same question over the same connection gets the same;
+    /// over a new one it is worth one more try.
     Malformed,
+    /// A page for people where data should be: a captcha, a notice of maintenance. Worth another try, but not soon.
+    UnexpectedContent,
+    /// It says that the data is somewhere else. Nobody goes there: the address is configured, and a key belongs to no other host.
+    Redirect,
 }
 
 impl Class {
@@ -33,6 +38,8 @@ impl Class {
             Self::Permanent => "permanent",
             Self::Auth => "auth",
             Self::Malformed => "malformed",
+            Self::UnexpectedContent => "unexpected_content",
+            Self::Redirect => "redirect",
         }
     }
 }

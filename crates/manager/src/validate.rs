@@ -64,7 +64,11 @@ impl DecodeError {
     /// Whether the bytes are no answer of this exchange at all: HTML, cut-off JSON, another shape.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
-        matches!(self, Self::Refused(verdict) if verdict.class == Class::Malformed)
+        matches!(
+            self,
+            Self::Refused(verdict)
+                if matches!(verdict.class, Class::Malformed | Class::UnexpectedContent)
+        )
     }
 }
 

@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 
 use crate::reading::Read;
 use crate::stats::Stats;
-use crate::{Answer, Call, SourceError};
+use crate::{Answer, Call, Retry, SourceError};
 
 /// Drives the retry policy, as [`tower::retry`] does, and keeps the failure of the last attempt.
 ///
@@ -191,6 +191,8 @@ where
         let mut this = self.project();
         let mut outcome = Err(error);
         let sleep = this.next.as_mut().and_then(|call| {
+            let judged = outcome.as_ref().err().and_then(|e| e.judgement.as_ref());
+            call.fresh = judged.is_some_and(|judgement| judgement.retry == Retry::Once);
             let earlier = this.earlier.get_or_insert_with(|| {
                 Box::new(Earlier {
                     policy: this.template.policy.clone(),

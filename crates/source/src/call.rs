@@ -27,6 +27,8 @@ pub struct Call {
     /// Whether the call, and each attempt of it, may take until `deadline`, instead of as long as the source allows: for answers that
     /// are long in coming.
     pub patient: bool,
+    /// Whether the attempt goes over a connection of its own, because the one before may have spoiled the answer.
+    pub(crate) fresh: bool,
     /// The name of the call in events and records.
     pub id: RequestId,
     /// The number of the attempt that is running, from 1.
@@ -52,6 +54,7 @@ impl Call {
             admit_by: deadline,
             retries: None,
             patient: false,
+            fresh: false,
             id,
             attempt: 0,
             present: None,

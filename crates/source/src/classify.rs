@@ -48,7 +48,7 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         self.inner
             .poll_ready(cx)
-            .map_err(|failed| self.stats.judge(failed, 0))
+            .map_err(|failed| self.stats.judge(failed, 0, self.stats.monotonic.now()))
     }
 
     #[inline]
@@ -107,7 +107,7 @@ where
 #[cold]
 #[inline(never)]
 fn judge(stats: &Stats, failed: Failed, attempt: u32, dispatched: Instant) -> SourceError {
-    let error = stats.judge(failed, attempt);
+    let error = stats.judge(failed, attempt, dispatched);
     stats.unanswered(&error, dispatched);
     error
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use robust_breaker::Open;
 use robust_limiter::Rejected;
 
+use crate::reading::least;
 use crate::{Cause, Judgement};
 
 /// Why a source has no answer.
@@ -58,10 +59,7 @@ impl SourceError {
         match &self.cause {
             Cause::Open(open) => Some(open.retry_in),
             Cause::Limited(rejected) => rejected.retry_in(),
-            _ => self
-                .judgement
-                .as_ref()
-                .and_then(|judgement| judgement.stay_away),
+            _ => self.judgement.as_ref().and_then(least),
         }
     }
 }

@@ -19,16 +19,16 @@
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // An exchange that is down: every answer is a page of HTML.
+//! // An exchange that is down: nobody listens.
 //! let down = tower::service_fn(|_| async {
-//!     Ok::<_, std::convert::Infallible>(http::Response::new(bytes::Bytes::from("<html>502</html>")))
+//!     Err::<http::Response<bytes::Bytes>, _>(robust_http::Error::new(robust_http::Kind::Connect, false))
 //! });
-//! let source = Source::builder(Arc::new(Kraken)).build(in_memory(down, |never| match never {}))?;
+//! let source = Source::builder(Arc::new(Kraken)).build(in_memory(down, |error| error))?;
 //!
 //! let request = Arc::new(Request::Ticker { symbol: "BTC/USD".parse()? });
 //! let call = Call::new(request, Class::High, Instant::now() + Duration::from_secs(20), RequestId(1));
 //! let error = source.call(call).await.unwrap_err();
-//! assert!(matches!(error.cause, Cause::Refused(_)));
+//! assert!(matches!(error.cause, Cause::Network(_)));
 //! assert_eq!(error.attempts, 4); // one and three retries, each at its turn in the budget
 //! # Ok(())
 //! # }
@@ -43,6 +43,7 @@ mod call;
 mod cause;
 mod classify;
 mod config;
+mod cooldown;
 mod deadline;
 mod error;
 mod judgement;
@@ -65,7 +66,7 @@ pub use call::Call;
 pub use cause::Cause;
 pub use config::{BuildError, SlowCalls, SourceConfig};
 pub use error::SourceError;
-pub use judgement::{Health, Judgement};
+pub use judgement::{Health, Judgement, Retry};
 pub use source::{Source, SourceBuilder, USER_WINDOW};
 pub use stack::{Attempts, Stack, StackFuture};
 pub use stats::SourceStats;

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use robust_backoff::Disposition;
 use robust_breaker::Outcome;
-use robust_connectors::Class;
 
-use crate::judgement::BAN_FLOOR;
-use crate::{Answer, Cause, Health, Judgement, SourceError};
+use crate::judgement::{BAN_FLOOR, LATE, UNTRUSTED_STAY};
+use crate::{Answer, Cause, Health, Judgement, Retry, SourceError};
 
 /// Reads the judgement where each primitive asks its own question.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,6 +32,9 @@ impl robust_breaker::Classify<Answer, SourceError> for Read {
             Some((Health::Banned, stay_away)) => Outcome::Trip {
                 open_for: stay_away.unwrap_or(BAN_FLOOR),
             },
+            Some((Health::Untrusted, stay_away)) => Outcome::Trip {
+                open_for: stay_away.unwrap_or(UNTRUSTED_STAY),
+            },
             _ => Outcome::Ignore,
         }
     }
@@ -56,10 +58,13 @@ impl robust_limiter::Feedback<Answer, SourceError> for Read {
                 ..Default::default()
             };
         };
-        let limited = matches!(
+        // The server's own word holds for all calls, whatever its status: 429, 418, 403, 503.
+        let says = matches!(
             result,
-            Err(SourceError { cause: Cause::Refused(verdict), .. })
-                if matches!(verdict.class, Class::RateLimited | Class::Banned)
+            Err(SourceError {
+                cause: Cause::Refused(_),
+                ..
+            })
         );
         robust_limiter::Verdict {
             sent: judgement.sent,
@@ -71,7 +76,7 @@ impl robust_limiter::Feedback<Answer, SourceError> for Read {
                     used: usage.used,
                 })
                 .collect(),
-            pause: judgement.stay_away.filter(|_| limited),
+            pause: judgement.stay_away.filter(|_| says),
             ..Default::default()
         }
     }
@@ -84,12 +89,27 @@ impl robust_backoff::Classify<Answer, SourceError> for Read {
             // What a layer of this process refuses is final: the queue has already looked as far as the deadline, and an open
             // breaker is there to fail fast. The error says when to come back.
             Err(error) => match &error.judgement {
-                Some(judgement) if judgement.retry => Disposition::Retry {
-                    after: judgement.stay_away,
+                Some(judgement) if again(judgement.retry, error.attempts) => Disposition::Retry {
+                    after: least(judgement),
                     sent: judgement.sent,
                 },
                 _ => Disposition::Final,
             },
         }
     }
+}
+
+/// Whether another attempt is made after so many.
+const fn again(retry: Retry, attempts: u32) -> bool {
+    match retry {
+        Retry::Never => false,
+        Retry::Usual | Retry::Late => true,
+        Retry::Once => attempts <= 1,
+    }
+}
+
+/// The least pause before another attempt.
+pub(crate) fn least(judgement: &Judgement) -> Option<Duration> {
+    let late = (judgement.retry == Retry::Late).then_some(LATE);
+    judgement.stay_away.max(late)
 }

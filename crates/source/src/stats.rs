@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use robust_limiter::{MonotonicClock, Waits};
 use robust_market::{Clock, Timestamp};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::cooldown::Cooldown;
 use crate::ring::Ring;
 use crate::venue::Failed;
 use crate::{Attempted, Cause, Health, Judgement, SourceError};
@@ -38,7 +40,7 @@ pub struct SourceStats {
     pub resent: u64,
     /// How long calls waited for the budget or a slot, by [`Class::index`](robust_limiter::Class::index).
     pub waits: [Waits; 4],
-    /// Attempts that failed, by what failed: `network`, `timeout`, or the class of what the exchange said, such as `rate_limited` or
+    /// Attempts that failed, by what failed: `network`, `tls`, `timeout`, or the class of what the exchange said, such as `rate_limited` or
     /// `malformed`. The same that [`Attempted::failed`] marks.
     pub failures: BTreeMap<&'static str, u64>,
     /// When the last attempt ended, good or bad.
@@ -76,7 +78,10 @@ pub(crate) struct Stats {
     resent: AtomicU64,
     /// The usual time of a good attempt in nanoseconds; 0 before there was one.
     usual: AtomicU64,
+    cooldown: Cooldown,
     failed: Mutex<Failures>,
+    /// When the last ban ends, by the wall clock: it outlives this process.
+    ban: watch::Sender<Option<Timestamp>>,
 }
 
 /// What is known of attempts that failed.
@@ -110,7 +115,9 @@ impl Stats {
             retries: zero(),
             resent: zero(),
             usual: zero(),
+            cooldown: Cooldown::default(),
             failed: Mutex::default(),
+            ban: watch::Sender::new(None),
         }
     }
 
@@ -119,14 +126,47 @@ impl Stats {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The one verdict on a failed attempt.
-    pub(crate) fn judge(&self, failed: Failed, attempts: u32) -> SourceError {
-        let judgement = Judgement::failed(&failed.cause, failed.usage, &*self.clock);
+    /// The one verdict on a failed attempt that was sent at `sent`.
+    pub(crate) fn judge(&self, failed: Failed, attempts: u32, sent: Instant) -> SourceError {
+        let cooldown = || self.cooldown.refused(sent, self.monotonic.now());
+        let judgement = Judgement::failed(&failed.cause, failed.usage, &*self.clock, cooldown);
+        if let (Health::Banned, Some(stay)) = (judgement.health, judgement.stay_away) {
+            self.banned_for(stay);
+        }
         SourceError {
             cause: failed.cause,
             attempts,
             judgement: Some(judgement),
         }
+    }
+
+    /// Notes a ban that begins now, or goes on, for so long.
+    pub(crate) fn banned_for(&self, stay: Duration) {
+        let until = self.clock.now().saturating_add(stay);
+        self.ban.send_if_modified(|known| {
+            let later = known.is_none_or(|known| known < until);
+            if later {
+                *known = Some(until);
+            }
+            later
+        });
+    }
+
+    /// The present time by the wall clock.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// When the last ban ends or ended.
+    pub(crate) fn ban(&self) -> &watch::Sender<Option<Timestamp>> {
+        &self.ban
+    }
+
+    /// How long that is from now on; `None` when there is none.
+    pub(crate) fn banned(&self) -> Option<(Timestamp, Duration)> {
+        let until = (*self.ban.borrow())?;
+        let rest = until.since(self.clock.now());
+        (!rest.is_zero()).then_some((until, rest))
     }
 
     /// The usual time of a good attempt: the mean of the past ones, each weighing 7/8 of the next.
@@ -165,6 +205,7 @@ impl Stats {
             usual => usual - usual / 8 + took / 8,
         };
         self.usual.store(usual.max(1), Ordering::Relaxed);
+        self.cooldown.answered(began);
     }
 
     /// Notes an attempt that ends now without one.
@@ -257,6 +298,7 @@ fn failure(error: &SourceError) -> Option<&'static str> {
         (Health::Unknown, _) if !judgement.sent => None,
         (_, Cause::Refused(verdict)) => Some(verdict.class.as_str()),
         (_, Cause::Timeout { .. }) => Some("timeout"),
+        (Health::Untrusted, _) => Some("tls"),
         (_, Cause::Network(_)) => Some("network"),
         _ => Some("other"),
     }

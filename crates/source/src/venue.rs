@@ -11,7 +11,7 @@ use http::header::SERVER;
 use http::uri::PathAndQuery;
 use robust_backoff::retry_after::{Reader, from_headers};
 use robust_connectors::{Connector, Credentials, Reply, SymbolTable, Traces, Usages, Verdict};
-use robust_http::{Deadline, Fetched, MayResend};
+use robust_http::{Deadline, Fetched, MayResend, NewConnection};
 use robust_limiter::Limiter;
 use robust_market::{Clock, Origin, Timestamp};
 use tokio::time::Instant;
@@ -159,6 +159,9 @@ impl Shared {
         *request.headers_mut() = wire.headers;
         request.extensions_mut().insert(Deadline(call.deadline));
         request.extensions_mut().insert(self.may_resend(call));
+        if call.fresh {
+            request.extensions_mut().insert(NewConnection);
+        }
         Ok((request, sent))
     }
 

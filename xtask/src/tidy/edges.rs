@@ -18,7 +18,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("robust-http", &[]),
     // The market: pure.
     ("robust-market", &[]),
-    ("robust-connectors", &["robust-market"]),
+    // backoff reads `Retry-After`, which is computing too: one reader for all who meet it.
+    ("robust-connectors", &["robust-backoff", "robust-market"]),
     ("robust-quality", &["robust-market"]),
     // Simulated exchanges: share no code with the connectors.
     ("robust-sim", &["robust-market"]),

@@ -117,7 +117,14 @@ fn opened(source: &Value, error: &str) {
         .collect();
     for name in &names {
         assert!(
-            ["circuit_open", "timeout", "banned", "malformed", "limited"].contains(&name.as_str()),
+            [
+                "circuit_open",
+                "timeout",
+                "banned",
+                "unexpected_content",
+                "limited"
+            ]
+            .contains(&name.as_str()),
             "{names:?}"
         );
     }

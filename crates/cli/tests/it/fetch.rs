@@ -196,7 +196,7 @@ fn a_quote_alias_is_told() {
 #[test]
 fn faults_end_as_short_typed_errors_with_code_1() {
     for (fault, part) in [
-        ("html", "malformed"),
+        ("html", "unexpected_content"),
         ("garbage", "malformed"),
         ("418:60", "banned"),
         ("503", "transient"),
@@ -331,7 +331,11 @@ fn why_a_later_page_could_not_be_had_is_told_in_text_and_in_json() {
     let stopped = &sample["meta"]["coverage"]["stopped"];
     assert_eq!(
         (&stopped["why"], &stopped["category"], &stopped["name"]),
-        (&json!("failed"), &json!("api"), &json!("malformed"))
+        (
+            &json!("failed"),
+            &json!("api"),
+            &json!("unexpected_content")
+        )
     );
     let members: Vec<_> = stopped.as_object().unwrap().keys().collect();
     assert_eq!(

@@ -93,7 +93,8 @@ fn people_get_plain_lines_and_typed_errors() {
     let said = run(&["run", "--config", file.path(), "--for", "500ms"]);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(
-        said.out.contains("binance ticker BTC/USDT: malformed: "),
+        said.out
+            .contains("binance ticker BTC/USDT: unexpected_content: "),
         "{}",
         said.out
     );

@@ -17,6 +17,7 @@ const PAGE: &str = "<html><head><title>Just a moment...</title></head></html>";
 /// Statuses that mean the same at every exchange; each with a body that says nothing.
 const STATUSES: &[(u16, &str, Class)] = &[
     (401, "", Class::Auth),
+    (302, "", Class::Redirect),
     (404, PAGE, Class::Permanent),
     (418, "", Class::Banned),
     (429, "", Class::RateLimited),
@@ -68,7 +69,10 @@ pub(super) fn look(subject: &Subject<'_>, found: &mut Found) {
 
 /// Whether a class says that what came is no answer; both are worth another try.
 pub(super) fn is_no_answer(class: Class) -> bool {
-    matches!(class, Class::Malformed | Class::Transient)
+    matches!(
+        class,
+        Class::Malformed | Class::UnexpectedContent | Class::Transient
+    )
 }
 
 fn no_data() -> Vec<(&'static str, Vec<u8>)> {
@@ -130,7 +134,7 @@ fn retry_after(subject: &Subject<'_>, request: &Request, found: &mut Found) {
         ("0", seconds(0)),
         ("Sun, 06 Nov 1994 07:49:54 GMT", seconds(17)),
         ("soon", None),
-        ("-3", None),
+        ("-3", seconds(0)),
         ("", None),
         ("1e3", None),
     ] {

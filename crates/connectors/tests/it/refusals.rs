@@ -19,7 +19,7 @@ const HTML: &str = "<html><head><title>Just a moment...</title></head></html>";
 fn pages_garbage_and_cut_off_answers_are_told_apart_by_status() {
     for (connector, _) in CONNECTORS {
         for (status, body, class) in [
-            (200, HTML, Class::Malformed),
+            (200, HTML, Class::UnexpectedContent),
             (200, "", Class::Malformed),
             (200, "garbage", Class::Malformed),
             (200, "null", Class::Malformed),
@@ -32,7 +32,7 @@ fn pages_garbage_and_cut_off_answers_are_told_apart_by_status() {
             ),
             (200, r#"{"error":[]}"#, Class::Malformed),
             (200, r#"{"serverTime":"soon"}"#, Class::Malformed),
-            (302, "", Class::Malformed),
+            (302, "", Class::Redirect),
             (429, "error code: 1015", Class::RateLimited),
             (200, "error code: 1015", Class::RateLimited),
             (403, HTML, Class::RateLimited),
@@ -107,7 +107,11 @@ fn every_kind_of_request_refuses_an_answer_of_another_shape() {
                 let verdict = decoded.unwrap_err();
                 assert_eq!(
                     verdict.class,
-                    Class::Malformed,
+                    if body.starts_with('<') {
+                        Class::UnexpectedContent
+                    } else {
+                        Class::Malformed
+                    },
                     "{request:?} {body}: {verdict}"
                 );
             }

@@ -156,7 +156,7 @@ async fn what_came_before_a_failure_is_not_lost() {
     };
     assert_eq!(
         (failure.category, failure.name),
-        (Category::Api, "malformed")
+        (Category::Api, "unexpected_content")
     );
     assert!(failure.message.starts_with("binance: "), "{failure:?}");
 }

@@ -17,18 +17,19 @@ async fn the_status_names_breaker_budget_reads_and_the_last_error() {
     let status = serde_json::to_value(world.manager.status()).unwrap();
     let source = &status["sources"]["binance"];
     assert_eq!(source["breaker"], "closed");
-    assert_eq!(source["requests"], 5);
-    assert_eq!(source["retries"], 3);
+    // One more attempt after a page for people, which has a long pause before it.
+    assert_eq!(source["requests"], 3);
+    assert_eq!(source["retries"], 1);
     assert!(
         source["last_error"]
             .as_str()
-            .is_some_and(|error| error.starts_with("malformed")),
+            .is_some_and(|error| error.starts_with("unexpected_content")),
         "{source}"
     );
     assert!(
         source["budget"][0]["used"]
             .as_u64()
-            .is_some_and(|used| used >= 10),
+            .is_some_and(|used| used >= 6),
         "{source}"
     );
     assert_eq!(status["reads"]["total"], 2);

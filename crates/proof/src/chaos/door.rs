@@ -16,8 +16,11 @@ use tower::ServiceExt;
 
 use super::plan::{Plan, Trouble, trouble};
 
-/// How long to stay away from an exchange that says that it was too much, and not until when.
-const WITHOUT_TIME: Duration = Duration::from_secs(5);
+/// How long to stay away at least from an exchange that says that it was too much, and not until when.
+const WITHOUT_TIME: Duration = Duration::from_secs(1);
+
+/// The same of one that has shut us out.
+const BANNED: Duration = Duration::from_secs(120);
 
 /// The `Date` of the answers with a date to come back at: far from any clock here, which must not matter.
 const DATE_SECONDS: u64 = 1_600_000_000;
@@ -252,10 +255,12 @@ impl Door {
         let Ok(answer) = answer else { return };
         let stay = match (answer.status().as_u16(), trouble) {
             (429, Trouble::LimitedUntil(seconds)) => Duration::from_secs(seconds.into()),
-            (429 | 418, _) => {
+            (503, Trouble::Busy(seconds)) => Duration::from_secs(seconds.into()),
+            (status @ (429 | 418), _) => {
                 let named = answer.headers().get(RETRY_AFTER);
                 let named = named.and_then(|value| value.to_str().ok()?.parse().ok());
-                named.map_or(WITHOUT_TIME, Duration::from_secs)
+                let least = if status == 418 { BANNED } else { WITHOUT_TIME };
+                named.map_or(least, Duration::from_secs)
             }
             _ => return,
         };

@@ -34,7 +34,7 @@ async fn a_failure_is_what_the_exchange_or_the_way_to_it_is_to_blame_for() {
         ("reset", "network", true),
         ("hang", "timeout", true),
         ("503", "transient", true),
-        ("html", "malformed", true),
+        ("html", "unexpected_content", true),
         ("429:5", "rate_limited", true),
         ("418:20", "banned", true),
     ] {

@@ -15,4 +15,7 @@ mod mirrors;
 mod polls;
 mod rate;
 mod recovery;
+mod rows;
+mod table;
+mod words;
 mod world;

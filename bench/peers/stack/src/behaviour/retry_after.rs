@@ -7,6 +7,10 @@ use anyhow::Result;
 use bytes::Bytes;
 use http::{Response, StatusCode, Uri};
 use http_body_util::Full;
+use robust_connectors::Binance;
+use robust_limiter::Class;
+use robust_market::{Request, RequestId};
+use robust_source::{Call, Source, SourceConfig};
 use tower::{BoxError, Service, ServiceExt as _};
 
 use super::{Counts, OURS};
@@ -39,7 +43,7 @@ impl Arrivals {
         let now = Instant::now();
         times.push(now);
         let banned = times.first().is_some_and(|first| now - *first < BAN);
-        let mut response = Response::new(Full::new(Bytes::from_static(b"{}")));
+        let mut response = Response::new(Full::new(Bytes::from_static(br#"{"serverTime":1750000000000}"#)));
         if banned {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
             let five = http::HeaderValue::from_static("5");
@@ -63,7 +67,8 @@ impl Arrivals {
 pub async fn probe() -> Result<Counts> {
     let client = robust_http::Client::builder().build()?;
     let reqwest = reqwest_stack(&SETTINGS)?;
-    let (ours, resilience, tower, reqwest) = tokio::join!(
+    let (source, ours, resilience, tower, reqwest) = tokio::join!(
+        asked_source(client.clone()),
         asked(ours(&SETTINGS, over_ours(client))),
         asked(tower_resilience_stack(
             &SETTINGS,
@@ -85,10 +90,36 @@ pub async fn probe() -> Result<Counts> {
     );
     Ok(vec![
         (OURS, ours?),
+        ("ours, a whole source", source?),
         ("tower-resilience", resilience?),
         ("tower", tower?),
         ("reqwest + reqwest-retry", reqwest?),
     ])
+}
+
+/// The same of the source that the product asks exchanges with.
+async fn asked_source(client: robust_http::Client) -> Result<f64> {
+    let arrivals = Arrivals::default();
+    let seen = arrivals.clone();
+    let address = answering(move || seen.answer()).await?;
+    let mut config = SourceConfig::default();
+    config.retries = SETTINGS.retries;
+    (config.backoff_base, config.backoff_max) = SETTINGS.delays;
+    let source = Source::builder(Arc::new(Binance))
+        .config(config)
+        .base_url(format!("http://{address}"))
+        .build(robust_source::over(&client))?;
+    let mut every = tokio::time::interval(Duration::from_millis(500));
+    for _ in 0..11 {
+        every.tick().await;
+        let end = tokio::time::Instant::now() + Duration::from_secs(30);
+        let time = Arc::new(Request::ServerTime);
+        let call = Call::new(time, Class::Medium, end, RequestId(1));
+        let source = source.clone();
+        tokio::spawn(async move { source.call(call).await });
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    Ok(arrivals.during_the_ban())
 }
 
 /// Calls for five seconds, and says how many requests arrived that should not have.
