@@ -27,6 +27,8 @@
 //! depths; [`DataManager::source`] is the third.
 
 mod accept;
+mod alarm;
+mod banned;
 pub mod blocking;
 mod budget;
 mod builder;

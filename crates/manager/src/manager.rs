@@ -23,7 +23,7 @@ use crate::latest::{self, Market, Newest};
 use crate::query::QueryService;
 use crate::read::{Part, Read};
 use crate::shared::Shared;
-use crate::{Budget, DataError, HealthStatus, Query, Status, Warning, remembered};
+use crate::{Budget, DataError, HealthStatus, Query, Status, Warning, banned, remembered};
 
 /// Market data of many exchanges behind one handle.
 ///
@@ -410,6 +410,7 @@ impl DataManager {
         let report = self.parts.scheduler.shutdown(grace).await;
         self.parts.cache.close(grace).await;
         self.tasks().abort_all();
+        banned::save(&self.parts.shared).await;
         self.save().await;
         report
     }

@@ -36,10 +36,23 @@ struct Written {
     state: SymbolState,
 }
 
-/// Writes every state beside the file, then puts it in the file's place: whoever is interrupted leaves the old file as it was.
+/// Writes every state.
 pub(crate) fn save(path: &Path, pool: &StatePool) -> Result<()> {
-    let beside = beside(path);
-    let written = write(&beside, pool).and_then(|()| std::fs::rename(&beside, path));
+    replace(path, |file| write(file, pool))
+}
+
+/// Writes beside the file, then puts it in the file's place: whoever is interrupted leaves the old file as it was.
+pub(crate) fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
+) -> Result<()> {
+    let beside = beside(path, ".new");
+    let written = File::create(&beside).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        write(&mut file)?;
+        file.into_inner()?.sync_all()
+    });
+    let written = written.and_then(|()| std::fs::rename(&beside, path));
     if written.is_err() {
         // What is half written is of no use; that it cannot be removed either is the smaller trouble.
         let _ = std::fs::remove_file(&beside);
@@ -47,14 +60,14 @@ pub(crate) fn save(path: &Path, pool: &StatePool) -> Result<()> {
     written
 }
 
-fn beside(path: &Path) -> PathBuf {
+/// The file whose name goes on so.
+pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
-    name.push(".new");
+    name.push(end);
     path.with_file_name(name)
 }
 
-fn write(path: &Path, pool: &StatePool) -> Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
+fn write(mut file: impl Write, pool: &StatePool) -> Result<()> {
     writeln!(file, "{HEAD}")?;
     for (key, state) in pool.states() {
         let line = Line {
@@ -67,7 +80,7 @@ fn write(path: &Path, pool: &StatePool) -> Result<()> {
         serde_json::to_writer(&mut file, &line)?;
         writeln!(file)?;
     }
-    file.into_inner()?.sync_all()
+    Ok(())
 }
 
 /// The memory to begin with, and what is wrong with the file where it is without.

@@ -58,14 +58,15 @@ impl Service<Load> for Route {
                 Call::new(load.request, load.urgency.0, deadline, load.id).admit_by(load.admit_by);
             call.retries = load.retries;
             call.patient = patient;
-            let answer = source
-                .call(call)
-                .await
-                .map_err(|error| DataError::from_source(load.exchange.clone(), error));
+            let answer = source.call(call).await.map_err(|error| {
+                shared.alarm(&load.exchange, venue, &error);
+                DataError::from_source(load.exchange.clone(), error)
+            });
             if let Some(key) = key {
                 key.note(answer.as_ref(), Instant::now(), shared.clock.now());
             }
             let answer = answer?;
+            venue.calm();
             if answer.origin == Origin::Simulated && shared.environment == Environment::Live {
                 return Err(DataError::Simulated {
                     exchange: load.exchange,

@@ -8,6 +8,7 @@ use robust_market::{Clock, Exchange, Request, Symbol, Timestamp};
 use robust_source::Source;
 use tokio::time::Instant;
 
+use crate::banned::Bans;
 use crate::config::{Environment, QualitySettings};
 use crate::counters::Counters;
 use crate::event::Hub;
@@ -31,6 +32,8 @@ pub(crate) struct Venue {
     pub(crate) refusals: Refusals,
     /// How well it does.
     pub(crate) health: Monitor,
+    /// Whether it was told that only people can mend what is wrong with it.
+    pub(crate) alarmed: AtomicBool,
 }
 
 impl Venue {
@@ -68,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) warnings: Warnings,
     pub(crate) latest: Latest,
     pub(crate) closed: AtomicBool,
+    /// Where bans are written down, if they are.
+    pub(crate) bans: Option<Bans>,
 }
 
 impl Shared {

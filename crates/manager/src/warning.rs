@@ -30,6 +30,50 @@ pub enum Warning {
         /// The system's words.
         reason: String,
     },
+    /// The bans of the process before cannot be read: an exchange may be asked that wants to hear nothing yet.
+    #[error("bans {}: {reason}; bans of the process before are not kept to", path.display())]
+    BansUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The bans cannot be written down; this process keeps to them all the same.
+    #[error("bans {}: not written: {reason}; after a restart they are not kept to", path.display())]
+    BansUnwritable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// An exchange has shut us out. Nothing is sent to it until then, not even by the next process.
+    #[error("{exchange}: banned until {until}; nothing is sent before")]
+    Banned {
+        /// The exchange.
+        exchange: Exchange,
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// The certificate of an exchange does not hold, or what answers in its place speaks no TLS. Told once until it answers again.
+    #[error(
+        "{exchange}: not who it should be: {reason}; it is left alone for ten minutes at a time"
+    )]
+    Untrusted {
+        /// The exchange.
+        exchange: Exchange,
+        /// What does not hold.
+        reason: String,
+    },
+    /// An exchange says that its data is somewhere else, and nobody went there. Told once until it answers again.
+    #[error(
+        "{exchange}: {reason}; redirects are not followed: look whether its address has changed"
+    )]
+    Redirected {
+        /// The exchange.
+        exchange: Exchange,
+        /// To which host.
+        reason: String,
+    },
     /// How far the jobs have come cannot be written down; it is tried again with what comes next. Told once until it can.
     #[error("journal {}: not written: {reason}; after a restart the jobs go on from what it has", path.display())]
     JournalUnwritable {

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::addresses::{addresses, place, real};
 use super::connectors::nearest_connector;
 use super::{DataManagerBuilder, StartError};
+use crate::banned::Bans;
 use crate::config::{ConfigError, Environment, ExchangeSettings};
 use crate::counters::Counters;
 use crate::event::Hub;
@@ -30,7 +31,7 @@ use crate::listing::Refusals;
 use crate::manager::{DataManager, Parts};
 use crate::shared::{Shared, Venue};
 use crate::warning::Warnings;
-use crate::{cached, journal, query, remembered, watch};
+use crate::{banned, cached, journal, query, remembered, watch};
 
 impl DataManagerBuilder {
     /// Checks every setting, then starts. Must be called inside a tokio runtime. Asks no exchange anything.
@@ -61,6 +62,8 @@ impl DataManagerBuilder {
             venues.insert(exchange, venue);
         }
         let (pool, broken) = remembered::start(self.config.quality.state.as_deref());
+        let state = self.config.quality.state.as_deref();
+        let (bans, forgotten) = state.map(|state| Bans::resume(state, &venues)).unzip();
         let shared = Arc::new(Shared {
             venues,
             environment: self.config.environment,
@@ -73,8 +76,9 @@ impl DataManagerBuilder {
             warnings: Warnings::default(),
             latest: Latest::default(),
             closed: AtomicBool::new(false),
+            bans,
         });
-        if let Some(warning) = broken {
+        for warning in [broken, forgotten.flatten()].into_iter().flatten() {
             shared.warn(warning);
         }
         let cache = cached::cache(&self.config.cache);
@@ -109,6 +113,12 @@ impl DataManagerBuilder {
                 Arc::downgrade(&shared),
                 exchange.clone(),
                 changes,
+            ));
+            let bans = venue.source.bans();
+            tasks.spawn(banned::watch(
+                Arc::downgrade(&shared),
+                exchange.clone(),
+                bans,
             ));
         }
         tasks.spawn(health::watch(Arc::downgrade(&shared)));
@@ -237,6 +247,7 @@ impl DataManagerBuilder {
             key,
             refusals: Refusals::default(),
             health: Monitor::new(self.clock.now()),
+            alarmed: AtomicBool::new(false),
         })
     }
 }

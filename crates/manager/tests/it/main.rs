@@ -5,6 +5,7 @@
     reason = "a test may stop where it cannot go on"
 )]
 
+mod bans;
 mod blocking;
 mod configured;
 mod edges;
