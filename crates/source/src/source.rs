@@ -1,15 +1,15 @@
 //! One exchange, ready to be asked.
 
+mod ban;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use robust_backoff::{Budget, Policy};
 use robust_breaker::Breaker;
 use robust_connectors::{Connector, Credentials, EncodeError, SymbolTable};
-use robust_limiter::{Class, Limiter, MonotonicClock, Pause, Window};
-use robust_market::{Clock, Exchange, Request, Symbol, SystemClock, Timestamp};
-use tokio::sync::watch;
-use tokio::time::Instant;
+use robust_limiter::{Class, Limiter, MonotonicClock, Window};
+use robust_market::{Clock, Exchange, Request, Symbol, SystemClock};
 use tower::ServiceExt;
 
 use crate::addresses::Addresses;
@@ -18,7 +18,6 @@ use crate::attempt::AttemptLayer;
 use crate::classify::ClassifyLayer;
 use crate::config::UNKNOWN_LIMIT;
 use crate::deadline::DeadlineLayer;
-use crate::judgement::BAN_MAX;
 use crate::observe::ObserveLayer;
 use crate::price::{Bidder, Price};
 use crate::reading::Read;
@@ -185,32 +184,6 @@ impl<V> Source<V> {
     #[must_use]
     pub fn recent(&self, most: usize) -> Vec<Attempted> {
         self.shared.stats.recent(most)
-    }
-
-    /// When the ban ends that the exchange has put on us, by the wall clock; `None` when there is none.
-    #[must_use]
-    pub fn banned_until(&self) -> Option<Timestamp> {
-        self.shared.stats.banned().map(|(until, _)| until)
-    }
-
-    /// Follows the end of the last ban, whether it is over or not: what a process has to remember for the next.
-    #[must_use]
-    pub fn bans(&self) -> watch::Receiver<Option<Timestamp>> {
-        self.shared.stats.ban().subscribe()
-    }
-
-    /// Takes up a ban that an earlier process was given: asks nothing before it ends. One that is over changes nothing, and none is
-    /// longer than three days from now.
-    pub fn resume_ban(&self, until: Timestamp) {
-        let shared = &*self.shared;
-        let rest = until.since(shared.stats.wall()).min(BAN_MAX);
-        if rest.is_zero() {
-            return;
-        }
-        shared.stats.banned_for(rest);
-        let end = Instant::now() + rest;
-        shared.limiter.pause(end, Pause::Ban);
-        shared.breaker.force_open("banned before the start", end);
     }
 
     /// The pairs that are known to be listed.

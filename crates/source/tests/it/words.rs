@@ -18,11 +18,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::world::World;
 
+/// Status and `Retry-After`.
+type Says = (u16, Option<&'static str>);
+
 /// What is answered, and when each request came.
 #[derive(Debug, Clone, Default)]
 struct Desk {
-    /// Status and `Retry-After`; data when there is none.
-    says: Arc<Mutex<Option<(u16, Option<&'static str>)>>>,
+    /// Data when there is none.
+    says: Arc<Mutex<Option<Says>>>,
     arrived: Arc<Mutex<Vec<Instant>>>,
 }
 
