@@ -28,6 +28,9 @@ const UNDISTURBED: f64 = 0.97;
 /// Turns that overlap less than this are no contention.
 const OVERLAP: f64 = 0.7;
 
+/// The peer's limiter that admits no more than its limit in any window, as ours.
+pub const PEER_LOG: &str = "tower-resilience limiter, log";
+
 type Calls = Box<dyn FnMut(u32)>;
 
 /// A case: makes, in each thread, what calls the one instance.
@@ -63,6 +66,7 @@ pub fn contenders() -> Vec<Contender> {
     let (governor, bucket) = (handles::governor(), handles::leaky_bucket());
     let peer_breaker = resilience::breaker().layer(Bare::<Infallible>::new());
     let peer_limiter = resilience::limiter(WindowType::Fixed).layer(Bare::<Infallible>::new());
+    let peer_log = resilience::limiter(WindowType::SlidingLog).layer(Bare::<Infallible>::new());
     vec![
         Contender::service(ours::BREAKER, breaker),
         Contender::service(ours::LIMITER, admission),
@@ -116,6 +120,7 @@ pub fn contenders() -> Vec<Contender> {
             })
         }),
         Contender::service("tower-resilience limiter, fixed", peer_limiter),
+        Contender::service(PEER_LOG, peer_log),
         Contender::service("tower-resilience breaker, consecutive", peer_breaker),
     ]
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use robust_proof::report::Row;
 
 use super::clock::{CLOCK_READ, REFERENCE_NS};
-use super::contention::{Contended, contend, contenders};
+use super::contention::{Contended, PEER_LOG, contend, contenders};
 use super::ours::{
     BREAKER, BREAKER_HANDLE, BREAKER_WINDOW, BULKHEAD, BULKHEAD_READY, LIMITER, LIMITER_HANDLE,
     LIMITER_QUICK, RETRY, RETRY_BUDGET, STACK4, TIMEOUT_LAYER,
@@ -28,7 +28,8 @@ pub struct Options {
 const PEER_STACK: &str = "tower-resilience retry > breaker > limiter > timeout";
 
 /// Ours, and the peers that give the same guarantee. Those that give less are in the table only: failsafe and recloser let every
-/// call through when half-open, governor, leaky-bucket and fixed windows admit twice the limit in one window.
+/// call through when half-open, governor, leaky-bucket and fixed windows admit twice the limit in one window. By key governor alone
+/// limits, with the same fault, and nobody breaks circuits; the limits that adapt, of tower-resilience, drift away (P17).
 const SAME_GUARANTEE: [(&str, &str, &[&str]); 9] = [
     (
         "breaker",
@@ -146,12 +147,13 @@ impl Table {
         let mut limiter =
             self.ns_row("limiter.ns", LIMITER_QUICK, LIMITER_HANDLE, 35.0, &limiters)?;
         let slow = self.of(LIMITER)?.ns();
-        limiter.note += &format!("; by the quick clock; {slow:.1} by tokio's");
+        limiter.note += &format!("; by the counter, as a manager sets it; {slow:.1} by tokio's");
         rows.push(limiter);
         rows.push(self.contended_row()?);
         for (name, own, peers) in SAME_GUARANTEE {
             rows.push(self.not_slower(name, own, peers)?);
         }
+        rows.extend(self.not_slower_contended());
         Ok(rows)
     }
 
@@ -221,7 +223,7 @@ impl Table {
             holds: bound.1 <= GOAL,
             peers: BTreeMap::new(),
             note: format!(
-                "what a call costs, in looks at the clock; {:.0} ns; 95 % between {:.1} and {:.1}; by the quick clock; {reads_slow:.1} and {:.0} ns by tokio's",
+                "what a call costs, in looks at the clock; {:.0} ns; 95 % between {:.1} and {:.1}; by the counter, as a manager sets it; {reads_slow:.1} and {:.0} ns by tokio's",
                 own.ns(),
                 bound.0,
                 bound.1,
@@ -296,6 +298,29 @@ impl Table {
                 best.name,
                 bound.0,
                 bound.1
+            ),
+        })
+    }
+
+    /// Two threads on one limiter, beside the peer's that holds its bound; `None` when either had no undisturbed turn.
+    fn not_slower_contended(&self) -> Option<Row> {
+        let find = |name: &str| {
+            let found = self.contended.iter().find(|case| case.name == name)?;
+            Some((found, found.ns?))
+        };
+        let ((own, own_ns), (peer, peer_ns)) = (find(LIMITER)?, find(PEER_LOG)?);
+        // Their turns are no pairs: the worst of ours to the best of theirs, and the other way round.
+        let bound = (own.bound.0 / peer.bound.1, own.bound.1 / peer.bound.0);
+        Some(Row {
+            id: "not_slower.limiter_contended".to_owned(),
+            value: own_ns / peer_ns,
+            unit: "ratio",
+            goal: 1.0,
+            holds: bound.1 <= 1.0,
+            peers: BTreeMap::from([(peer.name.to_owned(), peer_ns)]),
+            note: format!(
+                "two threads; {own_ns:.1} ns against {peer_ns:.1} ns; between {:.3} and {:.3}, {} and {} undisturbed turns",
+                bound.0, bound.1, own.kept, peer.kept
             ),
         })
     }
