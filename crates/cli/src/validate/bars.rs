@@ -529,7 +529,7 @@ mod tests {
             }
             read_ms(&text)
         };
-        assert_eq!(bars("\"1\"").unwrap().candles.rows.len(), 9);
+        assert_eq!(bars("\"1\"").unwrap().rows.len(), 9);
         let broken = bars("\"1").unwrap_err();
         assert_eq!(broken.line, 6, "{broken}");
     }
