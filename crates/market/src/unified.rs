@@ -205,15 +205,34 @@ fn ticker(json: &Value, symbol: Symbol, nth: usize, notes: &mut Notes) -> Ticker
     ] {
         *slot = notes.may(at, field, json.get(field), number);
     }
-    ticker.time = event_time(json, at, notes);
+    let ms = notes.may(at, "time", json.get("time_ms"), time);
+    ticker.time = finer(json, ms, at, notes);
     ticker.sequence = notes.may(at, "sequence", json.get("sequence"), count);
     ticker
 }
 
-/// `time_ms`, or finer where `time_ns` says more.
-fn event_time(json: &Value, at: Option<usize>, notes: &mut Notes) -> Option<Timestamp> {
-    let ms = notes.may(at, "time", json.get("time_ms"), time);
-    notes.may(at, "time", json.get("time_ns"), time_ns).or(ms)
+/// The time of `time_ms`, to the nanosecond where `time_ns` says the same more exactly; another time there is a defect.
+fn finer(
+    json: &Value,
+    ms: Option<Timestamp>,
+    at: Option<usize>,
+    notes: &mut Notes,
+) -> Option<Timestamp> {
+    let wire = json.get("time_ns");
+    let Some(ns) = notes.may(at, "time", wire, time_ns) else {
+        return ms;
+    };
+    match ms {
+        Some(ms) if ms.as_ms() == ns.as_ms() => Some(ns),
+        Some(_) => {
+            notes.defect(at, "time", DefectKind::Unparsable, wire);
+            None
+        }
+        None => {
+            notes.defect(at, "time", DefectKind::Null, json.get("time_ms"));
+            None
+        }
+    }
 }
 
 fn book(json: &Value, symbol: Symbol, notes: &mut Notes) -> OrderBook {
@@ -231,7 +250,8 @@ fn book(json: &Value, symbol: Symbol, notes: &mut Notes) -> OrderBook {
         ["asks", "asks.price", "asks.size"],
         notes,
     );
-    book.time = event_time(json, None, notes);
+    let ms = notes.may(None, "time", json.get("time_ms"), time);
+    book.time = finer(json, ms, None, notes);
     book.sequence = notes.may(None, "sequence", json.get("sequence"), count);
     let limit = notes.may(None, "depth_limit", json.get("depth_limit"), count);
     book.depth_limit = limit.and_then(|limit| u32::try_from(limit).ok());
@@ -361,13 +381,13 @@ fn trade(row: &Value, at: Option<usize>, notes: &mut Notes) -> Option<Trade> {
     let amount = notes.need(at, "amount", row.get("amount"), number);
     let side = notes.may(at, "side", row.get("side"), side);
     let ms = notes.need(at, "time", row.get("time_ms"), time);
-    let ns = notes.may(at, "time", row.get("time_ns"), time_ns);
+    let time = ms.and_then(|ms| finer(row, Some(ms), at, notes));
     Some(Trade {
         id,
         price: price?,
         amount: amount?,
         side,
-        time: ns.or(ms)?,
+        time: time?,
     })
 }
 
@@ -426,6 +446,32 @@ mod tests {
             (Kind::Candles, Payload::Candles(candles)),
             (Kind::Trades, Payload::Trades(trades)),
         ]
+    }
+
+    #[test]
+    fn a_time_that_is_told_twice_has_to_be_one_time() {
+        let read = |times: Value| {
+            let mut row = json!({"id": "1", "price": "1", "amount": "2", "side": "buy"});
+            for (name, value) in times.as_object().unwrap() {
+                row[name] = value.clone();
+            }
+            let json = json!({"symbol": "AAA/USDT", "rows": [row]});
+            super::read(Kind::Trades, &json, &pair(), Interval::M1).unwrap()
+        };
+        let sound =
+            read(json!({"time_ms": 1_700_000_000_123_i64, "time_ns": "1700000000123456789"}));
+        assert!(sound.defects.is_empty() && sound.excluded.is_empty());
+        for broken in [
+            json!({"time_ns": "1700000000123456789"}),
+            json!({"time_ms": null, "time_ns": "1700000000123456789"}),
+            json!({"time_ms": 1_700_000_000_i64, "time_ns": "1700000000123456789"}),
+            json!({"time_ms": 1_700_003_600_123_i64, "time_ns": "1700000000123456789"}),
+        ] {
+            let found = read(broken.clone());
+            assert_eq!(found.excluded, [0], "{broken}");
+            assert_eq!(found.defects.len(), 1, "{broken}: {:?}", found.defects);
+            assert_eq!(found.defects[0].field, "time");
+        }
     }
 
     #[test]

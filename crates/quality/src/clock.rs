@@ -84,11 +84,21 @@ impl ClockOffset {
     /// How far the source's clock is ahead of ours; zero where it is behind, or unknown.
     #[must_use]
     pub fn ahead(&self, now: Timestamp) -> Duration {
+        self.known(now).unwrap_or_default()
+    }
+
+    /// How far the source's clock is ahead of ours; zero where it is behind, `None` as long as three answers of the last five minutes do not say so.
+    #[must_use]
+    pub fn known(&self, now: Timestamp) -> Option<Duration> {
+        let since = now.saturating_sub(HORIZON);
+        let enough = self.lags.iter().rev().nth(ENOUGH - 1)?;
+        if enough.0 < since {
+            return None;
+        }
         // Most clocks are not ahead.
         if self.early == 0 {
-            return Duration::ZERO;
+            return Some(Duration::ZERO);
         }
-        let since = now.saturating_sub(HORIZON);
         let mut lags = [i64::MAX; KEPT];
         let recent = self.lags.iter().filter(|(received, _)| *received >= since);
         let mut count = 0;
@@ -96,11 +106,10 @@ impl ClockOffset {
             *slot = *lag;
             count += 1;
         }
-        if count < ENOUGH {
-            return Duration::ZERO;
-        }
         let (_, smallest, _) = lags.select_nth_unstable(count / 16);
-        Duration::from_nanos(smallest.saturating_neg().try_into().unwrap_or(0))
+        Some(Duration::from_nanos(
+            smallest.saturating_neg().try_into().unwrap_or(0),
+        ))
     }
 
     pub(crate) fn memory(&self) -> usize {
@@ -128,6 +137,7 @@ mod tests {
     fn only_a_clock_ahead_is_an_offset() {
         assert_eq!(fed(&[]), Duration::ZERO);
         assert_eq!(fed(&[-1_270, -1_270]), Duration::ZERO); // too few
+        assert_eq!(ClockOffset::default().known(Timestamp::EPOCH), None);
         assert_eq!(fed(&[-1_250, -1_275, -1_260]), Duration::from_millis(1_275));
         assert_eq!(fed(&[300; 20]), Duration::ZERO);
     }

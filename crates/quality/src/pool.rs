@@ -187,7 +187,7 @@ impl StatePool {
         let mut context = *context;
         if context.clock_ahead.is_none() {
             let clock = self.sources.get(exchange).map(|source| &source.clock);
-            context.clock_ahead = clock.map(|clock| clock.ahead(context.now));
+            context.clock_ahead = clock.and_then(|clock| clock.known(context.now));
         }
         if context.peers.is_none() && matches!(kind, Kind::Ticker | Kind::Book) {
             context.peers = symbol.and_then(|s| self.consensus.peers(exchange, s, context.now));

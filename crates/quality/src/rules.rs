@@ -33,13 +33,13 @@ macro_rules! rules {
 
 rules! {
     C_REQUIRED = "C.required", Completeness, Critical, "a field without which the record means nothing is missing or null; Error inside a list";
-    C_OPTIONAL = "C.optional", Completeness, Warning, "a field that this source sends is missing: Info each, Warning when half of them are";
+    C_OPTIONAL = "C.optional", Completeness, Warning, "a field that this source sends, or that all other rows of the page have, is missing: Info each, Warning for a time, for a field of a row and when half of them are";
     C_ONE_SIDED = "C.one_sided", Completeness, Warning, "only one of bid and ask is there";
     C_ABSENT = "C.absent", Completeness, Warning, "a pair that was asked for is not in the list";
     C_SIDES = "C.sides", Completeness, Critical, "a side of the book is not in the answer, or both sides are empty";
     C_SIDE_EMPTY = "C.side_empty", Completeness, Error, "one side of the book is empty; Info while the market is known to be halted";
     C_DEPTH = "C.depth", Completeness, Warning, "a side has less than half of the levels that were asked for and are usual";
-    C_ROW = "C.row", Completeness, Error, "a row, level or trade lacks a required field";
+    C_ROW = "C.row", Completeness, Error, "a row, level or trade lacks a required field; Warning for a bar that does not say whether it is closed";
     C_GAP = "C.gap", Completeness, Error, "bars are missing inside the series: Warning, Error from 10 in a row or above 5 %; where the source leaves out empty bars Info, Warning beyond three times the longest usual hole, or where the market was seen to trade in every bar";
     C_SOURCE_OUTAGE = "C.source_outage", Completeness, Info, "bars are missing that at least eight of ten other markets of the source lack as well: an outage, told and not held against one market";
     C_SHORT = "C.short", Completeness, Error, "fewer bars than asked for: Warning under 95 %, Error under 90 %; where the source leaves out empty bars only beyond three times its longest usual hole";
@@ -95,6 +95,8 @@ rules! {
     K_LAST_VS_QUOTE = "K.last_vs_quote", Consistency, Warning, "the last price is further from the quote than 0.5 % and three spreads";
     K_HIGH_LOW = "K.high_low", Consistency, Error, "high below low";
     K_LAST_VS_RANGE = "K.last_vs_range", Consistency, Warning, "the last price is outside low to high by more than 0.2 %";
+    K_OPEN_VS_RANGE = "K.open_vs_range", Consistency, Warning, "the first price of a ticker's window is outside its low to high by more than 0.2 %";
+    K_CHANGE = "K.change", Consistency, Warning, "a ticker's change is not its last price less its first one, or more than its whole range";
     K_VWAP_RANGE = "K.vwap_range", Consistency, Warning, "the average price is outside low to high by more than 0.1 %";
     K_QUOTE_VOLUME = "K.quote_volume", Consistency, Error, "quote volume over base volume is not the average price, or outside low to high; Warning in a ticker";
     K_TS_REGRESS = "K.ts_regress", Consistency, Error, "older than the last accepted value";
@@ -114,7 +116,7 @@ rules! {
     K_DESCENDING = "K.descending", Consistency, Error, "the whole series runs backwards; Warning for trades";
 
     T_STALE = "T.stale", Timeliness, Error, "older than is usual: Warning, then Error; the share that is lost is in the score's curve";
-    T_FUTURE = "T.future", Timeliness, Critical, "ahead of our clock: Warning over 1 s, Error over 5 s, Critical over 60 s (Error inside a list)";
+    T_FUTURE = "T.future", Timeliness, Critical, "ahead of our clock: Warning over 1 s (Info up to 1.5 s while the source has not shown how its clock goes), Error over 5 s, Critical over 60 s (Error inside a list)";
     T_CLOCK_SKEW = "T.clock_skew", Timeliness, Error, "the source's clock is ahead of ours by more than 5 s, steadily: the source is at fault, not the record";
     T_NO_EVENT_TIME = "T.no_event_time", Timeliness, Info, "the exchange does not say when it was; the receive time stands in";
 

@@ -321,6 +321,11 @@ impl SymbolState {
         found
     }
 
+    /// Whether the source has sent a closed bar before.
+    pub(crate) fn knows_bars(&self) -> bool {
+        !self.seen.bars.is_empty()
+    }
+
     /// Remembers a closed bar; those before the oldest one that is kept are not.
     pub(crate) fn learn_bar(&mut self, time: Timestamp, content: u64) {
         let bars = &mut self.seen.bars;

@@ -199,6 +199,13 @@ impl Tally {
             .all(|column| column.worst < Some(Severity::Error))
     }
 
+    /// Whether nothing was found that is more than a statement.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.columns
+            .iter()
+            .all(|column| column.worst < Some(Severity::Warning))
+    }
+
     /// Whether nothing heavier than a warning was found, but for what one rule says.
     pub(crate) fn is_sound_but_for(&self, rule: &Rule) -> bool {
         let heavy = |issue: &Issue| issue.severity >= Severity::Error;

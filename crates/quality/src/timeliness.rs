@@ -11,6 +11,8 @@ use crate::{ClockOffset, Context};
 
 /// 2009-01-03T00:00:00Z, the day of Bitcoin's first block: no crypto market is older.
 const FIRST_NS: i64 = 1_230_940_800_000_000_000;
+/// A clock this far from ours is nothing unusual: 1.27 s were recorded.
+const USUAL_SKEW: Duration = Duration::from_millis(1_500);
 /// A time further ahead than this is no time of an event.
 const AHEAD: Duration = Duration::from_secs(86_400);
 
@@ -114,18 +116,36 @@ pub(crate) struct SourceTime {
     pub(crate) there: Timestamp,
     /// How far a clock is ahead that is too far ahead to be corrected.
     skewed: Option<Duration>,
+    /// Whether the source has shown how its clock goes.
+    known: bool,
 }
 
 impl SourceTime {
     /// From what the context says, or what this symbol has shown.
     pub(crate) fn of(context: &Context<'_>, shown: &ClockOffset) -> Self {
-        let ahead = context
-            .clock_ahead
-            .unwrap_or_else(|| shown.ahead(context.now));
+        let known = context.clock_ahead.or_else(|| shown.known(context.now));
+        let ahead = known.unwrap_or_default();
         Self {
             now: context.now,
             there: context.now.saturating_add(ahead.min(CORRECTED_MAX)),
             skewed: (ahead > CORRECTED_MAX).then_some(ahead),
+            known: known.is_some(),
+        }
+    }
+
+    /// How heavy it is that an event lies ahead of the source's clock; `None` when it does not, by more than a second.
+    ///
+    /// The first answers of a source say as much of its clock as of themselves: what clocks differ by in practice is only stated there.
+    fn ahead(&self, event: Timestamp) -> Option<Severity> {
+        let ahead = event.since(self.there);
+        match ahead {
+            _ if ahead > Duration::from_secs(60) => Some(Severity::Critical),
+            _ if ahead > Duration::from_secs(5) => Some(Severity::Error),
+            _ if ahead > Duration::from_secs(1) && (self.known || ahead > USUAL_SKEW) => {
+                Some(Severity::Warning)
+            }
+            _ if ahead > Duration::from_secs(1) => Some(Severity::Info),
+            _ => None,
         }
     }
 
@@ -145,6 +165,10 @@ impl SourceTime {
                     "the source's clock is {:.1} s ahead of ours",
                     skewed.as_secs_f64()
                 )
+            });
+        } else if self.ahead(newest) == Some(Severity::Info) {
+            tally.whole(&T_FUTURE, Severity::Info, Some("time"), || {
+                future(newest, self.there)
             });
         }
     }
@@ -174,17 +198,6 @@ pub(crate) fn age(
     }
 }
 
-/// How heavy it is that an event lies ahead of our clock; `None` when it does not, by more than a second.
-pub(crate) fn ahead(event: Timestamp, now: Timestamp) -> Option<Severity> {
-    let ahead = event.since(now);
-    match ahead {
-        _ if ahead > Duration::from_secs(60) => Some(Severity::Critical),
-        _ if ahead > Duration::from_secs(5) => Some(Severity::Error),
-        _ if ahead > Duration::from_secs(1) => Some(Severity::Warning),
-        _ => None,
-    }
-}
-
 /// Judges the one time of a ticker or a book.
 pub(crate) fn event(
     tally: &mut Tally,
@@ -209,7 +222,7 @@ pub(crate) fn event(
 pub(crate) fn whole_ahead(tally: &mut Tally, event: Timestamp, clock: &SourceTime) {
     if clock.explains(event).is_some() {
         clock.skew(tally, event);
-    } else if let Some(severity) = ahead(event, clock.there) {
+    } else if let Some(severity) = clock.ahead(event) {
         tally.whole(&T_FUTURE, severity, Some("time"), || {
             future(event, clock.there)
         });
@@ -233,7 +246,10 @@ pub(crate) fn record_ahead(
     if clock.explains(event).is_some() {
         return;
     }
-    if let Some(severity) = ahead(event, clock.there) {
+    // Of a whole list it is said once that its clock may differ.
+    if let Some(severity) = clock.ahead(event)
+        && severity > Severity::Info
+    {
         tally.object(&T_FUTURE, severity.min(Severity::Error), place, || {
             future(event, clock.there)
         });

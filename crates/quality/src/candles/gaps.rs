@@ -69,7 +69,7 @@ pub(super) fn completeness(
     let closed_ones = || series.unique.iter().filter(is_closed);
     let dense = context.profile.dense_candles;
     let (Some(first), Some(last)) = (closed_ones().next(), closed_ones().next_back()) else {
-        nothing(tally, series, grid, context);
+        nothing(tally, series, grid, context, state);
         return;
     };
     let number = closed_ones().count();
@@ -433,7 +433,15 @@ fn short(tally: &mut Tally, came: u64, wanted: u64, severity: Severity) {
 }
 
 /// No closed bar came: a fault unless none can exist yet.
-fn nothing(tally: &mut Tally, series: &Series<'_>, grid: &Grid, context: &Context<'_>) {
+///
+/// A source that leaves out empty bars may know none at all; not one that sent some before and was not asked from a time on.
+fn nothing(
+    tally: &mut Tally,
+    series: &Series<'_>,
+    grid: &Grid,
+    context: &Context<'_>,
+    state: &SymbolState,
+) {
     let none_due = match context.request {
         Request::Candles {
             since: Some(since), ..
@@ -452,8 +460,9 @@ fn nothing(tally: &mut Tally, series: &Series<'_>, grid: &Grid, context: &Contex
         tally.own_share(Dimension::Completeness, readable, unreadable);
         return;
     }
-    tally.own_share(Dimension::Completeness, 0, 1);
-    let severity = if context.profile.dense_candles {
+    let from = matches!(context.request, Request::Candles { since: Some(_), .. });
+    let severity = if context.profile.dense_candles || (state.knows_bars() && !from) {
+        tally.own_share(Dimension::Completeness, 0, 1);
         Severity::Error
     } else {
         Severity::Info

@@ -31,6 +31,7 @@ pub(crate) fn single(
     let (expected, found, present) = (record.expected, record.found, record.present);
     let (time, sequence) = (record.time, record.sequence);
     let prices = record.prices();
+    let change = record.change();
     let content = seen::content(ticker);
     let fingerprint = seen::ticker(ticker, content);
     let replay = state.seen.answers.met(fingerprint);
@@ -54,6 +55,9 @@ pub(crate) fn single(
         let weighed = accuracy::judge(&mut tally, (ticker, content), prices, context, state);
         weighed.filter(|_| before)
     };
+    if let Some(change) = change.filter(|_| tally.is_clean()) {
+        change.object(&mut tally);
+    }
     let others = tally.is_sound_but_for(&crate::rules::A_OUTLIER);
     let report = tally.finish(context.config);
     state.release(0);

@@ -75,6 +75,7 @@ struct Near {
     ask: f64,
     high: f64,
     low: f64,
+    open: f64,
     base: f64,
     quote: f64,
     vwap: f64,
@@ -89,6 +90,7 @@ impl Near {
             ask: near(F::Ask),
             high: near(F::High),
             low: near(F::Low),
+            open: near(F::Open),
             base: near(F::BaseVolume),
             quote: near(F::QuoteVolume),
             vwap: near(F::Vwap),
@@ -256,10 +258,9 @@ impl<'t, 'a> Record<'t, 'a> {
         let (ticker, near) = (self.ticker, &self.near);
         // What is not there is no number, and no comparison holds.
         let prices = [
-            near.last, near.bid, near.ask, near.high, near.low, near.vwap,
+            near.last, near.bid, near.ask, near.high, near.low, near.open, near.vwap,
         ];
         let wrong = prices.iter().any(|price| *price <= 0.0)
-            || ticker.open.is_some_and(|open| !is_positive(open))
             || near.base < 0.0
             || near.quote < 0.0
             || ticker.bid_size.is_some_and(is_negative)
@@ -441,9 +442,15 @@ impl<'t, 'a> Record<'t, 'a> {
     /// Tells each field that should be there and is not.
     fn missing(&mut self, missing: TickerFields) {
         for field in F::ALL.into_iter().filter(|field| missing.contains(*field)) {
+            // Without its time a price of an hour ago looks like one of now.
+            let severity = if field == F::Time && !self.in_list {
+                Severity::Warning
+            } else {
+                Severity::Info
+            };
             self.object(
                 &C_OPTIONAL,
-                Severity::Info,
+                severity,
                 field as usize,
                 field.as_str(),
                 || format!("{} is missing", field.as_str()),

@@ -1,6 +1,7 @@
 //! Rules for a list of executed trades.
 
 mod amounts;
+mod fields;
 mod level;
 mod pages;
 mod path;
@@ -104,6 +105,7 @@ pub(crate) fn trades(
         });
         return tally.finish(context.config);
     }
+    fields::judge(&mut tally, trades, decoded);
     let rows = valid(&mut tally, trades, decoded, &clock, context);
     let straight = is_straight(&rows);
     let copies = twice(&mut tally, &rows, straight);

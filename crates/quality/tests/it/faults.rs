@@ -150,6 +150,9 @@ pub(crate) fn catalogue() -> Vec<Fault> {
         ticker "last far from the quote" |c| ticker(c).last = Some(d("36900.00")) => "K.last_vs_quote" Warning Accept;
         ticker "high below low" |c| { let t = ticker(c); (t.high, t.low) = (t.low, t.high) } => "K.high_low" Error Quarantine;
         ticker "last above the range" |c| ticker(c).high = Some(d("36420.00")) => "K.last_vs_range" Warning Accept;
+        ticker "open above the range" |c| ticker(c).open = Some(d("38000.00")) => "K.open_vs_range" Warning Accept;
+        ticker "the change with another sign" |c| { let t = ticker(c); t.change = t.change.map(|change| -change) } => "K.change" Warning Accept;
+        ticker "a quote volume of nothing" |c| ticker(c).base_volume = Some(d("0")) => "K.quote_volume" Warning Accept;
         ticker "vwap above the range" |c| { let t = ticker(c); t.vwap = Some(d("37100")); t.quote_volume = Some(d("37100000")) } => "K.vwap_range" Warning Accept;
         ticker "quote volume in another unit" |c| ticker(c).quote_volume = Some(d("364000")) => "K.quote_volume" Warning Accept;
         ticker "11 s old" |c| ticker(c).time = Some(at(NOW - 11)) => "T.stale" Warning Quarantine;
@@ -211,6 +214,7 @@ pub(crate) fn catalogue() -> Vec<Fault> {
         candles "low above the body" |c| bars(c).rows[7].low = d("36600") => "K.low" Error AcceptWithExclusions;
         candles "price zero" |c| bars(c).rows[21].close = d("0") => "V.price" Error AcceptWithExclusions;
         candles "volume negative" |c| bars(c).rows[7].volume = d("-1") => "V.size" Error AcceptWithExclusions;
+        candles "closed or not is not said" |c| c.decoded.note(Defect::new(Some(7), "closed", Missing, None)) => "C.row" Warning Accept;
         candles "a NaN close" |c| leave_out(c, 7, "close", NotFinite) => "V.finite" Error AcceptWithExclusions;
         candles "a null close" |c| leave_out(c, 7, "close", Null) => "C.row" Error AcceptWithExclusions;
         candles "a short row" |c| leave_out(c, 7, "volume", Missing) => "C.row" Error AcceptWithExclusions;
@@ -283,6 +287,8 @@ pub(crate) fn catalogue() -> Vec<Fault> {
         trades "price NaN" |c| leave_out(c, 7, "price", NotFinite) => "V.finite" Error AcceptWithExclusions;
         trades "price zero" |c| page(c).rows[7].price = d("0") => "V.price" Error AcceptWithExclusions;
         trades "amount negative" |c| page(c).rows[7].amount = d("-1") => "V.size" Error AcceptWithExclusions;
+        trades "one without a side" |c| page(c).rows[7].side = None => "C.optional" Warning Accept;
+        trades "one without an id" |c| { c.profile.dense_trade_ids = false; page(c).rows[7].id = None } => "C.optional" Warning Accept;
         trades "empty id" |c| page(c).rows[7].id = Some("".into()) => "V.id" Error AcceptWithExclusions;
         trades "the same again" |c| { let copy = page(c).rows[7].clone(); page(c).rows.insert(8, copy) } => "U.dup_exact" Error AcceptWithExclusions;
         trades "one id, two trades" |c| { let mut copy = page(c).rows[7].clone(); copy.price += Decimal::ONE; page(c).rows.insert(8, copy) } => "U.dup_conflict" Error AcceptWithExclusions;
@@ -393,5 +399,57 @@ fn every_rule_finds_something() {
 fn a_decoded_answer_without_defects_is_what_these_bases_are() {
     for case in clean::all() {
         assert!(Decoded::is_clean(&case.decoded));
+    }
+}
+
+/// A source that is asked for the first time has not shown how its clock goes; 1.27 s were recorded of a real one.
+#[test]
+fn the_first_answers_of_a_clock_that_is_a_second_ahead_are_no_fault() {
+    for (ahead, expected) in [(1_270, Severity::Info), (1_600, Severity::Warning)] {
+        for mut case in [clean::ticker(), clean::book(), clean::trades()] {
+            shift(&mut case, ahead);
+            let report = case.judge();
+            let future: Vec<_> = report
+                .issues
+                .iter()
+                .filter(|issue| issue.rule == "T.future")
+                .collect();
+            assert_eq!(future.len(), 1, "{ahead}: {:#?}", report.issues);
+            assert_eq!(future[0].severity, expected, "{ahead}");
+        }
+    }
+}
+
+/// A market in which nobody traded has no bars where empty ones are left out; one that had bars has lost them.
+#[test]
+fn no_bar_at_all_is_a_fault_only_where_there_were_some() {
+    let mut none = clean::candles();
+    none.profile.dense_candles = false;
+    bars(&mut none).rows.clear();
+    let first = none.judge();
+    assert_eq!(first.acceptance, Accept, "{:#?}", first.issues);
+
+    let mut state = robust_quality::SymbolState::new();
+    let mut some = clean::candles();
+    some.profile.dense_candles = false;
+    let _ = some.judge_with(&mut state);
+    let after = none.judge_with(&mut state);
+    let found = after
+        .issues
+        .iter()
+        .any(|issue| (issue.rule, issue.severity) == ("C.short", Error));
+    assert!(found, "{:#?}", after.issues);
+}
+
+/// Puts what is newest this many milliseconds ahead of our clock.
+fn shift(case: &mut clean::Case, ahead: u64) {
+    let newest = case
+        .now
+        .saturating_add(std::time::Duration::from_millis(ahead));
+    match &mut case.decoded.value {
+        Payload::Ticker(ticker) => ticker.time = Some(newest),
+        Payload::OrderBook(book) => book.time = Some(newest),
+        Payload::Trades(trades) => trades.rows.last_mut().unwrap().time = newest,
+        other => panic!("{other:?}"),
     }
 }

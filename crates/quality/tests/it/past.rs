@@ -142,7 +142,9 @@ pub(crate) fn catalogue() -> Vec<Past> {
         let mut feed = Feed::warm();
         let _ = feed.quote(d("20000"), |_| {});
         let _ = feed.quote(d("20001"), |_| {});
-        feed.quote(d("20000"), |_| {})
+        feed.quote(d("20000"), |ticker| {
+            (ticker.open, ticker.change) = (Some(d("20010")), Some(d("-10")))
+        })
     });
     past("a spread of 20 %", "A.wide_spread", Warning, || {
         Feed::warm().quote(d("36500"), |ticker| {

@@ -5,14 +5,20 @@ use std::cmp::Ordering;
 use robust_market::{Dimension, Severity, Timestamp};
 use rust_decimal::Decimal;
 
+use super::super::accuracy::place;
 use super::Record;
 use crate::SymbolState;
 use crate::exact::{clearly_within, compare, is_positive, within};
+use crate::finite::nearest;
 use crate::profile::TickerField as F;
 use crate::rules::{
-    K_CROSSED, K_HIGH_LOW, K_LAST_VS_QUOTE, K_LAST_VS_RANGE, K_LOCKED, K_QUOTE_VOLUME,
-    K_SEQ_REGRESS, K_TS_REGRESS, K_VWAP_RANGE,
+    K_CHANGE, K_CROSSED, K_HIGH_LOW, K_LAST_VS_QUOTE, K_LAST_VS_RANGE, K_LOCKED, K_OPEN_VS_RANGE,
+    K_QUOTE_VOLUME, K_SEQ_REGRESS, K_TS_REGRESS, K_VWAP_RANGE,
 };
+use crate::tally::Tally;
+
+/// How far the change may be from what the prices say, as a share of the last price: exchanges round, and sum up in another moment.
+const CHANGE_SLACK: f64 = 5e-4;
 
 /// How two numbers above zero compare; where they are clearly apart their digits are not looked at.
 fn order(first: Decimal, second: Decimal, near_first: f64, near_second: f64) -> Ordering {
@@ -20,6 +26,27 @@ fn order(first: Decimal, second: Decimal, near_first: f64, near_second: f64) -> 
         Ordering::Less
     } else {
         compare(first, second)
+    }
+}
+
+/// A change that the prices beside it do not make.
+pub(in crate::ticker) struct Contradiction {
+    change: Decimal,
+    last_and_open: Option<(Decimal, Decimal)>,
+}
+
+impl Contradiction {
+    pub(in crate::ticker) fn object(&self, tally: &mut Tally) {
+        let change = self.change;
+        let place = place(9, "change");
+        tally.object(&K_CHANGE, Severity::Warning, place, || {
+            match self.last_and_open {
+                Some((last, open)) => {
+                    format!("change {change} is not last {last} less open {open}")
+                }
+                None => format!("change {change} is more than the whole range"),
+            }
+        });
     }
 }
 
@@ -91,6 +118,16 @@ impl Record<'_, '_> {
                     });
                 }
             }
+            if let Some(open) = self.value(F::Open) {
+                checks += 1;
+                if !clearly_within(self.near.open, near_low, near_high, 2_000)
+                    && !within(open, low, high, 2_000)
+                {
+                    self.object(&K_OPEN_VS_RANGE, Severity::Warning, 8, "open", || {
+                        format!("open {open} is outside {low} to {high}")
+                    });
+                }
+            }
             if let (Some(vwap), Some(_)) = (vwap, volume) {
                 checks += 1;
                 if !clearly_within(near_vwap, near_low, near_high, 1_000)
@@ -101,6 +138,16 @@ impl Record<'_, '_> {
                     });
                 }
             }
+        }
+        if self.near.base == 0.0 && self.near.quote > 0.0 {
+            checks += 1;
+            self.object(
+                &K_QUOTE_VOLUME,
+                Severity::Warning,
+                5,
+                "quote_volume",
+                || "a quote volume, and yet no base volume".to_owned(),
+            );
         }
         let amounts = volume.zip(self.value(F::QuoteVolume));
         let bounds = vwap.map(|vwap| (vwap, vwap)).or(low.zip(high));
@@ -126,6 +173,27 @@ impl Record<'_, '_> {
             }
         }
         checks
+    }
+
+    /// Objects to a change that is not the last price less the first one, or more than the whole range.
+    ///
+    /// A wrong price makes the change wrong as well: to be asked where nothing else is objected to.
+    pub(in crate::ticker) fn change(&self) -> Option<Contradiction> {
+        let (change, near) = (self.value(F::Change)?, &self.near);
+        let slack = near.last * CHANGE_SLACK;
+        let (least, most) = if near.open > 0.0 {
+            let moved = near.last - near.open;
+            (moved - slack, moved + slack)
+        } else {
+            let range = near.high - near.low;
+            (-range - slack, range + slack)
+        };
+        let found = nearest(change);
+        // What is not there is no number, and no comparison holds.
+        (found < least || found > most).then(|| Contradiction {
+            change,
+            last_and_open: self.value(F::Last).zip(self.value(F::Open)),
+        })
     }
 
     pub(in crate::ticker) fn regress(
