@@ -10,6 +10,12 @@ use crate::{Peers, Window};
 const WINDOW: usize = 1_000;
 /// Fewer returns than this are no history.
 const COLD: usize = 30;
+/// Fewer returns than this say nothing of what is usual at all.
+const COOL: usize = 5;
+/// Between the two, a return beyond this is doubted if it is also far beyond all others: 5 %.
+const COOL_LEAST: f64 = 0.05;
+/// So far: this many times the largest of them.
+const COOL_BEYOND: f64 = 25.0;
 /// Prints that may wait for the level to be confirmed.
 const PENDING_MAX: usize = 8;
 /// A return beyond this many σ is suspicious.
@@ -202,8 +208,27 @@ impl Engine {
             at,
             step,
             sigma,
-            outcome: self.decide(ln.get(), step, sigma, floor, peers),
+            outcome: self.decide(ln.get(), step, sigma, seconds(when, at), floor, peers),
         }
+    }
+
+    /// Whether a return is far beyond the few that are known. Too few to say what is usual, they still say what a jump is; the next print
+    /// on the same side settles it, so that a market that begins wildly is never locked out.
+    fn is_strange(&self, size: f64, seconds: f64) -> bool {
+        if self.returns.len() < COOL || size <= COOL_LEAST {
+            return false;
+        }
+        let largest = self
+            .returns
+            .iter()
+            .fold(0.0, |most: f64, step| most.max(step.abs()));
+        let pace = self.pace.get();
+        let growth = if pace > 0.0 {
+            (seconds / pace).clamp(1.0, PAUSE_MAX).sqrt()
+        } else {
+            1.0
+        };
+        size > COOL_LEAST.max(COOL_BEYOND * largest) * growth
     }
 
     fn decide(
@@ -211,19 +236,21 @@ impl Engine {
         ln: f64,
         step: f64,
         sigma: f64,
+        seconds: f64,
         floor: Floor,
         peers: Option<&Peers>,
     ) -> Outcome {
         let size = step.abs();
-        if !self.is_warm() {
-            if size <= RETURN_MAX {
+        let warm = self.is_warm();
+        if !warm {
+            if size <= RETURN_MAX && !self.is_strange(size, seconds) {
                 return Outcome::Cold;
             }
         } else if size <= floor.pass || (size <= SOFT * sigma && size <= RETURN_MAX) {
             return Outcome::Near;
         }
         let near = floor.noise.max(3.0 * sigma);
-        let hard = size > HARD * sigma || size > RETURN_MAX;
+        let hard = (warm && size > HARD * sigma) || size > RETURN_MAX;
         let shared =
             |peers: &Peers| peers.near(ln, near) >= 1 || (!hard && peers.class_moved(step, near));
         if peers.is_some_and(shared) {
@@ -232,7 +259,8 @@ impl Engine {
         let (tight, loose, restart) = self.count(ln, step, sigma, floor);
         // Two others that stay at the old level, and none at the new one: this exchange is alone.
         let alone = peers.is_some_and(|peers| peers.near(ln - step, near) >= 2);
-        if !restart && !alone && (tight >= TIGHT || loose >= LOOSE) {
+        let again = !warm && !hard && self.is_same_side(ln - step, step);
+        if !alone && (again || (!restart && (tight >= TIGHT || loose >= LOOSE))) {
             return Outcome::Level {
                 released: self.pending.len(),
             };
@@ -243,6 +271,12 @@ impl Engine {
             loose,
             restart,
         }
+    }
+
+    /// Whether the print before went the same way from the level, and waits.
+    fn is_same_side(&self, level: f64, step: f64) -> bool {
+        let before = self.pending.last();
+        before.is_some_and(|before| (before.get() - level).signum() == step.signum())
     }
 
     /// How many prints agree with this one, itself counted, and whether it begins anew.

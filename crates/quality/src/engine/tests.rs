@@ -36,6 +36,52 @@ impl Feed {
     }
 }
 
+/// A feed of so many prints that moves by a thousandth.
+fn young(prints: u32) -> Feed {
+    let mut feed = Feed {
+        engine: Engine::default(),
+        second: 1_700_000_000,
+    };
+    for n in 0..prints {
+        assert!(feed.accepts(0.001 * f64::from(n % 3)), "{n}");
+    }
+    feed
+}
+
+#[test]
+fn a_jump_far_beyond_the_few_steps_known_is_doubted_until_the_next_print_agrees() {
+    for prints in [6, 12, 29] {
+        for jump in [1.1_f64.ln(), 1.5_f64.ln(), 0.9_f64.ln()] {
+            let doubted =
+                |feed: &mut Feed| matches!(feed.print(jump), Outcome::Pending { hard: false, .. });
+            let mut feed = young(prints);
+            assert!(doubted(&mut feed), "{prints} {jump}");
+            assert!(feed.accepts(0.001));
+            assert!(doubted(&mut feed), "{prints} {jump}");
+            assert_eq!(feed.print(jump * 1.2), Outcome::Level { released: 1 });
+            assert!(feed.accepts(jump * 1.2 + 0.001));
+        }
+    }
+    // Five prints are four steps: nothing is known.
+    assert!(young(5).accepts(1.5_f64.ln()));
+}
+
+#[test]
+fn a_market_that_begins_wildly_is_not_locked_out() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..200 {
+        let mut feed = young(6);
+        let mut ln = 0.0;
+        let doubted = (0..60)
+            .filter(|_| {
+                ln += 0.3 * (random.f64() - 0.5);
+                !feed.accepts(ln)
+            })
+            .count();
+        assert!(doubted <= 12, "{doubted} of 60");
+    }
+}
+
 #[test]
 fn ten_times_and_back_excludes_one_print() {
     let mut feed = Feed::warm(0.001);
