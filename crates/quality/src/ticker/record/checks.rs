@@ -17,8 +17,8 @@ use crate::rules::{
 };
 use crate::tally::Tally;
 
-/// How far the change may be from what the prices say, as a share of the last price: exchanges round, and sum up in another moment.
-const CHANGE_SLACK: f64 = 5e-4;
+/// How far the change may be from what the prices say, as a share of the last price: exchanges round, and count the change in another moment.
+const CHANGE_SLACK: f64 = 5e-3;
 
 /// How two numbers above zero compare; where they are clearly apart their digits are not looked at.
 fn order(first: Decimal, second: Decimal, near_first: f64, near_second: f64) -> Ordering {
