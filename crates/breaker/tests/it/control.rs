@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use robust_breaker::{Breaker, Cause, Event, EventKind, Outcome, State};
+use robust_breaker::{Breaker, Cause, Event, EventKind, Listener, Outcome, State};
 use tokio::time::{Instant, advance};
 
 use crate::backend::{FAILURE, SECOND, breaker};
@@ -57,6 +57,33 @@ async fn only_measuring_it_counts_what_would_have_opened_and_opens_nothing() {
     assert_eq!(breaker.snapshot().would_have_opened, 3);
     breaker.reset();
     assert_eq!(breaker.snapshot().would_have_opened, 0);
+}
+
+/// A listener that is compiled out.
+struct Deaf;
+
+impl Listener for Deaf {
+    const ENABLED: bool = false;
+
+    fn on(&self, event: &Event<'_>) {
+        panic!("{event:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_to_a_listener_that_is_switched_off() {
+    let breaker = Breaker::builder("unheard")
+        .consecutive_failures(1)
+        .listener(Deaf)
+        .build();
+    breaker.admit().unwrap().record(FAILURE);
+    assert!(breaker.admit().is_err());
+    advance(60 * SECOND).await;
+    drop(breaker.admit().unwrap());
+    breaker.admit().unwrap().record(Outcome::Success);
+    breaker.metrics_only();
+    breaker.admit().unwrap().record(FAILURE);
+    assert_eq!(breaker.snapshot().would_have_opened, 1);
 }
 
 /// What the listener hears, and whether it may look at the breaker meanwhile.

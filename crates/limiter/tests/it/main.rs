@@ -25,3 +25,4 @@ mod shares;
 mod slots;
 #[cfg(feature = "tracing")]
 mod traced;
+mod unheard;
