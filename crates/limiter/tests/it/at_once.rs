@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use robust_limiter::{
-    Bid, BidRef, Charge, Class, ClassCell, Cost, Demand, Feedback, Limiter, Pause, Rejected,
-    Verdict, Window,
+    Bid, BidRef, Charge, Class, ClassCell, Cost, Demand, Feedback, Limiter, MonotonicClock, Pause,
+    Rejected, Verdict, Window,
 };
 use tokio::time::Instant;
 use tower::limit::ConcurrencyLimit;
@@ -348,10 +348,38 @@ async fn five_thousand_a_second_are_achieved_through_the_layer() {
 /// never have more than the window.
 #[test]
 fn who_waits_is_not_passed_by_calls_on_other_threads() {
+    threads_beside_one_that_waits(MonotonicClock::tokio());
+}
+
+/// The same by the processor's counter, whose times lie between those of the system's clock.
+#[test]
+fn who_waits_is_not_passed_by_calls_on_other_threads_by_the_counter() {
+    let clock = MonotonicClock::counter();
+    // It is believed after some looks at both; until then it tells tokio's time.
+    let begun = std::time::Instant::now();
+    while !clock.is_counting() && begun.elapsed() < 10 * SECOND {
+        let _ = clock.now();
+        std::thread::yield_now();
+    }
+    let before = Instant::now();
+    let told = clock.now();
+    let after = Instant::now();
+    let slack = Duration::from_millis(1);
+    assert!(
+        told + slack >= before && told <= after + slack,
+        "{before:?} {told:?} {after:?}"
+    );
+    threads_beside_one_that_waits(clock);
+}
+
+fn threads_beside_one_that_waits(clock: MonotonicClock) {
     const LIMIT: u32 = 2_000;
     let per = Duration::from_millis(40);
     let window = Window::sliding("w", LIMIT, per).guard(Duration::ZERO);
-    let limiter = Limiter::builder("threads").window(window).build();
+    let limiter = Limiter::builder("threads")
+        .window(window)
+        .clock(clock)
+        .build();
     let (stop, sent) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
