@@ -36,17 +36,21 @@ impl Fingerprint {
     /// Mixes an exact number in, however many zeros are written after it: `1.00` is `1.0`.
     pub(crate) fn decimal(self, value: Decimal) -> Self {
         let mut parts = value.unpack();
-        let low = u64::from(parts.mid) << 32 | u64::from(parts.lo);
-        // Whether it may end in zeros behind its point: to ask costs far less than to take them off.
-        if parts.scale > 0 && parts.lo & 1 == 0 && (parts.hi != 0 || low.is_multiple_of(10)) {
+        let mut low = u64::from(parts.mid) << 32 | u64::from(parts.lo);
+        if parts.hi == 0 {
+            // One word of the machine: a zero taken off is a multiplication.
+            while parts.scale > 0 && low.is_multiple_of(10) {
+                low /= 10;
+                parts.scale -= 1;
+            }
+            parts.negative &= low != 0;
+        } else if parts.scale > 0 && low & 1 == 0 {
             parts = value.normalize().unpack();
+            low = u64::from(parts.mid) << 32 | u64::from(parts.lo);
         }
         // The words of `Decimal::serialize`, which puts them together byte by byte.
         let flags = u64::from(parts.scale) << 16 | u64::from(parts.negative) << 31;
-        self.words(
-            flags | u64::from(parts.lo) << 32,
-            u64::from(parts.mid) | u64::from(parts.hi) << 32,
-        )
+        self.words(flags | low << 32, low >> 32 | u64::from(parts.hi) << 32)
     }
 
     pub(crate) fn optional(self, value: Option<Decimal>) -> Self {
