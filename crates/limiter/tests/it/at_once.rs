@@ -356,7 +356,7 @@ fn who_waits_is_not_passed_by_calls_on_other_threads() {
 fn who_waits_is_not_passed_by_calls_on_other_threads_by_the_counter() {
     let clock = MonotonicClock::counter();
     // It is believed after some looks at both; until then it tells tokio's time.
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while !clock.is_counting() && begun.elapsed() < 10 * SECOND {
         let _ = clock.now();
         std::thread::yield_now();
