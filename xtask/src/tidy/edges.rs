@@ -72,6 +72,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "robust-source",
         ],
     ),
+    // Only for tests: no crate may use it elsewhere, and it uses none of ours.
+    ("robust-testkit", &[]),
     ("xtask", &[]),
 ];
 
