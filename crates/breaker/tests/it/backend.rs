@@ -1,6 +1,7 @@
 //! A service to break: it takes its time to be ready and to answer, and counts everything.
 
 use std::{
+    fmt::Debug,
     pin::Pin,
     sync::{
         Arc,
@@ -12,7 +13,7 @@ use std::{
 
 use robust_breaker::{Breaker, Open, Outcome};
 use tokio::time::{Sleep, sleep};
-use tower::{BoxError, Service};
+use tower::{BoxError, Service, ServiceExt};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const FAILURE: Outcome = Outcome::Failure { retry_after: None };
@@ -43,6 +44,14 @@ pub(crate) enum Order {
     Succeed,
     Fail,
     Panic,
+}
+
+/// Asks a service once it is ready; that it becomes so is part of every test.
+pub(crate) async fn ask<S>(service: &mut S, order: Order) -> Result<&'static str, S::Error>
+where
+    S: Service<Order, Response = &'static str, Error: Debug>,
+{
+    service.ready().await.unwrap().call(order).await
 }
 
 /// Clones share the counters; each clone has to become ready for itself.

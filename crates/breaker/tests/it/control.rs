@@ -70,12 +70,8 @@ impl Listener for Deaf {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn nothing_is_told_to_a_listener_that_is_switched_off() {
-    let breaker = Breaker::builder("unheard")
-        .consecutive_failures(1)
-        .listener(Deaf)
-        .build();
+/// Everything that a listener can be told of.
+async fn live_through_everything<L: Listener>(breaker: &Breaker<L>) {
     breaker.admit().unwrap().record(FAILURE);
     assert!(breaker.admit().is_err());
     advance(60 * SECOND).await;
@@ -83,6 +79,15 @@ async fn nothing_is_told_to_a_listener_that_is_switched_off() {
     breaker.admit().unwrap().record(Outcome::Success);
     breaker.metrics_only();
     breaker.admit().unwrap().record(FAILURE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_to_a_listener_that_is_switched_off() {
+    let breaker = Breaker::builder("unheard")
+        .consecutive_failures(1)
+        .listener(Deaf)
+        .build();
+    live_through_everything(&breaker).await;
     assert_eq!(breaker.snapshot().would_have_opened, 1);
 }
 
@@ -110,13 +115,7 @@ async fn the_listener_hears_everything_outside_of_any_lock() {
     let looked_at = breaker.clone();
     *handle.lock().unwrap() = Some(Box::new(move || drop(looked_at.snapshot())));
 
-    breaker.admit().unwrap().record(FAILURE);
-    assert!(breaker.admit().is_err());
-    advance(60 * SECOND).await;
-    drop(breaker.admit().unwrap());
-    breaker.admit().unwrap().record(Outcome::Success);
-    breaker.metrics_only();
-    breaker.admit().unwrap().record(FAILURE);
+    live_through_everything(&breaker).await;
 
     let told: Vec<String> = heard
         .lock()

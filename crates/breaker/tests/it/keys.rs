@@ -4,7 +4,7 @@ use robust_breaker::{Breaker, Cause, ErrorsAreFailures, Outcome, Registry};
 use tokio::time::{Instant, advance};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 
-use crate::backend::{Backend, FAILURE, Order, SECOND, refusal};
+use crate::backend::{Backend, FAILURE, Order, SECOND, ask, refusal};
 
 fn registry(capacity: usize) -> Registry<u32> {
     Registry::builder(Breaker::builder("").consecutive_failures(1))
@@ -127,18 +127,7 @@ async fn a_refused_call_releases_what_the_inner_service_reserved_for_it() {
         .admit_layer(|_: &Order| 1, ErrorsAreFailures)
         .layer(limited);
     hosts.get(&1).force_open("test", None);
-    assert!(
-        refusal(
-            &service
-                .ready()
-                .await
-                .unwrap()
-                .call(Order::Succeed)
-                .await
-                .unwrap_err()
-        )
-        .is_some()
-    );
+    assert!(refusal(&ask(&mut service, Order::Succeed).await.unwrap_err()).is_some());
     tokio::time::timeout(SECOND, other.ready())
         .await
         .expect("free")

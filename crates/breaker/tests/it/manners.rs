@@ -12,7 +12,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimitLayer};
 use tower_test::mock;
 
-use crate::backend::{Backend, FAILURE, Order, SECOND, breaker, half_open, refusal};
+use crate::backend::{Backend, FAILURE, Order, SECOND, ask, breaker, half_open, refusal};
 
 #[tokio::test(start_paused = true)]
 async fn while_open_readiness_does_not_wait_for_an_inner_service_that_hangs() {
@@ -195,15 +195,9 @@ async fn an_open_circuit_does_not_call_the_inner_service() {
         .layer(breaker.check_layer())
         .layer(breaker.admit_layer(ErrorsAreFailures))
         .service(backend);
-    let _ = service.ready().await.unwrap().call(Order::Fail).await;
+    let _ = ask(&mut service, Order::Fail).await;
     for _ in 0..10 {
-        let error = service
-            .ready()
-            .await
-            .unwrap()
-            .call(Order::Succeed)
-            .await
-            .unwrap_err();
+        let error = ask(&mut service, Order::Succeed).await.unwrap_err();
         let open = refusal(&error).expect("refused");
         assert_eq!(
             (&*open.name, open.retry_in, open.generation),

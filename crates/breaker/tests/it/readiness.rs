@@ -19,7 +19,7 @@ use tower::{
     steer::Steer,
 };
 
-use crate::backend::{Backend, Counts, Order, SECOND, breaker, half_open, refusal};
+use crate::backend::{Backend, Counts, Order, SECOND, ask, breaker, half_open, refusal};
 
 type Waits = Backpressure<Backend, ErrorsAreFailures>;
 
@@ -127,48 +127,18 @@ async fn load_shed_sheds_while_it_is_open() {
             .admit_layer(ErrorsAreFailures)
             .layer(Backend::default()),
     );
-    assert_eq!(
-        sheds
-            .ready()
-            .await
-            .unwrap()
-            .call(Order::Succeed)
-            .await
-            .unwrap(),
-        "fine"
-    );
+    assert_eq!(ask(&mut sheds, Order::Succeed).await.unwrap(), "fine");
     open_for(&breaker, 60 * SECOND);
-    let error = sheds
-        .ready()
-        .await
-        .unwrap()
-        .call(Order::Succeed)
-        .await
-        .unwrap_err();
+    let error = ask(&mut sheds, Order::Succeed).await.unwrap_err();
     assert!(error.is::<Overloaded>(), "{error}");
-    let error = refuses
-        .ready()
-        .await
-        .unwrap()
-        .call(Order::Succeed)
-        .await
-        .unwrap_err();
+    let error = ask(&mut refuses, Order::Succeed).await.unwrap_err();
     assert!(
         error.is::<Open>(),
         "the normal layer says when to come back: {error}"
     );
 
     advance(60 * SECOND).await;
-    assert_eq!(
-        sheds
-            .ready()
-            .await
-            .unwrap()
-            .call(Order::Succeed)
-            .await
-            .unwrap(),
-        "fine"
-    );
+    assert_eq!(ask(&mut sheds, Order::Succeed).await.unwrap(), "fine");
     assert_eq!(
         (breaker.state(), counts.called.load(SeqCst)),
         (State::Closed, 2)
@@ -188,13 +158,7 @@ async fn a_buffer_lives_through_an_outage_with_either_layer() {
         8,
     );
     open_for(&breaker, 60 * SECOND);
-    let error = refused
-        .ready()
-        .await
-        .unwrap()
-        .call(Order::Succeed)
-        .await
-        .unwrap_err();
+    let error = ask(&mut refused, Order::Succeed).await.unwrap_err();
     assert!(error.is::<Open>());
 
     let start = Instant::now();
@@ -206,27 +170,9 @@ async fn a_buffer_lives_through_an_outage_with_either_layer() {
     }
     assert!(start.elapsed() >= 60 * SECOND, "they waited in the buffer");
     for service in [&mut queued, &mut Buffer::new(waiting(&breaker).0, 8)] {
-        assert_eq!(
-            service
-                .ready()
-                .await
-                .unwrap()
-                .call(Order::Succeed)
-                .await
-                .unwrap(),
-            "fine"
-        );
+        assert_eq!(ask(service, Order::Succeed).await.unwrap(), "fine");
     }
-    assert_eq!(
-        refused
-            .ready()
-            .await
-            .unwrap()
-            .call(Order::Succeed)
-            .await
-            .unwrap(),
-        "fine"
-    );
+    assert_eq!(ask(&mut refused, Order::Succeed).await.unwrap(), "fine");
 }
 
 #[tokio::test(start_paused = true)]
@@ -244,7 +190,7 @@ async fn balance_goes_around_the_open_one_and_comes_back_to_it() {
     ));
     open_for(&breakers[0], 60 * SECOND);
     for _ in 0..20 {
-        let answer: Result<_, BoxError> = balance.ready().await.unwrap().call(Order::Succeed).await;
+        let answer: Result<_, BoxError> = ask(&mut balance, Order::Succeed).await;
         assert_eq!(answer.unwrap(), "fine");
     }
     assert_eq!(counts[0].called.load(SeqCst), 0, "open");
@@ -252,13 +198,7 @@ async fn balance_goes_around_the_open_one_and_comes_back_to_it() {
 
     tokio::time::sleep(61 * SECOND).await;
     for _ in 0..50 {
-        balance
-            .ready()
-            .await
-            .unwrap()
-            .call(Order::Succeed)
-            .await
-            .unwrap();
+        ask(&mut balance, Order::Succeed).await.unwrap();
     }
     assert_eq!(breakers[0].state(), State::Closed, "probed");
     assert!(counts[0].called.load(SeqCst) > 1, "and used again");
@@ -278,26 +218,11 @@ async fn balance_over_the_normal_layer_gets_refusals_and_never_loses_the_service
     ));
     open_for(&breaker, 60 * SECOND);
     for _ in 0..3 {
-        let error: BoxError = balance
-            .ready()
-            .await
-            .unwrap()
-            .call(Order::Succeed)
-            .await
-            .unwrap_err();
+        let error: BoxError = ask(&mut balance, Order::Succeed).await.unwrap_err();
         assert!(error.is::<Open>());
     }
     advance(60 * SECOND).await;
-    assert_eq!(
-        balance
-            .ready()
-            .await
-            .unwrap()
-            .call(Order::Succeed)
-            .await
-            .unwrap(),
-        "fine"
-    );
+    assert_eq!(ask(&mut balance, Order::Succeed).await.unwrap(), "fine");
 }
 
 #[tokio::test(start_paused = true)]
@@ -316,40 +241,11 @@ async fn steer_waits_for_all_of_them_with_backpressure_and_for_none_with_the_nor
         usize::from(*order == Order::Succeed)
     });
     open_for(&down, 60 * SECOND);
-    assert_eq!(
-        refuses
-            .ready()
-            .await
-            .unwrap()
-            .call(Order::Succeed)
-            .await
-            .unwrap(),
-        "fine"
-    );
-    assert!(
-        refusal(
-            &refuses
-                .ready()
-                .await
-                .unwrap()
-                .call(Order::Fail)
-                .await
-                .unwrap_err()
-        )
-        .is_some()
-    );
+    assert_eq!(ask(&mut refuses, Order::Succeed).await.unwrap(), "fine");
+    assert!(refusal(&ask(&mut refuses, Order::Fail).await.unwrap_err()).is_some());
 
     assert!(timeout(Duration::ZERO, waits.ready()).await.is_err());
     let start = Instant::now();
-    assert_eq!(
-        waits
-            .ready()
-            .await
-            .unwrap()
-            .call(Order::Succeed)
-            .await
-            .unwrap(),
-        "fine"
-    );
+    assert_eq!(ask(&mut waits, Order::Succeed).await.unwrap(), "fine");
     assert!(start.elapsed() >= 60 * SECOND);
 }
