@@ -72,7 +72,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "robust-source",
         ],
     ),
-    // Only for tests: no crate may use it elsewhere, and it uses none of ours.
+    // Only for tests: no crate may use these elsewhere.
+    ("robust-recordings", &["robust-market"]),
     ("robust-testkit", &[]),
     ("xtask", &[]),
 ];

@@ -86,12 +86,8 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
 
 fn folders() -> Vec<PathBuf> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proof/cases");
-    let at_hand = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
-    let recorded = std::env::var_os("RDM_FIXTURES").map_or(at_hand, PathBuf::from);
-    [own, recorded]
-        .into_iter()
-        .filter(|folder| folder.is_dir())
-        .collect()
+    let own = own.is_dir().then_some(own);
+    own.into_iter().chain(robust_recordings::folder()).collect()
 }
 
 /// Name, type of data, exchange and body of every recorded answer.

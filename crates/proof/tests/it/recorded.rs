@@ -33,15 +33,10 @@ mod needs_recordings {
 
     #[test]
     fn captured_cases_beside_the_repository_pass() {
-        let beside = PathBuf::from(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../../shared/fixtures"
-        ));
-        let dir = std::env::var_os("RDM_FIXTURES").map_or(beside, PathBuf::from);
-        if !dir.is_dir() {
+        let Some(dir) = robust_recordings::folder() else {
             eprintln!("NOT RUN: no captured cases at hand; RDM_FIXTURES names their folder");
             return;
-        }
+        };
         let outcome = all_of(dir);
         assert!(outcome.holds(), "{outcome}");
     }

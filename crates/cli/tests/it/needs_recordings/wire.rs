@@ -10,116 +10,17 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 use robust_connectors::{Connector, Context, Reply, SymbolTable};
-use robust_data_manager::market::{
-    Clock, Exchange, Payload, Request, Symbol, SystemClock, Timestamp,
-};
+use robust_data_manager::market::{Clock, Exchange, Payload, Request, SystemClock};
 use robust_data_manager::{Config, DataManager, Query};
+use robust_recordings::Case;
 use robust_sim::Sim;
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Case {
-    method: String,
-    #[serde(default)]
-    input: Vec<Value>,
-    #[serde(default)]
-    request: Vec<Sent>,
-    http_status: u16,
-    http_response: Box<RawValue>,
-    #[serde(default)]
-    parsed_response: Value,
-}
-
-#[derive(Debug, Deserialize)]
-struct Sent {
-    url: String,
-}
-
-fn root() -> Option<PathBuf> {
-    let at_hand = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
-    let root = std::env::var_os("RDM_FIXTURES").map_or(at_hand, PathBuf::from);
-    root.is_dir().then_some(root)
-}
-
-fn symbol(text: &str) -> Symbol {
-    text.parse().unwrap()
-}
-
-/// The question that a recorded answer belongs to; `None` for one that is about no market data (the way into KuCoin's streams).
-fn question(case: &Case) -> Option<Request> {
-    let text = |at: usize| case.input.get(at).and_then(Value::as_str);
-    let number = |at: usize| {
-        let number = case.input.get(at).and_then(Value::as_u64);
-        number.map(|number| u32::try_from(number).unwrap())
-    };
-    let since = |at: usize| {
-        let ms = case.input.get(at).and_then(Value::as_i64);
-        ms.map(|ms| Timestamp::from_ms(ms).unwrap())
-    };
-    let many = || {
-        let list = case.input.first().and_then(Value::as_array);
-        let names = list.into_iter().flatten().filter_map(Value::as_str);
-        names.map(symbol).collect()
-    };
-    let one = || symbol(text(0).unwrap());
-    Some(match case.method.as_str() {
-        "fetchTicker" => Request::Ticker { symbol: one() },
-        "GET /api/v1/market/orderbook/level1" => Request::BidsAsks {
-            symbols: vec![symbol("BTC/USDT")],
-        },
-        "fetchTickers" => Request::Tickers { symbols: many() },
-        "fetchBidsAsks" => Request::BidsAsks { symbols: many() },
-        "fetchLastPrices" => Request::LastPrices { symbols: many() },
-        "fetchOrderBook" => Request::OrderBook {
-            symbol: one(),
-            depth: number(1),
-        },
-        "fetchOHLCV" => Request::Candles {
-            symbol: one(),
-            interval: text(1).unwrap_or("1m").parse().unwrap(),
-            since: since(2),
-            limit: number(3),
-        },
-        "fetchTrades" => Request::Trades {
-            symbol: one(),
-            since: since(1),
-            limit: number(2),
-        },
-        "fetchMarkets" => Request::Instruments,
-        "fetchCurrencies" => Request::Assets,
-        "fetchTime" => Request::ServerTime,
-        "fetchStatus" | "GET /v2/market-status" => Request::Status,
-        "publicPostBulletPublic" => return None,
-        other => panic!("unknown method {other}"),
-    })
-}
-
-/// The pairs that the exchange lists, those that the recorded URL names, and those of the parsed answer.
+/// The pairs that the exchange lists, and those that the case names.
 fn listed(connector: &dyn Connector, case: &Case, request: &Request) -> SymbolTable {
     let mut table = connector.symbols();
-    for sent in &case.request {
-        let query = sent.url.split_once('?').map_or("", |(_, query)| query);
-        for parameter in query.split('&') {
-            if let (Some(("pair" | "symbol", id)), [only]) =
-                (parameter.split_once('='), request.symbols())
-            {
-                table.insert(only, id, []);
-            }
-        }
-    }
-    let written: fn(&Symbol) -> String = match connector.exchange().as_str() {
-        "binance" => |symbol| format!("{}{}", symbol.base(), symbol.quote()),
-        "kucoin" => |symbol| format!("{}-{}", symbol.base(), symbol.quote()),
-        "htx" => |symbol| format!("{}{}", symbol.base(), symbol.quote()).to_ascii_lowercase(),
-        _ => return table,
-    };
-    let named = case.parsed_response.as_object().into_iter().flatten();
-    let named = named.filter_map(|(name, _)| name.parse::<Symbol>().ok());
-    for symbol in named.chain(request.symbols().iter().cloned()) {
-        table.insert(&symbol, &written(&symbol), []);
+    for (symbol, id) in case.ids(&connector.exchange(), request) {
+        table.insert(&symbol, &id, []);
     }
     table
 }
@@ -187,7 +88,7 @@ impl Folder {
         let text = format!(
             "{{\"exchange\":\"{exchange}\",\"httpStatus\":{},\"httpResponse\":{}}}",
             case.http_status,
-            case.http_response.get()
+            case.answer()
         );
         std::fs::write(file, text).unwrap();
         Self(root)
@@ -242,7 +143,7 @@ async fn through_the_wire(
     let reply = Reply {
         status: StatusCode::from_u16(case.http_status).unwrap(),
         headers: &headers,
-        body: case.http_response.get().as_bytes(),
+        body: case.answer().as_bytes(),
     };
     let alone = connector
         .decode(&request, &Context::new(&table, SystemClock.now()), &reply)
@@ -255,7 +156,7 @@ async fn through_the_wire(
 
 #[tokio::test]
 async fn recorded_answers_read_through_the_wire_are_what_the_bytes_alone_say() {
-    let Some(root) = root() else {
+    let Some(root) = robust_recordings::folder() else {
         // Not by a macro: what these print is kept back when a test passes.
         let line = "NOT RUN: no recorded answers at hand; RDM_FIXTURES names their folder";
         writeln!(std::io::stderr(), "{line}").unwrap();
@@ -280,11 +181,11 @@ async fn recorded_answers_read_through_the_wire_are_what_the_bytes_alone_say() {
                 .join(exchange.as_str())
                 .join("rest_response")
                 .join(format!("{name}.json"));
-            let case: Case =
-                serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-            let Some(request) = question(&case) else {
+            let case: Case = robust_recordings::read(&path).unwrap();
+            if case.is_stream_access() {
                 continue;
-            };
+            }
+            let request = case.question().unwrap();
             *compared.entry(exchange.clone()).or_default() += 1;
             let read = if recorded_elsewhere(&case) {
                 let folder = Folder::with(&exchange, &name, &case);
