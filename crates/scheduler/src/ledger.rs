@@ -45,7 +45,7 @@ pub struct Outcomes {
     pub panicked: u64,
     /// Reached their timeout.
     pub timed_out: u64,
-    /// Were aborted or gave up when told to end.
+    /// Were aborted, gave up when told to end, or were kept from another try by the stop.
     pub cancelled: u64,
     /// Were put off until a newer occurrence took their place.
     pub deferred: u64,

@@ -22,7 +22,8 @@ pub enum Outcome {
     Panicked,
     /// The run reached its timeout and was dropped.
     TimedOut,
-    /// The run was aborted, or gave up with an error after it was told to end.
+    /// The run was aborted, or gave up with an error after it was told to end, or the stop of the
+    /// scheduler kept it from another try.
     Cancelled,
     /// The run was put off, because its data was not ready or its source away, until a newer
     /// occurrence took its place. No failure.

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::job::JobId;
 use crate::ledger::SkipReason;
 use crate::moment::{Nanos, SECOND, duration, length, system};
+use crate::policy::Mark;
 use crate::record::{Outcome, Times};
 use crate::run::{Class, RunError};
 
@@ -30,6 +31,8 @@ enum Blame {
     Hopeless,
     /// Somebody else.
     Other,
+    /// The stop, which leaves no time for another try.
+    Stop,
 }
 
 /// Waits for data that is not ready.
@@ -102,7 +105,7 @@ impl<H: super::Handle> Roster<H> {
         let wait = wait.map(|wait| wait.max(retry_after.map_or(0, length)));
         let again = wait.filter(|wait| self.may_try_again(slot, now.saturating_add(*wait)));
         match (again, class) {
-            (Some(wait), Some(class)) => {
+            (Some(wait), Some(class)) if self.is_open() => {
                 if class == Class::Transient {
                     occurrence.failed += 1;
                 } else {
@@ -110,17 +113,21 @@ impl<H: super::Handle> Roster<H> {
                 }
                 self.put_off(slot, occurrence, class, wait, now);
             }
-            _ => {
+            (again, class) => {
                 self.book(slot, |tally| {
                     tally.running = tally.running.saturating_sub(1);
                     // `conclude` counts it as one that had waited for another try.
                     tally.retrying += 1;
                 });
                 let blame = match class {
+                    _ if again.is_some() => Blame::Stop,
                     _ if excused => Blame::Other,
                     Some(Class::Permanent) => Blame::Hopeless,
                     _ => Blame::Job,
                 };
+                if blame == Blame::Stop {
+                    occurrence.last = Some(Outcome::Cancelled);
+                }
                 self.conclude_at(slot, &occurrence, now, blame);
                 self.discard(occurrence);
             }
@@ -181,17 +188,21 @@ impl<H: super::Handle> Roster<H> {
     }
 
     /// Whether an occurrence may have another try at this moment: not when anything newer of the
-    /// job waits or comes by then.
+    /// job waits or comes by then, or would if nothing stopped.
     fn may_try_again(&self, slot: u32, at: Nanos) -> bool {
         let Some(job) = self.entry(slot) else {
             return false;
         };
         let free = job.waiting.is_none() && job.backlog.is_empty();
         let stays = !job.removed && !job.paused && !job.disabled;
-        let next = job
-            .next
-            .map(|next| self.mono_of(job, next.saturating_add(self.delay(slot))));
-        free && stays && self.is_open() && next.is_none_or(|next| at < next)
+        let next = if self.is_open() || job.spec.trigger.rests() {
+            job.next
+        } else {
+            job.watermark
+                .and_then(|seen| job.timetable.next_after(seen))
+        };
+        let next = next.map(|next| self.mono_of(job, next.saturating_add(self.delay(slot))));
+        free && stays && next.is_none_or(|next| at < next)
     }
 
     fn put_off(
@@ -238,6 +249,12 @@ impl<H: super::Handle> Roster<H> {
         }
     }
 
+    /// Ends an occurrence that the stop keeps from another try. No failure, whatever the last one was.
+    pub(super) fn cut_off(&mut self, slot: u32, occurrence: &mut Occurrence) {
+        occurrence.last = Some(Outcome::Cancelled);
+        self.conclude_at(slot, occurrence, occurrence.last_end, Blame::Stop);
+    }
+
     /// Ends an occurrence that has run, without a time of its own: the end of its last try counts.
     pub(super) fn conclude(&mut self, slot: u32, occurrence: &Occurrence) {
         self.conclude_at(slot, occurrence, occurrence.last_end, Blame::Job);
@@ -277,16 +294,17 @@ impl<H: super::Handle> Roster<H> {
             }
             Outcome::Cancelled | Outcome::Deferred => {
                 job.last_other = job.last_other.max(Some(nominal));
-                if outcome == Outcome::Cancelled && stops {
+                if outcome == Outcome::Cancelled && stops && job.spec.mark == Mark::AfterRun {
                     job.redo.push(nominal);
                 }
             }
         }
-        self.count_end(&outcome, slot);
+        self.count_end(&outcome, slot, blame == Blame::Stop);
         self.mark(slot);
         self.rest(slot, now);
         self.resolved(slot);
-        if outcome == Outcome::Ok {
+        // During a stop nothing comes due. The next process finds the success in the journal.
+        if outcome == Outcome::Ok && self.is_open() {
             self.follow(slot, now);
         }
     }
@@ -355,7 +373,7 @@ impl<H: super::Handle> Roster<H> {
             return;
         };
         let period = job.spec.trigger.period().map_or(0, length);
-        if !job.spec.trigger.rests() || job.next.is_some() {
+        if !job.spec.trigger.rests() || job.next.is_some() || !self.is_open() {
             return;
         }
         let next = self.own_time(job, now).checked_add(period);
@@ -366,8 +384,7 @@ impl<H: super::Handle> Roster<H> {
     }
 
     /// Skips what waits of a job, all of it.
-    pub(super) fn skip_all(&mut self, slot: u32, reason: SkipReason) -> u64 {
-        let before = self.entry(slot).map_or(0, |job| job.tally.pending);
+    pub(super) fn skip_all(&mut self, slot: u32, reason: SkipReason) {
         self.skip_waiting(slot, reason);
         let backlog = self
             .entry_mut(slot)
@@ -379,6 +396,5 @@ impl<H: super::Handle> Roster<H> {
             });
             self.skip(slot, nominal, 1, reason);
         }
-        before - self.entry(slot).map_or(0, |job| job.tally.pending)
     }
 }

@@ -84,11 +84,11 @@ impl<H: super::Handle> Roster<H> {
             waiting.map(|waiting| waiting.nominal)
         };
         let backlog = job.backlog.iter().copied();
+        let again = job.redo.iter().copied();
         let mut open: Vec<Nanos> = match job.spec.mark {
-            Mark::BeforeRun => waits(false).chain(backlog).collect(),
+            Mark::BeforeRun => waits(false).chain(backlog).chain(again).collect(),
             Mark::AfterRun => {
                 let runs = job.runs.iter().map(|run| run.occurrence.nominal);
-                let again = job.redo.iter().copied();
                 waits(true)
                     .chain(backlog)
                     .chain(runs)

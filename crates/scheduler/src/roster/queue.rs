@@ -198,13 +198,16 @@ impl<H: super::Handle> Roster<H> {
     /// Books the waiting occurrence as skipped.
     pub(super) fn skip_waiting(&mut self, slot: u32, reason: SkipReason) {
         self.withdraw(slot);
-        let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.take()) else {
+        let Some(mut waiting) = self.entry_mut(slot).and_then(|job| job.waiting.take()) else {
             return;
         };
         self.drop_turn(slot);
         if waiting.attempts > 0 {
             // It has run: there will be no other try, and the last one was the end.
-            return self.conclude(slot, &waiting);
+            return match reason {
+                SkipReason::Shutdown => self.cut_off(slot, &mut waiting),
+                _ => self.conclude(slot, &waiting),
+            };
         }
         self.book(slot, |tally| {
             tally.pending = tally.pending.saturating_sub(1);
@@ -227,6 +230,7 @@ impl<H: super::Handle> Roster<H> {
         job.last_other = job.last_other.max(Some(latest));
         if reason == SkipReason::Shutdown {
             job.redo.push(latest);
+            self.count_unstarted(slot, count);
         }
         self.tell_of(slot, |job| Event::Skipped {
             job,

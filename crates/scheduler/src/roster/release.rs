@@ -62,7 +62,8 @@ impl<H: super::Handle> Roster<H> {
         };
         let (order, shift) = (job.order, job.shift);
         let at = job.next.map(|next| next.saturating_add(self.delay(slot)));
-        let at = at.filter(|_| !job.removed && !job.disabled && !job.faulted);
+        let comes = !job.removed && !job.disabled && !job.faulted && self.is_open();
+        let at = at.filter(|_| comes);
         match (at, shift) {
             (None, _) => {
                 self.by_mono.remove(slot);
@@ -171,12 +172,15 @@ impl<H: super::Handle> Roster<H> {
             return;
         };
         self.book(slot, |tally| tally.due += due.count);
+        let stops = !self.is_open();
         let Some(job) = self.entry_mut(slot) else {
             return;
         };
         job.watermark = job.watermark.max(Some(latest));
         let early = job.not_before.is_some_and(|not_before| latest < not_before);
-        let reason = if job.paused {
+        let reason = if stops {
+            Some(SkipReason::Shutdown)
+        } else if job.paused {
             Some(SkipReason::Paused)
         } else if job.quarantined && early {
             Some(SkipReason::Quarantined)
@@ -373,7 +377,7 @@ impl<H: super::Handle> Roster<H> {
         let Some(job) = self.entry(slot) else {
             return;
         };
-        if !job.spec.trigger.rests() || job.next.is_some() || !job.is_idle() {
+        if !job.spec.trigger.rests() || job.next.is_some() || !job.is_idle() || !self.is_open() {
             return;
         }
         let next = job

@@ -56,19 +56,16 @@ impl<H: super::Handle> Roster<H> {
                 self.by_mono.clear();
                 self.by_wall.clear();
                 self.alarms.clear();
-                let waiting = self.drop_waiting();
-                self.tell(|| Event::ShuttingDown);
                 // Past the end of time means as long as it takes; a month is as good.
                 let until = end.unwrap_or(now + 30 * 86_400 * SECOND);
-                let report = ShutdownReport {
-                    never_started: waiting,
-                    ..ShutdownReport::default()
-                };
+                // Before anything is dropped: what ends from here on, the stop ends.
                 self.stage = Stage::Stopping {
                     step: Step::Drain,
                     until,
-                    report,
+                    report: ShutdownReport::default(),
                 };
+                self.drop_waiting();
+                self.tell(|| Event::ShuttingDown);
             }
             Stage::Stopping {
                 step: Step::Drain,
@@ -79,26 +76,43 @@ impl<H: super::Handle> Roster<H> {
         }
     }
 
-    fn drop_waiting(&mut self) -> u64 {
-        let mut dropped = 0;
+    fn drop_waiting(&mut self) {
         for slot in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
             let Some(job) = self.entry_mut(slot) else {
                 continue;
             };
             job.next = None;
-            dropped += self.skip_all(slot, SkipReason::Shutdown);
+            self.skip_all(slot, SkipReason::Shutdown);
         }
-        dropped
     }
 
-    /// Counts the end of a run, if it ended during the stop.
-    pub(super) fn count_end(&mut self, outcome: &Outcome, slot: u32) {
+    /// Counts occurrences that the stop keeps from being started.
+    pub(super) fn count_unstarted(&mut self, slot: u32, count: u64) {
+        let Some(job) = self.entry(slot).map(|job| Arc::clone(&job.spec.name)) else {
+            return;
+        };
+        if let Stage::Stopping { report, .. } = &mut self.stage {
+            report.never_started += count;
+            let names = usize::try_from(count).unwrap_or(usize::MAX);
+            let names = std::iter::repeat_n(job, names);
+            report.never_started_jobs.extend(names);
+        }
+    }
+
+    /// Counts the end of an occurrence, if it ended during the stop; perhaps it would have been tried
+    /// again.
+    pub(super) fn count_end(&mut self, outcome: &Outcome, slot: u32, cut_off: bool) {
         let Some(job) = self.entry(slot).map(|job| Arc::clone(&job.spec.name)) else {
             return;
         };
         let Stage::Stopping { step, report, .. } = &mut self.stage else {
             return;
         };
+        if cut_off {
+            report.cut_off += 1;
+            report.cut_off_jobs.push(job);
+            return;
+        }
         match step {
             Step::Drain => report.completed += 1,
             Step::Abort if *outcome == Outcome::Cancelled => {

@@ -98,6 +98,10 @@ impl<H: super::Handle> Roster<H> {
 
     /// Something was settled about a job: those that wait for it look again.
     pub(super) fn resolved(&mut self, slot: u32) {
+        if !self.is_open() {
+            // The stop itself ends all that waits.
+            return;
+        }
         for waiter in self.waiters(slot) {
             self.look_again(waiter);
         }

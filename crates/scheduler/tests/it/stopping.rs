@@ -1,9 +1,13 @@
 //! How the scheduler stops: drain, then tell, then abort; and what a drop does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use robust_scheduler::{Job, Outcome, Run, RunError, ShutdownReport, SkipReason};
+use robust_scheduler::{
+    Failures, Job, MemoryStore, Outcome, Retry, Run, RunError, Scheduler, ShutdownReport, SimClock,
+    SkipReason,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::{Diary, ms, once, secs};
@@ -235,4 +239,152 @@ async fn a_handler_that_blocks_its_thread_does_not_keep_the_shutdown_from_ending
         ((0, 0, 1, 0), vec!["blocks".into()])
     );
     drop(release);
+}
+
+/// How the first process of a test ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum EndsBy {
+    Shutdown,
+    Crash,
+}
+
+/// A job of a single moment whose first try, of the first process, ends like this after `takes`.
+fn at_one_second(first_try: RunError, takes: Duration, tries: &Arc<AtomicU64>) -> Job {
+    let tries = Arc::clone(tries);
+    Job::at("once", crate::base() + secs(1))
+        .source("well")
+        .retry(Retry::up_to(5).jitter(0.0))
+        .failures(Failures::default().quarantine_after(1))
+        .handler(move |_| {
+            let first = tries.fetch_add(1, Ordering::SeqCst) == 0;
+            let error = first_try.clone();
+            async move {
+                if !first {
+                    return Ok(());
+                }
+                sleep(takes).await;
+                Err(error)
+            }
+        })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_stop_keeps_from_another_try_is_no_failure_and_runs_after_a_restart() {
+    let errors = [
+        (RunError::new("dry").retry_after(secs(20)), ms(0)),
+        (RunError::source_down("away", secs(60)), ms(0)),
+        (RunError::throttled("slowly", secs(60)), ms(0)),
+        (RunError::not_ready("not yet"), ms(3_800)),
+        // The last ones end while the stop drains.
+        (RunError::new("dry"), secs(5)),
+        (RunError::source_down("away", secs(60)), secs(5)),
+        (RunError::not_ready("not yet"), secs(5)),
+    ];
+    for (error, takes) in errors {
+        for ends_by in [EndsBy::Shutdown, EndsBy::Crash] {
+            let (store, tries) = (MemoryStore::default(), Arc::new(AtomicU64::new(0)));
+            let clock = Arc::new(SimClock::at(crate::base()));
+            let start = || {
+                let builder = Scheduler::builder().clock(Arc::clone(&clock));
+                builder.store(store.clone()).start()
+            };
+            let job = || at_one_second(error.clone(), takes, &tries);
+            let first = start();
+            first.add(job()).unwrap();
+            sleep(secs(5)).await;
+            if ends_by == EndsBy::Shutdown {
+                let report = first.shutdown(secs(10)).await;
+                assert_eq!(counts(&report), (0, 0, 0, 0), "{error}");
+                assert_eq!(
+                    (report.cut_off, report.cut_off_jobs),
+                    (1, vec!["once".into()]),
+                    "{error}"
+                );
+                let ledger = first.ledger();
+                assert!(ledger.balances(), "{ledger:?}");
+                assert_eq!((ledger.outcomes.cancelled, ledger.ran), (1, 1), "{error}");
+                let status = first.jobs().pop().unwrap();
+                assert_eq!((status.failures, status.failed_in_a_row), (0, 0));
+            }
+            drop(first);
+            sleep(secs(1)).await;
+
+            let second = start();
+            second.add(job()).unwrap();
+            sleep(secs(100)).await;
+            let ledger = second.ledger();
+            assert_eq!(
+                (tries.load(Ordering::SeqCst), ledger.outcomes.ok),
+                (2, 1),
+                "{error}, {ends_by:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_failure_is_one_during_the_stop_too() {
+    let scheduler = crate::builder().start();
+    let fails = |_| async {
+        sleep(secs(5)).await;
+        Err(RunError::new("dry"))
+    };
+    // No retry; and one that would come behind the next moment.
+    let id = scheduler.add(once("a").handler(fails)).unwrap();
+    let late = Retry::up_to(1).between(secs(20), secs(20));
+    let job = Job::every("b", secs(10)).run_at_start(true).retry(late);
+    scheduler.add(job.handler(fails)).unwrap();
+    sleep(secs(1)).await;
+    let report = scheduler.shutdown(secs(60)).await;
+    assert_eq!((counts(&report), report.cut_off), ((2, 0, 0, 0), 0));
+    assert_eq!(scheduler.ledger().outcomes.failed, 2);
+    assert_eq!(scheduler.job(id).unwrap().failures, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_comes_due_during_a_stop_and_a_success_is_followed_after_the_restart() {
+    let (store, diary) = (MemoryStore::default(), Diary::default());
+    let clock = Arc::new(SimClock::at(crate::base()));
+    let start = || {
+        let builder = Scheduler::builder().clock(Arc::clone(&clock));
+        builder.store(store.clone()).start()
+    };
+    let jobs = || {
+        [
+            Job::every("first", secs(1_000_000))
+                .run_at_start(true)
+                .handler(diary.keeps(secs(5))),
+            Job::on_success("follows", ["first"]).handler(diary.keeps(ms(0))),
+            Job::every("rests", secs(2))
+                .from_completion()
+                .handler(diary.keeps(secs(3))),
+        ]
+    };
+    let scheduler = start();
+    let ids = scheduler.add_all(jobs()).unwrap();
+    sleep(secs(3)).await;
+    let (report, asked) = tokio::join!(scheduler.shutdown(secs(60)), async {
+        sleep(secs(1)).await;
+        scheduler.run_now(ids[2])
+    });
+    assert_eq!(asked, Ok(()));
+    let ledger = scheduler.ledger();
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!((counts(&report), ledger.pending), ((2, 0, 0, 1), 0));
+    assert_eq!(report.never_started_jobs, ["rests".into()]);
+    assert_eq!(diary.names(), ["first", "rests"]);
+
+    drop(scheduler);
+    scheduler_goes_on(start(), jobs()).await;
+    let names = diary.names();
+    let after: Vec<_> = names[2..].iter().map(String::as_str).collect();
+    assert!(after.contains(&"follows"), "{names:?}");
+    assert!(after.contains(&"rests"), "{names:?}");
+}
+
+/// A second process goes on for a second.
+async fn scheduler_goes_on(scheduler: Scheduler, jobs: [Job; 3]) {
+    scheduler.add_all(jobs).unwrap();
+    sleep(secs(1)).await;
+    assert!(scheduler.ledger().balances());
 }
