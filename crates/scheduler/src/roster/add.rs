@@ -168,9 +168,9 @@ impl<H: super::Handle> Roster<H> {
         };
         let rate = self.rate(&spec, now);
         let next = match (&spec.trigger, known.from) {
-            (_, Some(from)) => timetable.next_after(from),
-            (Trigger::At(moment), None) => Some(nanos(*moment)),
-            (_, None) => timetable.next_after(own),
+            (_, Some(from)) => timetable.find_after(from),
+            (Trigger::At(moment), None) => Ok(Some(nanos(*moment))),
+            (_, None) => timetable.find_after(own),
         };
         let (run_at_start, name, order) = (spec.run_at_start, Arc::clone(&spec.name), self.added);
         self.added = self.added.saturating_add(1);
@@ -184,7 +184,7 @@ impl<H: super::Handle> Roster<H> {
             last_source: sources.first().copied().unwrap_or(super::sources::NONE),
             sources,
             rate,
-            next,
+            next: next.ok().flatten(),
             watermark: known.watermark,
             last_success: known.last_success,
             last_other: None,
@@ -216,6 +216,9 @@ impl<H: super::Handle> Roster<H> {
         self.spread_rate(id.slot, now);
         self.tell(|| Event::Added { job: name });
         self.schedule(id.slot);
+        if next.is_err() {
+            self.fault(id.slot);
+        }
         if known.marked && !known.disabled {
             self.redo(id.slot, known.open, now);
             // What succeeded before the end of the last process, and was not followed.
@@ -339,11 +342,9 @@ impl<H: super::Handle> Roster<H> {
             job.shift = spec.follows_mono().then_some(offset);
             job.anchor = first(&spec, own, seed, nth.unwrap_or(0));
             job.timetable = timetable(&spec, job.anchor);
-            job.next = job
-                .timetable
-                .next_after(job.watermark.map_or(own, |seen| seen.max(own)));
             job.faulted = false;
         }
+        let after = job.watermark.map_or(own, |seen| seen.max(own));
         job.spec = spec;
         self.by_mono.remove(slot);
         self.by_wall.remove(slot);
@@ -352,12 +353,16 @@ impl<H: super::Handle> Roster<H> {
         self.spread_rate(slot, now);
         held.iter()
             .for_each(|source| self.sources.count_job(*source, false));
-        self.schedule(slot);
+        self.tell_of(slot, |job| Event::Updated { job });
+        if other_times {
+            self.plan_after(slot, after);
+        } else {
+            self.schedule(slot);
+        }
         self.come_forward(slot);
         if other_times {
             self.mark(slot);
         }
-        self.tell_of(slot, |job| Event::Updated { job });
         Ok(())
     }
 

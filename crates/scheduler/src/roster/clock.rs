@@ -81,8 +81,7 @@ impl<H: super::Handle> Roster<H> {
         job.last_success = job.last_success.filter(|seen| *seen <= wall);
         job.last_other = job.last_other.filter(|seen| *seen <= wall);
         job.not_before = None;
-        job.next = job.timetable.next_after(wall);
-        self.schedule(slot);
+        self.plan_after(slot, wall);
         self.mark(slot);
     }
 

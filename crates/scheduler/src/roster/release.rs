@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::ledger::SkipReason;
 use crate::moment::{Nanos, length, system};
 use crate::policy::{Misfire, Overlap};
-use crate::trigger::Due;
+use crate::trigger::{Due, Lost};
 
 impl<H: super::Handle> Roster<H> {
     /// Counts everything that came due up to `now`, and does what is to be done by then. One decision
@@ -93,6 +93,21 @@ impl<H: super::Handle> Roster<H> {
             .map_or(0, |job| self.mono_of(job, nominal.saturating_add(delay)))
     }
 
+    /// Looks up a job's next moment anew. One whose moments cannot be found is faulted: it is told of,
+    /// and not silent for ever.
+    pub(super) fn plan_after(&mut self, slot: u32, after: Nanos) {
+        let Some(job) = self.entry_mut(slot) else {
+            return;
+        };
+        match job.timetable.find_after(after) {
+            Ok(next) => {
+                job.next = next;
+                self.schedule(slot);
+            }
+            Err(Lost) => self.fault(slot),
+        }
+    }
+
     fn release(&mut self, slot: u32, now: Nanos) {
         let delay = self.delay(slot);
         let Some(job) = self.entry(slot) else {
@@ -112,7 +127,7 @@ impl<H: super::Handle> Roster<H> {
             })
         } else {
             let find = AssertUnwindSafe(|| job.timetable.due(first, until, keep));
-            catch_unwind(find).ok()
+            catch_unwind(find).ok().and_then(Result::ok)
         };
         // What is not later than now would come due again at once, for ever.
         let sound = |due: &Due| due.next.is_none_or(|next| next > until);
@@ -135,7 +150,8 @@ impl<H: super::Handle> Roster<H> {
         };
         let until = self.own_time(job, now).saturating_sub(delay);
         let (keep, first) = (job.keeps(), job.next.filter(|first| *first <= until));
-        let since = first.map(|first| job.timetable.due(first, until, keep));
+        // What cannot be found here will not be found at the release either, which tells.
+        let since = first.and_then(|first| job.timetable.due(first, until, keep).ok());
         let mut count = open.len() as u64;
         if let Some(since) = &since {
             count += since.count;
@@ -157,11 +173,12 @@ impl<H: super::Handle> Roster<H> {
         self.occur(slot, &due, now);
     }
 
-    fn fault(&mut self, slot: u32) {
+    pub(super) fn fault(&mut self, slot: u32) {
         if let Some(job) = self.entry_mut(slot) {
             job.faulted = true;
             job.next = None;
         }
+        self.schedule(slot);
         self.tell_of(slot, |job| Event::Faulted { job });
         self.resolved(slot);
     }

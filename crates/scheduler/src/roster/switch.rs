@@ -64,16 +64,16 @@ impl<H: super::Handle> Roster<H> {
         if !(job.disabled || job.quarantined || job.faulted) {
             return Ok(());
         }
-        if job.disabled || job.faulted {
-            job.next = job
-                .timetable
-                .next_after(job.watermark.map_or(own, |seen| seen.max(own)));
-        }
+        let after =
+            (job.disabled || job.faulted).then(|| job.watermark.map_or(own, |seen| seen.max(own)));
         (job.disabled, job.quarantined, job.faulted) = (false, false, false);
         (job.failures, job.not_before) = (0, None);
-        self.schedule(slot);
-        self.mark(slot);
         self.tell_of(slot, |job| Event::Enabled { job });
+        match after {
+            Some(after) => self.plan_after(slot, after),
+            None => self.schedule(slot),
+        }
+        self.mark(slot);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::moment::{Nanos, SECOND, length, nanos, whole_second};
-use crate::zone::Zone;
+use crate::zone::{Segment, Zone};
 
 const DAY: i64 = 86_400;
 
@@ -102,7 +102,8 @@ impl Blackout {
         self
     }
 
-    /// The end of the window that this moment lies in.
+    /// The end of the stretch of this window that a moment lies in. Where the clocks are set back, a
+    /// window may have two stretches on one day.
     pub(crate) fn end(&self, moment: Nanos) -> Option<Nanos> {
         let (from, to, days, zone) = match &self.0 {
             Window::Once { from, to } => return (*from <= moment && moment < *to).then_some(*to),
@@ -114,7 +115,8 @@ impl Blackout {
             } => (*from, *to, days, zone),
         };
         let second = whole_second(moment);
-        let wall = second + zone.segment(second).offset;
+        let segment = zone.segment(second);
+        let wall = second + segment.offset;
         let today = wall.div_euclid(DAY);
         let lasts = if to > from {
             to - from
@@ -127,15 +129,33 @@ impl Blackout {
             let weekday = usize::try_from((day + 3).rem_euclid(7)).ok()?;
             let begin = day * DAY + from;
             let inside = *days.get(weekday)? && begin <= wall && wall < begin + lasts;
-            let end = zone.first_showing(begin + lasts).max(second + 1);
-            inside.then(|| end.saturating_mul(SECOND))
+            let end = inside.then(|| stretch_end(zone, segment, begin, begin + lasts))?;
+            Some(end.saturating_mul(SECOND))
         })
+    }
+}
+
+/// The first second after a stretch in which the clocks show nothing outside two wall times. The
+/// stretch lies in this segment, or begins in it.
+fn stretch_end(zone: &Zone, mut segment: Segment, begin: i64, end: i64) -> i64 {
+    loop {
+        let shown = end - segment.offset;
+        if shown <= segment.to || segment.is_last() {
+            return shown;
+        }
+        // The change may leave the rest of the window out, or go back to before its beginning.
+        let after = segment.to + segment.after;
+        if after < begin || after >= end {
+            return segment.to;
+        }
+        segment = zone.segment(segment.to);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn hours(hours: u64) -> Duration {
         Duration::from_secs(hours * 3_600)
@@ -173,6 +193,81 @@ mod tests {
         let night = Blackout::daily(hours(1), hours(5)).zone(zone);
         assert_eq!(end(&night, FRIDAY + 48 * 3_600), Some(51));
         assert_eq!(end(&night, FRIDAY + 24 * 3_600), Some(28));
+    }
+
+    #[test]
+    fn a_window_ends_where_its_stretch_does_on_a_day_that_shows_times_twice() {
+        // 2027-10-31 00:00 UTC is 02:00 in Amsterdam; an hour later it is 02:00 again.
+        const FOLD: i64 = 1_824_944_400;
+        let zone = Zone::named("Europe/Amsterdam").unwrap();
+        let end = |from: u64, to: u64, minute: i64| {
+            let window =
+                Blackout::daily(Duration::from_secs(from * 60), Duration::from_secs(to * 60));
+            let end = window
+                .zone(zone.clone())
+                .end((FOLD + minute * 60) * SECOND)?;
+            Some((end / SECOND - FOLD) / 60)
+        };
+        // From 01:00 to 02:45: until 02:45, again from 02:00 on, and then until 02:45 once more.
+        let table = [
+            (-90, Some(-15)),
+            (-15, None),
+            (-1, None),
+            (0, Some(45)),
+            (44, Some(45)),
+            (45, None),
+        ];
+        for (minute, expected) in table {
+            assert_eq!(end(60, 165, minute), expected, "{minute}");
+        }
+        // From 02:30 to 04:00 the clocks go back to before the window.
+        for (minute, expected) in [(-20, Some(0)), (0, None), (30, Some(120)), (119, Some(120))] {
+            assert_eq!(end(150, 240, minute), expected, "{minute}");
+        }
+        // From 01:00 to 04:00 it is one stretch.
+        assert_eq!(end(60, 240, -100), Some(120));
+    }
+
+    proptest! {
+        /// Zones with changes of every kind, looked at minute by minute: all of their changes and all windows
+        /// here lie on whole ones.
+        #[test]
+        fn a_window_ends_at_the_first_second_outside_it(
+            name in prop::sample::select(vec!["Europe/Amsterdam", "Australia/Lord_Howe", "Antarctica/Troll", "America/Havana", "Africa/Casablanca", "Pacific/Apia"]),
+            nth in 0_usize..40,
+            from in 0_i64..1_440,
+            lasts in 1_i64..1_380,
+            days in any::<[bool; 7]>(),
+            before in -90_000_i64..90_000,
+        ) {
+            let zone = Zone::named(name).unwrap();
+            // The changes of twenty years from 2010 on; the turns of years are among them.
+            let mut change = zone.segment(1_262_304_000);
+            for _ in 0..nth {
+                change = zone.segment(change.to);
+            }
+            let of_day = |minute: i64| Duration::from_secs((minute.rem_euclid(1_440) * 60).unsigned_abs());
+            let weekdays = [
+                Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday,
+                Weekday::Friday, Weekday::Saturday, Weekday::Sunday,
+            ];
+            let on = weekdays.into_iter().zip(days).filter_map(|(day, on)| on.then_some(day));
+            let window = Blackout::daily(of_day(from), of_day(from + lasts)).on(on).zone(zone.clone());
+            // Which window the clocks are in, by the day that it begins on.
+            let inside = |second: i64| {
+                let wall = second + zone.segment(second).offset;
+                let begun = (wall - from * 60).div_euclid(DAY);
+                let within = wall - from * 60 - begun * DAY < lasts * 60;
+                let weekday = usize::try_from((begun + 3).rem_euclid(7)).unwrap();
+                (within && days[weekday]).then_some(begun)
+            };
+            let second = change.to + before;
+            let expected = inside(second).map(|window| {
+                let mut minutes = (second.div_euclid(60) + 1..).map(|minute| minute * 60);
+                minutes.find(|second| inside(*second) != Some(window)).unwrap() * SECOND
+            });
+            prop_assert_eq!(window.end(second * SECOND), expected);
+        }
     }
 
     #[test]

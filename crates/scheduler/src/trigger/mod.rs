@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 pub use blackout::{Blackout, Weekday};
 pub(crate) use phase::golden;
-pub(crate) use timetable::{Due, Rule, Timetable};
+pub(crate) use timetable::{Due, Lost, Rule, Timetable};
 
 use crate::cron::Cron;
 use crate::moment::{Nanos, is_counted, length, nanos};

@@ -11,6 +11,13 @@ use crate::moment::Nanos;
 /// for months must not keep the scheduler busy with counting.
 pub(crate) const COUNTED: u64 = 1_000;
 
+/// Most stretches of darkness that are gone through for one moment: those of half a century of days.
+const PASSED: u32 = 20_000;
+
+/// No moment was found among the blackouts, and no end of the search either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lost;
+
 /// A rule of moments.
 #[derive(Debug, Clone)]
 pub(crate) enum Rule {
@@ -87,15 +94,30 @@ impl Rule {
 impl Timetable {
     /// The first moment after this one. Always later, or none.
     pub(crate) fn next_after(&self, after: Nanos) -> Option<Nanos> {
-        let mut next = self.rule.next_after(after)?;
-        // Each turn goes past a blackout; windows that leave no moment free end the search.
-        for _ in 0..COUNTED {
-            let Some(end) = self.blacked_out(next) else {
-                return Some(next);
-            };
-            next = self.rule.next_after(end.checked_sub(1)?.max(next))?;
+        self.find_after(after).ok().flatten()
+    }
+
+    /// The first moment after this one, where it matters whether there is none or it was not found.
+    pub(crate) fn find_after(&self, after: Nanos) -> Result<Option<Nanos>, Lost> {
+        let mut left = PASSED;
+        let mut next = self.rule.next_after(after);
+        while let Some(moment) = next {
+            let free = self.free(moment, &mut left)?;
+            if free == moment {
+                break;
+            }
+            next = self.rule.next_after(free - 1);
         }
-        None
+        Ok(next)
+    }
+
+    /// The first moment from this one on that lies in no blackout.
+    fn free(&self, mut moment: Nanos, left: &mut u32) -> Result<Nanos, Lost> {
+        while let Some(end) = self.blacked_out(moment) {
+            *left = left.checked_sub(1).ok_or(Lost)?;
+            moment = end.max(moment.saturating_add(1));
+        }
+        Ok(moment)
     }
 
     /// The period, if its moments lie on a grid and none is left out.
@@ -116,17 +138,15 @@ impl Timetable {
 
     /// All moments from `first` to `until`, both included. `first` must be one of them. The latest
     /// `keep` are given, at least one.
-    pub(crate) fn due(&self, first: Nanos, until: Nanos, keep: usize) -> Due {
+    pub(crate) fn due(&self, first: Nanos, until: Nanos, keep: usize) -> Result<Due, Lost> {
         let keep = keep.max(1);
-        if let Rule::Grid { period, .. } = self.rule
-            && self.blackouts.is_empty()
-        {
-            return on_grid(first, until, period.max(1), keep);
+        if let Some(period) = self.grid() {
+            return Ok(on_grid(first, until, period, keep));
         }
         let mut latest = SmallVec::from_elem(first, 1);
         let (mut count, mut last) = (1, first);
         loop {
-            let next = self.next_after(last);
+            let next = self.find_after(last)?;
             match next {
                 Some(next) if next <= until && count < COUNTED => {
                     count += 1;
@@ -137,30 +157,30 @@ impl Timetable {
                     latest.push(next);
                 }
                 Some(next) if next <= until => {
-                    let (last, next) = self.around(next, until);
+                    let (last, next) = self.around(next, until)?;
                     latest.clear();
                     latest.push(last);
-                    return Due {
+                    return Ok(Due {
                         count,
                         at_least: true,
                         latest,
                         next,
-                    };
+                    });
                 }
                 next => {
-                    return Due {
+                    return Ok(Due {
                         count,
                         at_least: false,
                         latest,
                         next,
-                    };
+                    });
                 }
             }
         }
     }
 
     /// The last moment up to `until` and the first one after it, when `some` is one up to it.
-    fn around(&self, some: Nanos, until: Nanos) -> (Nanos, Option<Nanos>) {
+    fn around(&self, some: Nanos, until: Nanos) -> Result<(Nanos, Option<Nanos>), Lost> {
         // Back from the end in doubling steps until there is one in between, then forward.
         let mut back: Nanos = 1_000_000_000;
         let mut last = some;
@@ -174,9 +194,9 @@ impl Timetable {
             back = back.saturating_mul(2);
         }
         loop {
-            match self.next_after(last) {
+            match self.find_after(last)? {
                 Some(next) if next <= until => last = next,
-                next => return (last, next),
+                next => return Ok((last, next)),
             }
         }
     }
@@ -218,7 +238,7 @@ mod tests {
             let first = 1_000;
             let until = first + late;
             let all: Vec<_> = std::iter::successors(Some(first), |last| Some(last + period)).take_while(|at| *at <= until).collect();
-            let due = table(Rule::grid_from(first, period)).due(first, until, keep);
+            let due = table(Rule::grid_from(first, period)).due(first, until, keep).unwrap();
             prop_assert_eq!(due.count, all.len() as u64);
             prop_assert_eq!(&due.latest[..], &all[all.len().saturating_sub(keep)..]);
             prop_assert_eq!(due.next, all.last().map(|last| last + period));
@@ -245,11 +265,11 @@ mod tests {
     fn a_long_absence_is_counted_up_to_a_bound_and_the_latest_is_right() {
         let minutely = cron("* * * * *");
         let year = 365 * 86_400 * SECOND;
-        let due = minutely.due(60 * SECOND, year + 90 * SECOND, 3);
+        let due = minutely.due(60 * SECOND, year + 90 * SECOND, 3).unwrap();
         assert_eq!((due.count, due.at_least), (COUNTED, true));
         assert_eq!(due.latest[..], [year + 60 * SECOND]);
         assert_eq!(due.next, Some(year + 120 * SECOND));
-        let short = minutely.due(60 * SECOND, 200 * SECOND, 2);
+        let short = minutely.due(60 * SECOND, 200 * SECOND, 2).unwrap();
         assert_eq!(
             (short.count, short.at_least, &short.latest[..]),
             (3, false, &[120 * SECOND, 180 * SECOND][..])
@@ -257,11 +277,37 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_in_the_dark_for_ever_is_not_the_same_as_what_has_ended() {
+        const DAY: Nanos = 86_400 * SECOND;
+        let dark = |rule| Timetable {
+            rule,
+            blackouts: [Blackout::daily(
+                std::time::Duration::ZERO,
+                std::time::Duration::from_secs(3_600),
+            )]
+            .into(),
+        };
+        assert_eq!(dark(Rule::grid(0, DAY)).find_after(0), Err(Lost));
+        assert_eq!(dark(Rule::grid(0, DAY)).due(0, 5 * DAY, 1), Err(Lost));
+        assert_eq!(dark(Rule::Once(DAY)).find_after(0), Ok(None));
+        // Every second, and two months' every hour but the last in the dark.
+        let hours = (0..1_499).map(|hour| {
+            let at = |hour: Nanos| crate::moment::system(hour * 3_600 * SECOND);
+            Blackout::between(at(hour), at(hour + 1))
+        });
+        let months = Timetable {
+            rule: Rule::grid(0, SECOND),
+            blackouts: hours.collect(),
+        };
+        assert_eq!(months.find_after(5), Ok(Some(1_499 * 3_600 * SECOND)));
+    }
+
+    #[test]
     fn a_period_past_the_end_of_time_is_due_no_more() {
         let never = table(Rule::grid_from(5, Nanos::MAX));
-        assert_eq!(never.due(5, 5, 1).next, None);
+        assert_eq!(never.due(5, 5, 1).unwrap().next, None);
         assert_eq!(never.next_after(5), None);
-        assert_eq!(table(Rule::Once(5)).due(5, 9, 1).next, None);
+        assert_eq!(table(Rule::Once(5)).due(5, 9, 1).unwrap().next, None);
         assert_eq!(table(Rule::Never).next_after(0), None);
     }
 }

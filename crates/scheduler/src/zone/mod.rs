@@ -78,19 +78,6 @@ impl Zone {
     pub(crate) fn segment(&self, second: i64) -> Segment {
         self.table.segment(second)
     }
-
-    /// The first moment at which the clocks of the zone show this wall time or a later one.
-    pub(crate) fn first_showing(&self, wall: i64) -> i64 {
-        // No offset is beyond a day, so the search begins before the wall time can be shown.
-        let mut segment = self.segment(wall - 86_400);
-        loop {
-            let moment = (wall - segment.offset).max(segment.from);
-            if moment < segment.to || segment.is_last() {
-                return moment;
-            }
-            segment = self.segment(segment.to);
-        }
-    }
 }
 
 impl Default for Zone {

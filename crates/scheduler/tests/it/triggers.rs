@@ -169,6 +169,26 @@ async fn nothing_comes_due_in_a_blackout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_blackout_in_a_repeated_hour_ends_and_the_job_goes_on() {
+    // 2027-10-31 02:50 in Amsterdam; ten minutes later it is 02:00 again.
+    let start = std::time::SystemTime::UNIX_EPOCH + secs(1_824_943_800);
+    let scheduler = robust_scheduler::Scheduler::builder()
+        .clock(robust_scheduler::SimClock::at(start))
+        .start();
+    let zone = Zone::named("Europe/Amsterdam").unwrap();
+    let cron = Cron::parse("* * * * * *").unwrap().zone(zone.clone());
+    // From 01:00 to 02:45: over when the test begins, and there again for three quarters of an hour.
+    let night = Blackout::daily(secs(3_600), secs(2 * 3_600 + 45 * 60)).zone(zone);
+    let job = Job::cron("tick", cron).blackouts([night]);
+    let id = scheduler.add(job.handler(|_| async { Ok(()) })).unwrap();
+    sleep(ms(10 * 60_000 - 500)).await;
+    assert_eq!(scheduler.ledger().due, 10 * 60 - 1);
+    assert_eq!(scheduler.job(id).unwrap().next, Some(start + secs(55 * 60)));
+    sleep(secs(3_600)).await;
+    assert_eq!(scheduler.ledger().due, 10 * 60 - 1 + 15 * 60);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_period_may_count_from_the_end_of_a_run() {
     let (scheduler, diary, began) = (builder().start(), Diary::default(), Instant::now());
     let job = Job::every("rest", secs(10)).from_completion();
