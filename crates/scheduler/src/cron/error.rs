@@ -16,6 +16,25 @@ pub enum CronError {
         /// The expression.
         text: String,
     },
+    /// A blank beside a sign that joins values: the fields would be counted otherwise than they are
+    /// meant.
+    #[error(
+        "{field:?} begins or ends with a sign that joins values; write no blanks there, as in 5,10 or 9-17 or */5"
+    )]
+    Torn {
+        /// The piece.
+        field: String,
+    },
+    /// A field that is none.
+    #[error(
+        "{field:?} is no {name} field, which is *, a value or a range as 1-5, each with or without a step as /2, or a list of these"
+    )]
+    Field {
+        /// The field's name.
+        name: &'static str,
+        /// What it holds.
+        field: String,
+    },
     /// A weekday is a number and it is not said whose numbers they are: 1 is Monday for Unix and
     /// Sunday for Quartz.
     #[error(

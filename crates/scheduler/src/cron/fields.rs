@@ -22,14 +22,18 @@ pub(super) struct Alternative {
     rules: Vec<DayRule>,
 }
 
-/// Field names and how many values each has, second first.
-const SIZES: [(&str, u32); 6] = [
+/// The signs that join values, with nothing between.
+const JOINTS: [char; 4] = [',', '-', '/', '#'];
+
+/// Field names and how many values each has, second first. The years are those of the parser.
+const SIZES: [(&str, u32); 7] = [
     ("second", 60),
     ("minute", 60),
     ("hour", 24),
     ("day-of-month", 31),
     ("month", 12),
     ("weekday", 7),
+    ("year", 131),
 ];
 
 impl Fields {
@@ -40,6 +44,12 @@ impl Fields {
     ) -> Result<Self, CronError> {
         let text = expand(text.trim());
         let given: Vec<&str> = text.split_whitespace().collect();
+        // The parser passes over blanks beside these signs, and so counts other fields than we do.
+        let torn = |field: &&&str| field.starts_with(JOINTS) || field.ends_with(JOINTS);
+        if let Some(field) = given.iter().find(torn) {
+            let field = (*field).to_owned();
+            return Err(CronError::Torn { field });
+        }
         let dialect = dialect.or((given.len() == 5).then_some(Dialect::Unix));
         let [second, minute, hour, day, month, week, year] = match given[..] {
             [minute, hour, day, month, week] => ["0", minute, hour, day, month, week, "*"],
@@ -56,7 +66,9 @@ impl Fields {
                 });
             }
         };
-        for (field, (name, values)) in [second, minute, hour, day, month, week].iter().zip(SIZES) {
+        let fields = [second, minute, hour, day, month, week, year];
+        for (field, (name, values)) in fields.into_iter().zip(SIZES) {
+            shape(field, name)?;
             steps(field, name, values)?;
         }
         let day_rules = day_rule::of_month(day)?;
@@ -78,8 +90,7 @@ impl Fields {
         let alternative = |day: &str, week: &str, rules: Vec<DayRule>| {
             let text = format!("{second} {minute} {hour} {day} {month} {week} {year}");
             let schedule = text.parse().map_err(|error: cron::error::Error| {
-                let why = error.to_string();
-                let why = why.lines().last().unwrap_or_default().to_owned();
+                let why = words(&error.to_string(), &text);
                 CronError::Syntax { text, why }
             })?;
             Ok(Alternative { schedule, rules })
@@ -145,6 +156,45 @@ fn expand(text: &str) -> &str {
         "@hourly" => "0 * * * *",
         other => other,
     }
+}
+
+/// A list of `*`, `5`, `1-5`, each perhaps with a step, and what the day rules add. What is anything
+/// else the parser would cut into fields by itself.
+fn shape(field: &str, name: &'static str) -> Result<(), CronError> {
+    let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let item = |item: &str| {
+        let (range, step) = match item.split_once('/') {
+            Some((range, step)) => (range, Some(step)),
+            None => (item, None),
+        };
+        let known = match range.split_once(['-', '#']) {
+            Some((from, to)) => word(from) && word(to),
+            None => range == "*" || word(range),
+        };
+        known && step.is_none_or(number)
+    };
+    let any_day = field == "?" && matches!(name, "day-of-month" | "weekday");
+    if any_day || field.split(',').all(item) {
+        return Ok(());
+    }
+    Err(CronError::Field {
+        name,
+        field: field.to_owned(),
+    })
+}
+
+/// What the parser says. Where that is only a mark below the text, the field above it.
+fn words(said: &str, text: &str) -> String {
+    let own = |line: &&str| line.contains(char::is_alphabetic) && *line != text;
+    if let Some(line) = said.lines().rfind(own) {
+        return line.to_owned();
+    }
+    let mark = said.lines().find_map(|line| line.find('^')).unwrap_or(0);
+    let (before, after) = text.split_at_checked(mark).unwrap_or((text, ""));
+    let begin = before.rsplit(' ').next().unwrap_or_default();
+    let end = after.split(' ').next().unwrap_or_default();
+    format!("{:?} is outside its field", format!("{begin}{end}"))
 }
 
 /// A step of 0 never moves, and one beyond the field is a slip that `cron` reads as "once".

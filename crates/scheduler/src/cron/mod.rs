@@ -99,7 +99,8 @@ impl Syntax {
     }
 
     /// Reads an expression of 5 fields (minute, hour, day of the month, month, weekday), 6 (second
-    /// first) or 7 (year last), or one of `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`.
+    /// first) or 7 (year last), or one of `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. Blanks
+    /// part the fields and stand nowhere else.
     ///
     /// # Errors
     ///

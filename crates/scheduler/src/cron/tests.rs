@@ -61,6 +61,87 @@ fn what_can_be_meant_in_two_ways_is_refused_with_the_way_out() {
     );
 }
 
+#[test]
+fn a_blank_beside_a_sign_never_moves_the_fields() {
+    let torn = [
+        ("-1 * * * *", "-1"),
+        ("1 -5 * * *", "-5"),
+        ("5, 7 * * *", "5,"),
+        ("5, 10 * * * *", "5,"),
+        ("5 ,10 * * * *", ",10"),
+        ("5 /2 * * *", "/2"),
+        ("*/ 5 * * *", "*/"),
+        ("*/ 5 * * * *", "*/"),
+        ("0 0 1 -5 *", "-5"),
+        ("0 9 -17 * * *", "-17"),
+        ("0 9 - 17 * * *", "-"),
+        ("5- 10 * * * *", "5-"),
+        ("0 12 */ 2 * *", "*/"),
+        ("0 0 1 1-\t3 *", "1-"),
+        ("*/ 30 * * * * *", "*/"),
+        ("0 0 * * 5 #2", "#2"),
+        // The parser would see five fields and then two in one.
+        ("*/ 5* * * * *", "*/"),
+    ];
+    for (text, piece) in torn {
+        let field = piece.to_owned();
+        assert_eq!(refused(text), CronError::Torn { field }, "{text}");
+    }
+    assert!(refused("*/ 5 * * * *").to_string().contains("no blanks"));
+}
+
+#[test]
+fn what_is_no_field_is_named_with_what_a_field_is() {
+    let table = [
+        ("0 0 0* * *", "0*", "day-of-month"),
+        ("0 0 * JAN* *", "JAN*", "month"),
+        ("? * * * *", "?", "minute"),
+        ("+5 * * * *", "+5", "minute"),
+        ("1,,2 * * * *", "1,,2", "minute"),
+        ("*/5/5 * * * *", "*/5/5", "minute"),
+        ("* 1-2-3 * * *", "1-2-3", "hour"),
+        ("0 0 0 1 1 ? *-2030", "*-2030", "year"),
+        ("＊ * * * *", "＊", "minute"),
+    ];
+    for (text, field, name) in table {
+        let field = field.to_owned();
+        assert_eq!(refused(text), CronError::Field { name, field }, "{text}");
+    }
+    // Steps of years as of all others.
+    for year in ["*/0", "2020/0", "*/200", "*/131"] {
+        let step = refused(&format!("0 0 0 1 1 ? {year}"));
+        assert!(
+            matches!(step, CronError::Step { name: "year", .. }),
+            "{step}"
+        );
+    }
+    assert!(Cron::parse("0 0 0 1 1 ? 2030/5").is_ok());
+}
+
+#[test]
+fn a_refusal_of_the_parser_has_words() {
+    let table = [
+        ("60 * * * *", "less than 59"),
+        ("22-2 * * * *", "Invalid range"),
+        ("0 0 0 1 1 ? 2101", "\"2101\" is outside its field"),
+        ("0 0 0 1 1 ? 1969", "\"1969\" is outside its field"),
+        (
+            "99999999999 * * * *",
+            "\"99999999999\" is outside its field",
+        ),
+        (
+            "1-5/99999999999 * * * *",
+            "\"1-5/99999999999\" is outside its field",
+        ),
+    ];
+    for (text, words) in table {
+        let CronError::Syntax { why, .. } = refused(text) else {
+            panic!("{text}: {:?}", refused(text));
+        };
+        assert!(why.contains(words), "{text}: {why}");
+    }
+}
+
 /// The next moments in Amsterdam, as its clocks show them.
 fn shown(cron: Cron, after: &str, count: usize) -> Vec<String> {
     let after = chrono::DateTime::parse_from_rfc3339(after).unwrap();
