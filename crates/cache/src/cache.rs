@@ -54,6 +54,19 @@ pub struct CloseReport {
     pub aborted: usize,
 }
 
+impl CloseReport {
+    /// Counts how each of these ends.
+    async fn count(&mut self, tasks: &mut JoinSet<()>) {
+        while let Some(ended) = tasks.join_next().await {
+            // A load that ended in the last moment was not aborted.
+            match ended {
+                Ok(()) => self.completed += 1,
+                Err(_) => self.aborted += 1,
+            }
+        }
+    }
+}
+
 /// How a reader who found nothing fresh goes on.
 enum Boarding<V, E, T> {
     Fresh(Entry<V>),
@@ -172,7 +185,8 @@ where
         }
     }
 
-    /// Stops loading and waits up to `grace` for the loads under way, then aborts them.
+    /// Stops loading and waits up to `grace` for the loads that somebody waits for, then aborts them.
+    /// Those that nobody waits for any more are aborted at once.
     ///
     /// Readers of an aborted load, and later readers who would need a load, get
     /// [`LoadError::Closed`]; what is stored can still be read. A zero `grace` aborts at once. A
@@ -182,7 +196,7 @@ where
     ///
     /// The cache is closed from the first poll on; dropping the future aborts the loads.
     pub async fn close(&self, grace: Duration) -> CloseReport {
-        self.inner.flights.with(|board| board.closed = true);
+        self.inner.flights.with(|board| board.close());
         let taken = self
             .inner
             .tasks
@@ -194,20 +208,10 @@ where
         };
         reap(&mut tasks);
         let mut report = CloseReport::default();
-        let drained = async {
-            while tasks.join_next().await.is_some() {
-                report.completed += 1;
-            }
-        };
+        let drained = report.count(&mut tasks);
         if tokio::time::timeout(grace, drained).await.is_err() {
             tasks.abort_all();
-            while let Some(ended) = tasks.join_next().await {
-                // A load that ended in the last moment was not aborted.
-                match ended {
-                    Ok(()) => report.completed += 1,
-                    Err(_) => report.aborted += 1,
-                }
-            }
+            report.count(&mut tasks).await;
         }
         report
     }
@@ -278,7 +282,9 @@ where
         match tasks.as_mut() {
             Some(tasks) => {
                 reap(tasks);
-                tasks.spawn_on(task, &runtime);
+                let task = tasks.spawn_on(task, &runtime);
+                // Set once, here.
+                let _ = flight.task.set(task);
             }
             None => {
                 drop(tasks);

@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::LoadError;
 use crate::stats::bump;
@@ -21,13 +22,17 @@ type Outcome<V, E> = Result<Stored<V>, LoadError<E>>;
 pub(crate) struct Flight<V, E, T> {
     pub(crate) tag: T,
     outcome: watch::Receiver<Option<Outcome<V, E>>>,
+    /// Its task, once that was begun.
+    pub(crate) task: OnceLock<AbortHandle>,
 }
 
 impl<V: Clone, E: Clone, T> Flight<V, E, T> {
     /// A new flight and the end that lands it.
     pub(crate) fn new(tag: T) -> (Arc<Self>, watch::Sender<Option<Outcome<V, E>>>) {
         let (sender, outcome) = watch::channel(None);
-        (Arc::new(Self { tag, outcome }), sender)
+        let task = OnceLock::new();
+        let flight = Self { tag, outcome, task };
+        (Arc::new(flight), sender)
     }
 
     /// Waits for the outcome.
@@ -72,6 +77,18 @@ impl<K: Hash + Eq, V, E, T> Flights<K, V, E, T> {
 }
 
 impl<K: Hash + Eq, V, E, T> Board<K, V, E, T> {
+    /// Takes no more loads, and ends those that nobody waits for.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        // The board holds one of them, its landing the second; each reader holds one while it waits, and gets it under this lock.
+        let alone = |flight: &&Arc<Flight<V, E, T>>| Arc::strong_count(flight) <= 2;
+        for flight in self.flying.values().filter(alone) {
+            if let Some(task) = flight.task.get() {
+                task.abort();
+            }
+        }
+    }
+
     /// Takes this very flight off the board; false if the key was invalidated and the flight cut
     /// loose, or another one flies under the key by now.
     fn take_off(&mut self, key: &K, flight: &Arc<Flight<V, E, T>>) -> bool {

@@ -16,6 +16,7 @@ mod fetch;
 mod file;
 mod jobs;
 mod json;
+mod ledger;
 mod refusal;
 mod run;
 mod settings;

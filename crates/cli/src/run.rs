@@ -5,17 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use robust_data_manager::market::{Acceptance, Kind, Payload, Sample};
-use robust_data_manager::{
-    DataManager, Event, Events, Health, JobKind, JobSettings, QualityEvent, Status,
-};
+use robust_data_manager::{DataManager, Event, Events, Health, JobKind, JobSettings, QualityEvent};
 
 use crate::args::RunArgs;
 use crate::exit::{Failure, count, note, print};
+use crate::ledger::JobLedger;
 use crate::signals::Stop;
-use crate::{settings, show};
+use crate::{ledger, settings, show};
 
-/// How long the end waits for what is under way.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long the end waits for what is under way. Containers are killed 10 s after they were told to end.
+const GRACE: Duration = Duration::from_secs(8);
 
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let named = |error: &dyn std::fmt::Display| settings::named(&args.config, error);
@@ -57,7 +56,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         () = tell(&mut events, &bars, args.json) => {}
         () = std::future::ready(()) => {}
     }
-    finish(&manager.status(), args.json)
+    finish(&manager, args.json)
 }
 
 /// Prints what happens; ends when nobody reads it any more, or the manager is gone.
@@ -192,20 +191,21 @@ fn data(sample: &Sample<Arc<Payload>>, as_json: bool) -> bool {
 }
 
 /// The ledger, and whether there was anything to collect.
-fn finish(status: &Status, as_json: bool) -> Result<(), Failure> {
-    let jobs = &status.jobs;
-    let skipped: u64 = jobs.skipped.values().sum();
-    let ledger = format!(
-        "jobs due {} = ran {} + superseded {} + skipped {skipped} + pending {}; {} failed",
-        jobs.due, jobs.ran, jobs.superseded, jobs.pending, jobs.failed
-    );
-    told(&ledger, as_json);
-    if jobs.due != jobs.ran + jobs.superseded + skipped + jobs.pending {
-        return Err(Failure::Data(
-            "run: due is not ran + superseded + skipped + pending".to_owned(),
-        ));
+fn finish(manager: &DataManager, as_json: bool) -> Result<(), Failure> {
+    let cut_off = ledger::cut_off(manager);
+    if !cut_off.is_empty() {
+        told(
+            &format!("cut off by the end: {}", cut_off.join(", ")),
+            as_json,
+        );
     }
-    if jobs.ran > 0 && jobs.failed == jobs.ran {
+    let ledger = JobLedger::of(manager);
+    told(&format!("jobs {ledger}"), as_json);
+    if !ledger.closes() {
+        let text = "run: due is not done + skipped + failed + pending";
+        return Err(Failure::Data(text.to_owned()));
+    }
+    if ledger.done == 0 && manager.scheduler().ledger().ran > 0 {
         return Err(Failure::Data("run: no job brought data".to_owned()));
     }
     Ok(())

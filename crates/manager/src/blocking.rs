@@ -212,7 +212,8 @@ impl DataManager {
         work(&self.inner)
     }
 
-    /// Ends the jobs, then the fetches, each given up to `grace`, then the thread.
+    /// Ends the jobs and the fetches within `grace`, then the thread; see
+    /// [`DataManager::shutdown`](crate::DataManager::shutdown).
     ///
     /// # Errors
     ///

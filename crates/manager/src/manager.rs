@@ -11,6 +11,7 @@ use robust_market::{
 use robust_scheduler::{Scheduler, ShutdownReport};
 use robust_source::Source;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 use crate::builder::DataManagerBuilder;
@@ -398,8 +399,12 @@ impl DataManager {
         Status::of(&self.parts)
     }
 
-    /// Ends the jobs, then the fetches, each given up to `grace`. Reads that come later get [`DataError::Shutdown`]. Then the memory
+    /// Ends the jobs and the fetches, both together within `grace`. Reads that come later get [`DataError::Shutdown`]. Then the memory
     /// of the quality rules is saved, where the settings name a file for it.
+    ///
+    /// When `grace` is over, the runs of data jobs that are still under way are cut off, and with them the fetches that nobody waits
+    /// for any more: they are `cancelled` in the report, and in the ledger of the jobs. A handler of your own is told so by
+    /// [`Run::cancel`](robust_scheduler::Run::cancel) and has a second more.
     ///
     /// # Cancel safety
     ///
@@ -407,8 +412,10 @@ impl DataManager {
     /// again goes on where it was.
     pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
         self.parts.shared.closed.store(true, Ordering::Release);
+        let began = Instant::now();
         let report = self.parts.scheduler.shutdown(grace).await;
-        self.parts.cache.close(grace).await;
+        let rest = grace.saturating_sub(began.elapsed());
+        self.parts.cache.close(rest).await;
         self.tasks().abort_all();
         banned::save(&self.parts.shared).await;
         self.save().await;

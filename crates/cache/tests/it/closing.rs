@@ -38,6 +38,31 @@ async fn close_waits_for_what_ends_in_time_and_aborts_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_load_that_nobody_waits_for_is_not_waited_for() {
+    let (cache, load) = (wells(), Load::default());
+    let (left, waits) = (load.gives(1, secs(60)), load.gives(2, secs(3)));
+    let read = cache.get(&"left", Read::default(), left);
+    assert!(tokio::time::timeout(secs(1), read).await.is_err());
+    let reader = {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.get(&"waits", Read::default(), waits).await })
+    };
+    while cache.stats().waiting < 1 {
+        tokio::task::yield_now().await;
+    }
+    let began = tokio::time::Instant::now();
+    let report = cache.close(secs(30)).await;
+    assert_eq!((report.completed, report.aborted), (1, 1));
+    assert_eq!(
+        began.elapsed(),
+        secs(3),
+        "as long as the other reader waits"
+    );
+    assert_eq!(told(&reader.await.unwrap()), ("loaded", Some(2)));
+    assert_eq!(cache.stats().flights, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_cache_serves_what_it_has_and_loads_nothing() {
     let (cache, load) = (wells(), Load::default());
     cache.insert("a", 1);

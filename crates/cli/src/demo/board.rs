@@ -9,8 +9,8 @@ use robust_data_manager::{DataError, Event};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::ledger::PlanLedger;
 use super::plan::Promised;
+use crate::ledger::JobLedger;
 use crate::show::headline;
 
 /// One line of the table.
@@ -79,7 +79,7 @@ pub(super) struct Board {
     /// Events that came faster than they were read.
     pub(super) missed: u64,
     /// Where the runs of each plan went, as of the last look.
-    pub(super) ledgers: Vec<(String, PlanLedger)>,
+    pub(super) ledgers: Vec<(String, JobLedger)>,
 }
 
 /// Changes that are kept for the screen.
@@ -120,7 +120,7 @@ impl Board {
     }
 
     /// Notes where the runs of the plans went.
-    pub(super) fn account(&mut self, ledgers: Vec<(String, PlanLedger)>) {
+    pub(super) fn account(&mut self, ledgers: Vec<(String, JobLedger)>) {
         self.ledgers = ledgers;
     }
 

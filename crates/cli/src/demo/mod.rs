@@ -4,7 +4,6 @@
 
 mod board;
 mod cells;
-mod ledger;
 mod lines;
 mod openings;
 mod plan;
@@ -23,11 +22,11 @@ use tokio::time::Instant;
 
 use crate::args::DemoArgs;
 use crate::exit::{Failure, note, print};
+use crate::ledger::JobLedger;
 use crate::signals::Stop;
 use crate::sim::{self, Player, Running};
 use crate::{faults, json};
 use board::Board;
-use ledger::PlanLedger;
 use summary::Summary;
 use terminal::Terminal;
 
@@ -204,9 +203,9 @@ async fn second(seed: u64) -> Result<(Vec<Running>, DataManager), Failure> {
 }
 
 /// The accounts of the plans at this moment.
-fn ledgers(plans: &[(Plan, &DataManager)]) -> Vec<(String, PlanLedger)> {
+fn ledgers(plans: &[(Plan, &DataManager)]) -> Vec<(String, JobLedger)> {
     let account = |(plan, manager): &(Plan, &DataManager)| {
-        let ledger = PlanLedger::of(manager);
+        let ledger = JobLedger::of(manager);
         (plan.name().to_owned(), ledger)
     };
     plans.iter().map(account).collect()

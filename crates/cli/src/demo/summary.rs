@@ -10,8 +10,8 @@ use robust_data_manager::{DataManager, Reads, SourceStatus, Status};
 use serde::Serialize;
 
 use super::board::{Board, Opening, seconds};
-use super::ledger::PlanLedger;
 use super::proof::{Proof, proofs};
+use crate::ledger::JobLedger;
 use crate::sim::Running;
 
 /// The figures of one run.
@@ -22,7 +22,7 @@ pub(super) struct Summary {
     superseded: u64,
     skipped: u64,
     pending: u64,
-    plans: BTreeMap<String, PlanLedger>,
+    plans: BTreeMap<String, JobLedger>,
     reads: u64,
     late_calls: u64,
     requests: u64,

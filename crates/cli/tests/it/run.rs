@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::world::{Scratch, rdm, run, simulated};
+use crate::world::{Said, Scratch, rdm, run, simulated};
 
 fn config(url: &str) -> String {
     format!(
@@ -62,7 +62,7 @@ fn samples_come_one_a_line_in_the_exchange_format_and_the_ledger_closes() {
         .collect();
     assert_eq!(told.len(), 1, "{}", said.err);
     assert!(
-        told[0].starts_with("rdm: jobs due ") && told[0].contains("; 0 failed"),
+        told[0].starts_with("rdm: jobs due ") && told[0].contains(" + failed 0 + "),
         "{}",
         said.err
     );
@@ -99,6 +99,40 @@ fn people_get_plain_lines_and_typed_errors() {
         said.out
     );
     assert!(said.err.contains("no job brought data"), "{}", said.err);
+}
+
+/// Whoever ends a container kills it after ten seconds.
+#[cfg(unix)]
+#[test]
+fn told_to_end_it_ends_in_time_and_names_what_it_cut_off() {
+    let sim = simulated("binance");
+    sim.misbehave("hang");
+    let text = config(&sim.url)
+        .replace("200ms", "60s")
+        .replace("300ms", "60s");
+    let text = text.replace("[exchanges", "[quality]\nhistory = false\n[exchanges");
+    let file = Scratch::file("run-hangs.toml", text.as_bytes());
+    let mut child = rdm(&["run", "--config", file.path()]);
+    let child = child.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = child.spawn().unwrap();
+    while sim.sim.stats().requests < 2 {
+        pause(Duration::from_millis(20));
+    }
+    let began = tokio::time::Instant::now();
+    let mut kill = std::process::Command::new("kill");
+    let kill = kill.arg(child.id().to_string());
+    assert!(kill.status().unwrap().success());
+    let said: Said = child.wait_with_output().unwrap().into();
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("no job brought data"), "{}", said.err);
+    for line in [
+        "\ncut off by the end: bars, btc\n",
+        "\njobs due 2 = done 0 + skipped 2 + failed 0 + pending 0 (cancelled 2)\n",
+    ] {
+        assert!(format!("\n{}", said.out).contains(line), "{}", said.out);
+    }
 }
 
 #[test]

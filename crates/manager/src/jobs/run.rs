@@ -59,7 +59,17 @@ pub(super) enum Asks {
 }
 
 impl Work {
-    pub(super) async fn run(self: Arc<Self>, run: Run) -> Result<(), RunError> {
+    /// The run, or what there is of it when it is told to end.
+    pub(super) async fn until_told(self: Arc<Self>, run: Run) -> Result<(), RunError> {
+        let told = run.cancel.clone();
+        tokio::select! {
+            biased;
+            result = self.run(run) => result,
+            () = told.cancelled() => Err(RunError::new("told to end").excused()),
+        }
+    }
+
+    async fn run(self: Arc<Self>, run: Run) -> Result<(), RunError> {
         let chosen = run.source.as_deref();
         let asks = self
             .asks

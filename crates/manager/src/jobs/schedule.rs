@@ -148,7 +148,7 @@ impl DataManager {
         for job in &jobs {
             let (spec, work) = self.prepare(job)?;
             let work = Arc::new(work);
-            ready.push(spec.handler(move |run| Arc::clone(&work).run(run)));
+            ready.push(spec.handler(move |run| Arc::clone(&work).until_told(run)));
         }
         let added = self.scheduler().add_all(ready);
         let ids = added.map_err(|(index, error)| self.explained(jobs.get(index), error))?;

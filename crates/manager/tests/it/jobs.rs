@@ -77,6 +77,42 @@ async fn a_faulty_source_does_not_touch_the_other() {
     }
 }
 
+/// One grace for runs and fetches together, so that whoever kills after ten seconds finds it ended.
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_within_its_grace_whatever_hangs() {
+    let secs = Duration::from_secs;
+    for (timeout, after, lasts, cancelled) in [
+        // A run is under way, and is cut off.
+        (secs(30), secs(2), secs(8), 1),
+        // None is: its read has given up on a fetch that goes on, and that nobody waits for.
+        (secs(1), secs(3), Duration::ZERO, 0),
+    ] {
+        let world = World::new();
+        world.binance().set_fault(fault("hang"));
+        let job = job("b", Exchange::BINANCE, "BTC/USDT", 20).timeout(timeout);
+        world.manager.schedule(job).unwrap();
+        tokio::time::sleep(after).await;
+        let began = tokio::time::Instant::now();
+        let report = world.manager.shutdown(secs(8)).await;
+        let took = began.elapsed();
+        assert!(
+            took.abs_diff(lasts) <= Duration::from_millis(20),
+            "{took:?}"
+        );
+        assert_eq!(
+            (report.cancelled, report.aborted),
+            (cancelled, 0),
+            "{report:?}"
+        );
+        let ended = world.manager.scheduler().ledger().outcomes;
+        assert_eq!(
+            (ended.cancelled, ended.timed_out),
+            (cancelled, 1 - cancelled)
+        );
+        world.check();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn dropping_the_last_handle_ends_the_jobs() {
     let world = World::new();

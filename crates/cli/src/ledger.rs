@@ -1,26 +1,27 @@
-//! Where every run of a plan went.
+//! Where every run of the jobs went.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use robust_data_manager::DataManager;
+use robust_data_manager::scheduler::Outcome;
 use serde::Serialize;
 
-/// The account of one plan: `due = done + skipped + failed + pending`, whatever the exchanges did.
+/// The account of a manager's jobs: `due = done + skipped + failed + pending`, whatever the exchanges did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct PlanLedger {
-    pub(super) due: u64,
-    pub(super) done: u64,
-    pub(super) skipped: u64,
-    pub(super) failed: u64,
-    pub(super) pending: u64,
+pub(crate) struct JobLedger {
+    pub(crate) due: u64,
+    pub(crate) done: u64,
+    pub(crate) skipped: u64,
+    pub(crate) failed: u64,
+    pub(crate) pending: u64,
     skipped_by_reason: BTreeMap<&'static str, u64>,
     /// Whether the scheduler's own account closes as well.
     balances: bool,
 }
 
-impl PlanLedger {
-    pub(super) fn of(manager: &DataManager) -> Self {
+impl JobLedger {
+    pub(crate) fn of(manager: &DataManager) -> Self {
         let ledger = manager.scheduler().ledger();
         let ended = &ledger.outcomes;
         let mut reasons = BTreeMap::new();
@@ -52,12 +53,22 @@ impl PlanLedger {
     }
 
     /// Whether nothing is lost.
-    pub(super) fn closes(&self) -> bool {
+    pub(crate) fn closes(&self) -> bool {
         self.balances && self.due == self.done + self.skipped + self.failed + self.pending
     }
 }
 
-impl fmt::Display for PlanLedger {
+/// The jobs whose runs were cut off by the end, as far as the last 1,000 runs tell.
+pub(crate) fn cut_off(manager: &DataManager) -> Vec<String> {
+    let history = manager.scheduler().history();
+    let cut = history
+        .iter()
+        .filter(|run| run.outcome == Outcome::Cancelled);
+    let names: BTreeSet<String> = cut.map(|run| run.job.to_string()).collect();
+    names.into_iter().collect()
+}
+
+impl fmt::Display for JobLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
