@@ -5,6 +5,9 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
 use crate::ask::{Asker, START, decimal};
+use crate::every_market::{
+    Numbered, assert_a_seed_is_one_market, assert_sorted_and_uncrossed, prices,
+};
 
 const SYMBOLS: [&str; 4] = ["BTCUSDT", "DOGEUSDT", "PEPEUSDT", "ETHBTC"];
 const START_MS: i64 = START / 1_000_000;
@@ -166,35 +169,14 @@ fn the_day_agrees_with_trades_candles_and_book() {
 #[test]
 fn books_are_sorted_uncrossed_and_their_sequence_tells_changes() {
     let mut asker = asker(3);
-    let mut seen: Option<(u64, Value)> = None;
-    let mut changes = 0;
+    let mut numbered = Numbered::default();
     for _ in 0..40 {
         asker.wall += 31_000_000;
         let book = asker.json("/api/v3/depth?symbol=BTCUSDT&limit=100");
-        let side = |name: &str| -> Vec<Decimal> {
-            let levels = book[name].as_array().unwrap();
-            assert_eq!(levels.len(), 100);
-            assert!(
-                levels
-                    .iter()
-                    .all(|level| decimal(&level[1]) > Decimal::ZERO)
-            );
-            levels.iter().map(|level| decimal(&level[0])).collect()
-        };
-        let (bids, asks) = (side("bids"), side("asks"));
-        assert!(bids.windows(2).all(|pair| pair[0] > pair[1]));
-        assert!(asks.windows(2).all(|pair| pair[0] < pair[1]));
-        assert!(bids[0] < asks[0]);
-        let sequence = book["lastUpdateId"].as_u64().unwrap();
-        if let Some((before, old)) = &seen {
-            assert!(sequence >= *before);
-            // The same number is the same book.
-            assert_eq!(sequence == *before, *old == book, "{sequence}");
-            changes += u32::from(sequence > *before);
-        }
-        seen = Some((sequence, book));
+        assert_sorted_and_uncrossed(&prices(&book["bids"], 100), &prices(&book["asks"], 100));
+        numbered.next(book["lastUpdateId"].as_u64().unwrap(), book);
     }
-    assert!(changes > 5);
+    assert!(numbered.changes > 5);
 }
 
 #[test]
@@ -250,19 +232,11 @@ fn klines_keep_to_their_range() {
 
 #[test]
 fn a_seed_is_one_market_and_another_seed_is_another() {
-    let answers = |seed| {
-        let mut asker = asker(seed);
-        [
-            "ticker/24hr",
-            "klines?symbol=BTCUSDT&interval=1m",
-            "depth?symbol=ETHUSDT",
-            "trades?symbol=DOGEUSDT",
-        ]
-        .map(|path| asker.reply(&format!("/api/v3/{path}")).body)
-    };
-    let (first, again, other) = (answers(7), answers(7), answers(8));
-    assert_eq!(first, again);
-    for (one, two) in first.iter().zip(&other) {
-        assert_ne!(one, two);
-    }
+    let questions = [
+        "/api/v3/ticker/24hr",
+        "/api/v3/klines?symbol=BTCUSDT&interval=1m",
+        "/api/v3/depth?symbol=ETHUSDT",
+        "/api/v3/trades?symbol=DOGEUSDT",
+    ];
+    assert_a_seed_is_one_market(&Exchange::BINANCE, questions);
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::ask::{Asker, SECOND, START};
+use crate::every_market::{assert_a_seed_is_one_market, assert_sorted_and_uncrossed};
 
 const SYMBOLS: [&str; 4] = ["btcusdt", "dogeusdt", "pepeusdt", "ethbtc"];
 const START_S: i64 = START / SECOND;
@@ -301,9 +302,7 @@ fn depth_has_its_levels_and_steps_merge_them_outwards() {
     let raw: Depth = ask(&mut asker, &format!("{base}step0"));
     assert_eq!((raw.bids.len(), raw.asks.len()), (150, 150));
     let (bids, asks) = (Depth::prices(&raw.bids), Depth::prices(&raw.asks));
-    assert!(bids.windows(2).all(|pair| pair[0] > pair[1]));
-    assert!(asks.windows(2).all(|pair| pair[0] < pair[1]));
-    assert!(bids[0] < asks[0]);
+    assert_sorted_and_uncrossed(&bids, &asks);
     for (query, levels) in [
         ("step0&depth=5", 5),
         ("step0&depth=20", 20),
@@ -351,19 +350,11 @@ fn depth_has_its_levels_and_steps_merge_them_outwards() {
 
 #[test]
 fn a_seed_is_one_market_and_another_seed_is_another() {
-    let answers = |seed| {
-        let mut asker = asker(seed);
-        [
-            "/market/tickers",
-            "/market/history/kline?symbol=btcusdt&period=1min",
-            "/market/depth?symbol=ethusdt&type=step0",
-            "/market/history/trade?symbol=dogeusdt&size=10",
-        ]
-        .map(|path| asker.reply(path).body)
-    };
-    let (first, again, other) = (answers(7), answers(7), answers(8));
-    assert_eq!(first, again);
-    for (one, two) in first.iter().zip(&other) {
-        assert_ne!(one, two);
-    }
+    let questions = [
+        "/market/tickers",
+        "/market/history/kline?symbol=btcusdt&period=1min",
+        "/market/depth?symbol=ethusdt&type=step0",
+        "/market/history/trade?symbol=dogeusdt&size=10",
+    ];
+    assert_a_seed_is_one_market(&Exchange::HTX, questions);
 }

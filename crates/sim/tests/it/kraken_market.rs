@@ -5,6 +5,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
 use crate::ask::{Asker, SECOND, START, decimal};
+use crate::every_market::{assert_a_seed_is_one_market, assert_sorted_and_uncrossed, prices};
 
 const PAIRS: [&str; 4] = ["XXBTZUSD", "XDGUSD", "PEPEUSD", "SOLXBT"];
 
@@ -146,19 +147,13 @@ fn books_are_sorted_uncrossed_and_dated_in_the_past() {
         asker.wall += step * 7 * SECOND + 12_345;
         for pair in PAIRS {
             let book = asker.result(&format!("/0/public/Depth?pair={pair}&count=100"))[pair].take();
-            let side = |name: &str| -> Vec<Decimal> {
-                let levels = book[name].as_array().unwrap();
-                assert_eq!(levels.len(), 100);
-                for level in levels {
-                    assert!(decimal(&level[1]) > Decimal::ZERO);
-                    assert!(level[2].as_i64().unwrap() <= asker.wall / SECOND);
-                }
-                levels.iter().map(|level| decimal(&level[0])).collect()
-            };
-            let (bids, asks) = (side("bids"), side("asks"));
-            assert!(bids.windows(2).all(|pair| pair[0] > pair[1]));
-            assert!(asks.windows(2).all(|pair| pair[0] < pair[1]));
-            assert!(bids[0] < asks[0]);
+            for side in ["bids", "asks"] {
+                let times = book[side].as_array().unwrap().iter();
+                let mut times = times.map(|level| level[2].as_i64().unwrap());
+                assert!(times.all(|time| time <= asker.wall / SECOND));
+            }
+            let (bids, asks) = (prices(&book["bids"], 100), prices(&book["asks"], 100));
+            assert_sorted_and_uncrossed(&bids, &asks);
             assert!(bids[99] > Decimal::ZERO);
             // Near the market, not somewhere.
             assert!(asks[0] / bids[0] < Decimal::new(1_003, 3), "{pair}");
@@ -246,21 +241,13 @@ fn trade_ids_count_up_by_one_and_the_cursor_leaves_nothing_out() {
 
 #[test]
 fn a_seed_is_one_market_and_another_seed_is_another() {
-    let answers = |seed| {
-        let mut asker = Asker::new(Exchange::KRAKEN, seed);
-        [
-            "Ticker",
-            "OHLC?pair=XBTUSD",
-            "Depth?pair=ETHUSD",
-            "Trades?pair=XDGUSD",
-        ]
-        .map(|path| asker.reply(&format!("/0/public/{path}")).body)
-    };
-    let (first, again, other) = (answers(7), answers(7), answers(8));
-    assert_eq!(first, again);
-    for (one, two) in first.iter().zip(&other) {
-        assert_ne!(one, two);
-    }
+    let questions = [
+        "/0/public/Ticker",
+        "/0/public/OHLC?pair=XBTUSD",
+        "/0/public/Depth?pair=ETHUSD",
+        "/0/public/Trades?pair=XDGUSD",
+    ];
+    assert_a_seed_is_one_market(&Exchange::KRAKEN, questions);
 }
 
 #[test]

@@ -7,6 +7,9 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
 use crate::ask::{Asker, SECOND, START, decimal};
+use crate::every_market::{
+    Numbered, assert_a_seed_is_one_market, assert_sorted_and_uncrossed, prices,
+};
 
 const SYMBOLS: [&str; 4] = ["BTC-USDT", "DOGE-USDT", "PEPE-USDT", "ETH-BTC"];
 const START_S: i64 = START / SECOND;
@@ -291,54 +294,32 @@ fn all_tickers_is_a_snapshot_of_every_second_second() {
 #[test]
 fn books_are_sorted_uncrossed_and_their_sequence_tells_changes() {
     let mut asker = asker(3);
-    let mut seen: Option<(u64, Value)> = None;
+    let mut numbered = Numbered::default();
     for _ in 0..40 {
         asker.wall += 31_000_000;
         let mut book = asker.data("/api/v1/market/orderbook/level2_100?symbol=BTC-USDT");
         let part = asker.data("/api/v1/market/orderbook/level2_20?symbol=BTC-USDT");
-        let side = |name: &str| -> Vec<Decimal> {
-            let levels = book[name].as_array().unwrap();
-            assert_eq!(levels.len(), 100);
-            assert_eq!(levels[..20], part[name].as_array().unwrap()[..]);
-            assert!(
-                levels
-                    .iter()
-                    .all(|level| decimal(&level[1]) > Decimal::ZERO)
-            );
-            levels.iter().map(|level| decimal(&level[0])).collect()
-        };
-        let (bids, asks) = (side("bids"), side("asks"));
-        assert!(bids.windows(2).all(|pair| pair[0] > pair[1]));
-        assert!(asks.windows(2).all(|pair| pair[0] < pair[1]));
-        assert!(bids[0] < asks[0]);
-        let sequence = sequence(&book);
+        let [bids, asks] = ["bids", "asks"].map(|side| {
+            let best = &book[side].as_array().unwrap()[..20];
+            assert_eq!(best, part[side].as_array().unwrap());
+            prices(&book[side], 100)
+        });
+        assert_sorted_and_uncrossed(&bids, &asks);
         assert_eq!(
             book["time"].take().as_i64().unwrap(),
             asker.wall / 1_000_000
         );
-        if let Some((before, old)) = &seen {
-            assert!(sequence >= *before);
-            assert_eq!(sequence == *before, *old == book, "{sequence}");
-        }
-        seen = Some((sequence, book));
+        numbered.next(sequence(&book), book);
     }
 }
 
 #[test]
 fn a_seed_is_one_market_and_another_seed_is_another() {
-    let answers = |seed| {
-        let mut asker = asker(seed);
-        [
-            "market/allTickers",
-            "market/candles?symbol=BTC-USDT&type=1min",
-            "market/orderbook/level2_20?symbol=ETH-USDT",
-            "market/histories?symbol=DOGE-USDT",
-        ]
-        .map(|path| asker.reply(&format!("/api/v1/{path}")).body)
-    };
-    let (first, again, other) = (answers(7), answers(7), answers(8));
-    assert_eq!(first, again);
-    for (one, two) in first.iter().zip(&other) {
-        assert_ne!(one, two);
-    }
+    let questions = [
+        "/api/v1/market/allTickers",
+        "/api/v1/market/candles?symbol=BTC-USDT&type=1min",
+        "/api/v1/market/orderbook/level2_20?symbol=ETH-USDT",
+        "/api/v1/market/histories?symbol=DOGE-USDT",
+    ];
+    assert_a_seed_is_one_market(&Exchange::KUCOIN, questions);
 }

@@ -8,6 +8,7 @@
 
 mod ask;
 mod binance_market;
+mod every_market;
 mod faults;
 mod garbage;
 mod htx_laws;
