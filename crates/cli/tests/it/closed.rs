@@ -1,12 +1,11 @@
 //! A reader that goes away is no reason to panic or to run on.
 
-use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::world::{rdm, simulated};
+use crate::world::{first_line, rdm, rest_of_stderr, simulated};
 
 fn piped(args: &[&str]) -> Child {
     rdm(args)
@@ -19,13 +18,7 @@ fn piped(args: &[&str]) -> Child {
 /// Ends well and says nothing of a panic.
 fn calm(mut child: Child) {
     let code = child.wait().unwrap().code();
-    let mut err = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut err)
-        .unwrap();
+    let err = rest_of_stderr(&mut child);
     assert_eq!(code, Some(0), "{err}");
     assert!(!err.contains("panicked"), "{err}");
 }
@@ -53,10 +46,7 @@ fn a_closed_output_does_not_make_fetch_or_help_panic() {
 fn the_demo_ends_when_nobody_reads_its_lines() {
     let begun = Instant::now();
     let mut child = piped(&["demo", "--for", "60s", "--faults", "none"]);
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    let line = first_line(&mut child);
     assert!(line.starts_with("Simulated exchanges"), "{line}");
     calm(child);
     assert!(

@@ -228,12 +228,7 @@ fn plain_lines_say_ages_faults_and_sums_without_a_control_character() {
         "--faults",
         "kraken=503",
     ]);
-    assert_eq!(
-        (said.code, said.err.as_str()),
-        (Some(0), ""),
-        "{}",
-        said.out
-    );
+    said.assert_all_well();
     for part in [
         "kraken: fault 503 begins",
         "kraken: breaker closed → open",

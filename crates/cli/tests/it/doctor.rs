@@ -26,12 +26,7 @@ fn healthy_exchanges_pass_every_check() {
         words.extend(["--base-url", place]);
     }
     let said = run(&words);
-    assert_eq!(
-        (said.code, said.err.as_str()),
-        (Some(0), ""),
-        "{}",
-        said.out
-    );
+    said.assert_all_well();
     let found: Value = serde_json::from_str(&said.out).unwrap();
     let checks = found["checks"].as_array().unwrap();
     for (exchange, sim) in &sims {
@@ -51,12 +46,7 @@ fn every_endpoint_is_asked_once_with_live() {
     let sim = simulated("binance");
     let place = place("binance", &sim.url);
     let said = run(&["doctor", "--live", "--base-url", &place]);
-    assert_eq!(
-        (said.code, said.err.as_str()),
-        (Some(0), ""),
-        "{}",
-        said.out
-    );
+    said.assert_all_well();
     for check in [
         "time",
         "status",

@@ -1,38 +1,21 @@
 //! `rdm doctor --live` against exchanges whose answers have changed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use robust_data_manager::market::{Exchange, SystemClock};
 use robust_sim::{Server, Sim};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::world::{Said, Scratch, rdm, run, simulated};
-
-/// A folder that goes away with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("rdm-drift-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// An exchange whose answers have been edited.
 struct Edited {
     place: String,
     _server: Server,
     _runtime: tokio::runtime::Runtime,
-    _folder: Folder,
+    _folder: TempDir,
 }
 
 /// What an exchange answers.
@@ -54,7 +37,7 @@ fn edited(exchange: &str, time: &str, target: &str, edit: impl Fn(&mut Value)) -
     // The clock of a simulator counts from a runtime's.
     let inside = runtime.enter();
     let exchange: Exchange = exchange.parse().unwrap();
-    let folder = Folder::new(&format!("{exchange}-{}", plain(target)));
+    let folder = TempDir::new().unwrap();
     let mut changed = answer(&exchange, target);
     edit(&mut changed);
     for (name, target, body) in [
@@ -65,12 +48,12 @@ fn edited(exchange: &str, time: &str, target: &str, edit: impl Fn(&mut Value)) -
         let case = json!({
             "exchange": exchange, "method": format!("GET {path}"), "httpStatus": 200, "httpResponse": body,
         });
-        let file = folder.0.join("rest_response").join(name);
+        let file = folder.path().join("rest_response").join(name);
         std::fs::create_dir_all(&file).unwrap();
         std::fs::write(file.join("case.json"), case.to_string()).unwrap();
     }
     let sim = Sim::builder(exchange.clone())
-        .recorded(&folder.0)
+        .recorded(folder.path())
         .unlimited();
     let sim = sim.build().unwrap();
     let server = runtime
@@ -83,12 +66,6 @@ fn edited(exchange: &str, time: &str, target: &str, edit: impl Fn(&mut Value)) -
         _runtime: runtime,
         _folder: folder,
     }
-}
-
-/// A name for a folder, of what is asked.
-fn plain(target: &str) -> String {
-    let word = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    target.chars().map(word).collect()
 }
 
 impl Edited {
@@ -233,12 +210,7 @@ fn a_field_that_is_only_new_is_a_warning() {
         },
     );
     let said = edited.doctor("ticker", &[]);
-    assert_eq!(
-        (said.code, said.err.as_str()),
-        (Some(0), ""),
-        "{}",
-        said.out
-    );
+    said.assert_all_well();
     let line = said
         .out
         .lines()
@@ -263,12 +235,12 @@ fn what_is_new_can_be_written_as_a_list_for_review() {
             body["mood"] = json!("good");
         },
     );
-    let folder = Folder::new("lists");
-    let place = folder.0.to_str().unwrap();
+    let folder = TempDir::new().unwrap();
+    let place = folder.path().to_str().unwrap();
     let said = edited.doctor("ticker", &["--write-schema", place]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.err.contains("review each new line"), "{}", said.err);
-    let list = std::fs::read_to_string(folder.0.join("binance/ticker.txt")).unwrap();
+    let list = std::fs::read_to_string(folder.path().join("binance/ticker.txt")).unwrap();
     assert!(list.contains("\nignored   mood string\n"), "{list}");
     let ours =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../connectors/schema/binance/ticker.txt");
@@ -340,12 +312,7 @@ fn all_four_can_be_examined_without_a_network_and_without_a_difference() {
         "time,instruments,ticker",
         "--json",
     ]);
-    assert_eq!(
-        (said.code, said.err.as_str()),
-        (Some(0), ""),
-        "{}",
-        said.out
-    );
+    said.assert_all_well();
     let found: Value = serde_json::from_str(&said.out).unwrap();
     let endpoints = found["endpoints"].as_array().unwrap();
     assert_eq!(endpoints.len(), 12);

@@ -1,11 +1,13 @@
 //! `rdm sim`: simulated exchanges for other programs.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
-use crate::world::{Scratch, json, rdm, run};
+use tempfile::TempDir;
+
+use crate::world::{Scratch, first_line, json, rdm, rest_of_stderr, run};
 
 #[test]
 fn it_tells_its_addresses_answers_there_and_ends_in_time() {
@@ -32,10 +34,7 @@ fn sigterm_ends_it_cleanly() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    let line = first_line(&mut child);
     let url = line.trim().strip_prefix("kraken ").unwrap().to_owned();
     let sample = json(&[
         "fetch",
@@ -53,13 +52,7 @@ fn sigterm_ends_it_cleanly() {
         .unwrap();
     assert!(killed.success());
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    let mut err = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut err)
-        .unwrap();
+    let err = rest_of_stderr(&mut child);
     assert!(
         err.contains("kraken: 1 requests, 0 over the limit"),
         "{err}"
@@ -75,25 +68,19 @@ fn a_script_of_faults_is_played() {
 }
 
 /// A folder of recorded answers that goes away with the value.
-struct Captures(PathBuf);
+struct Captures(TempDir);
 
 impl Captures {
-    fn with(name: &str, exchange: &str, text: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("rdm-captures-{}-{name}", std::process::id()));
-        let folder = root.join(exchange).join("rest_response/time");
+    fn with(exchange: &str, text: &str) -> Self {
+        let root = TempDir::new().unwrap();
+        let folder = root.path().join(exchange).join("rest_response/time");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("one.json"), text).unwrap();
         Self(root)
     }
 
     fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Captures {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        self.0.path().to_str().unwrap()
     }
 }
 
@@ -120,17 +107,14 @@ fn recorded_answers_are_served_byte_by_byte() {
     let text = format!(
         r#"{{"request":[{{"method":"GET","url":"{url}"}}],"httpStatus":203,"httpResponse":{body}}}"#
     );
-    let captures = Captures::with("served", "binance", &text);
+    let captures = Captures::with("binance", &text);
     let mut child = rdm(&["sim", "--exchange", "binance", "--for", "60s"])
         .args(["--recorded", captures.path()])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    let line = first_line(&mut child);
     let url = line.trim().strip_prefix("binance ").unwrap();
     let (head, sent) = get(url, "/api/v3/time");
     let (missing, _) = get(url, "/api/v3/time?other=1");
@@ -145,11 +129,10 @@ fn recorded_answers_are_served_byte_by_byte() {
 #[test]
 fn a_folder_without_usable_recordings_is_refused_with_a_remedy() {
     let other = Captures::with(
-        "other",
         "kraken",
         r#"{"exchange":"htx","httpStatus":200,"httpResponse":{}}"#,
     );
-    let broken = Captures::with("broken", "kraken", "{");
+    let broken = Captures::with("kraken", "{");
     let nowhere = Path::new(other.path()).join("nowhere");
     let nowhere = nowhere.to_str().unwrap();
     for (exchange, folder, parts) in [

@@ -7,15 +7,20 @@ use serde_json::Value;
 
 use crate::world::{Said, Scratch, rdm, run, simulated};
 
+/// The words of a part of a command line.
+fn words_of(line: &str) -> Vec<&str> {
+    line.split(' ').collect()
+}
+
+/// Runs `rdm validate` on this file.
+fn validate(file: &str, words: &[&str]) -> Said {
+    run(&[&["validate", file], words].concat())
+}
+
 /// Runs `rdm validate` on this text.
 pub(crate) fn judged(name: &str, text: &str, words: &[&str]) -> Said {
     let file = Scratch::file(name, text.as_bytes());
-    let line: Vec<_> = ["validate", file.path()]
-        .iter()
-        .chain(words)
-        .copied()
-        .collect();
-    let mut said = run(&line);
+    let mut said = validate(file.path(), words);
     said.err = said.err.replace(file.path(), "FILE");
     said.out = said.out.replace(file.path(), "FILE");
     said
@@ -48,7 +53,7 @@ fn a_ticker_with_its_quotes_crossed_is_quarantined_and_named() {
     let said = judged(
         "t.json",
         TICKER,
-        &["--kind", "ticker", "--exchange", "kraken"],
+        &words_of("--kind ticker --exchange kraken"),
     );
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(
@@ -72,16 +77,8 @@ error    K.crossed record bid: bid 36500.2 above ask 36500.0
 #[test]
 fn a_book_as_kraken_sent_it_is_rejected_when_its_sides_cross() {
     let body = r#"{"error":[],"result":{"XXBTZUSD":{"bids":[["105433.6","0.1",1762795433]],"asks":[["105433.5","0.2",1762795433]]}}}"#;
-    let words = [
-        "--kind",
-        "book",
-        "--exchange",
-        "kraken",
-        "--symbol",
-        "BTC/USD",
-        "--at",
-        "2025-11-10T17:23:54Z",
-    ];
+    let words =
+        words_of("--kind book --exchange kraken --symbol BTC/USD --at 2025-11-10T17:23:54Z");
     let said = judged("b.json", body, &words);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(
@@ -122,7 +119,7 @@ fn broken_bars_of_a_csv_are_named_by_their_lines() {
     let said = judged(
         "bars.csv",
         BARS,
-        &["--kind", "candles", "--exchange", "binance"],
+        &words_of("--kind candles --exchange binance"),
     );
     assert_eq!(said.code, Some(0), "{said:?}");
     let out = said.out;
@@ -164,7 +161,7 @@ fn trades_that_are_there_twice_are_named_by_their_rows() {
     let said = judged(
         "r.json",
         trades,
-        &["--kind", "trades", "--exchange", "kraken"],
+        &words_of("--kind trades --exchange kraken"),
     );
     let out = &said.out;
     assert!(
@@ -231,16 +228,9 @@ fn all_forms_of_the_same_bars_get_the_same_verdict() {
         })
         .collect();
     let verdict = |name: &str, text: &str, more: &[&str]| {
-        let mut words = vec![
-            "--kind",
-            "candles",
-            "--exchange",
-            "binance",
-            "--symbol",
-            "BTC/USDT",
-            "--json",
-        ];
-        words.extend(["--interval", "1m", "--at", "2025-11-10T01:00:01Z"]);
+        let mut words = words_of(
+            "--kind candles --exchange binance --symbol BTC/USDT --json --interval 1m --at 2025-11-10T01:00:01Z",
+        );
         words.extend(more);
         let said = judged(name, text, &words);
         assert_eq!(said.code, Some(0), "{said:?}");
@@ -349,14 +339,7 @@ fn log() -> String {
 
 #[test]
 fn a_log_is_judged_in_its_order_and_what_it_holds_besides_is_counted() {
-    let words = [
-        "--kind",
-        "ticker",
-        "--exchange",
-        "kraken",
-        "--symbol",
-        "BTC/USD",
-    ];
+    let words = words_of("--kind ticker --exchange kraken --symbol BTC/USD");
     let said = judged("log.jsonl", &log(), &words);
     let out = &said.out;
     assert!(out.starts_with("51 answers, ticker of kraken: "), "{out}");
@@ -387,15 +370,10 @@ fn a_log_is_judged_in_its_order_and_what_it_holds_besides_is_counted() {
 fn the_picture_shows_the_lanes_and_every_heavy_issue() {
     let picture = Scratch::file("picture.svg", b"");
     let words = [
-        "--kind",
-        "ticker",
-        "--exchange",
-        "kraken",
-        "--symbol",
-        "BTC/USD",
-        "--svg",
-        picture.path(),
-    ];
+        &words_of("--kind ticker --exchange kraken --symbol BTC/USD --svg")[..],
+        &[picture.path()],
+    ]
+    .concat();
     judged("drawn.jsonl", &log(), &words);
     let svg = std::fs::read_to_string(picture.path()).unwrap();
     assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
@@ -429,14 +407,7 @@ fn the_picture_shows_the_lanes_and_every_heavy_issue() {
         let svg = std::fs::read_to_string(picture.path()).unwrap();
         assert!(svg.contains("<circle") && !svg.contains("NaN"), "{svg}");
     }
-    let nowhere = [
-        "--kind",
-        "ticker",
-        "--exchange",
-        "kraken",
-        "--svg",
-        "/no/such/folder/x.svg",
-    ];
+    let nowhere = words_of("--kind ticker --exchange kraken --svg /no/such/folder/x.svg");
     let said = judged("nowhere.json", TICKER, &nowhere);
     assert_eq!(said.code, Some(2));
     assert!(
@@ -449,128 +420,107 @@ fn the_picture_shows_the_lanes_and_every_heavy_issue() {
 
 #[test]
 fn what_cannot_be_judged_is_named_with_file_line_value_and_remedy() {
-    let candles = ["--kind", "candles", "--exchange", "binance"];
-    let kraken = ["--kind", "ticker", "--exchange", "kraken"];
+    let candles = "--kind candles --exchange binance";
+    let kraken = "--kind ticker --exchange kraken";
     let long = "x".repeat(5_000);
-    let table: Vec<(&str, String, &[&str], &[&str])> = vec![
+    let table: Vec<(&str, String, &str, &[&str])> = vec![
         (
             "empty",
             String::new(),
-            &candles,
+            candles,
             &["is empty", "bars as CSV"],
         ),
-        ("blank", " \n\t\n".into(), &candles, &["is empty"]),
+        ("blank", " \n\t\n".into(), candles, &["is empty"]),
         (
             "words",
             "hello world".into(),
-            &candles,
+            candles,
             &["line 1", "\"hello world\"", "neither JSON nor CSV"],
         ),
         (
             "control",
             "\u{1b}[31mred".into(),
-            &candles,
+            candles,
             &["\\u{1b}[31mred"],
         ),
-        ("long", long, &candles, &["xxx…"]),
+        ("long", long, candles, &["xxx…"]),
         (
             "header",
             "time,open,high,low,volume\n1,1,1,1,1\n".into(),
-            &candles,
+            candles,
             &["line 1", "column close is missing", "\"volume\""],
         ),
         (
             "twice",
             "time,open,high,low,close,volume,vol\n".into(),
-            &candles,
+            candles,
             &["line 1", "\"vol\" is a second volume"],
         ),
         (
             "bare",
             "time,open,high,low,close,volume\n".into(),
-            &candles,
+            candles,
             &["no bar"],
         ),
         (
             "few",
             "1,2,3\n4,5,6\n".into(),
-            &candles,
+            candles,
             &["line 1", "3 columns and no header"],
         ),
         (
             "step",
             "1762732800000,1,1,1,1,1\n".into(),
-            &candles,
+            candles,
             &["length of a bar", "--interval"],
         ),
-        ("kind", "a,b\n".into(), &kraken, &["CSV", "--kind candles"]),
+        ("kind", "a,b\n".into(), kraken, &["CSV", "--kind candles"]),
         (
             "cut",
             "{\"v\":1,\n\"data\":".into(),
-            &kraken,
+            kraken,
             &["line 2", "EOF", "one value, or one a line"],
         ),
         (
             "lines",
             format!("{}\n{{oops\n", TICKER.replace('\n', "")),
-            &kraken,
+            kraken,
             &["line 2", "\"{oops\""],
         ),
         (
             "version",
             TICKER.replace("\"v\":1", "\"v\":2"),
-            &kraken,
+            kraken,
             &["v is \"2\"", "version 1"],
         ),
         (
             "other",
             TICKER.replace("\"kraken\"", "\"htx\""),
-            &kraken,
+            kraken,
             &["exchange is \"htx\"", "--exchange htx"],
         ),
         (
             "pair",
             TICKER.replace("BTC/USD", "BTCUSD").replace("\"v\":1,", ""),
-            &[
-                "--kind",
-                "ticker",
-                "--exchange",
-                "kraken",
-                "--format",
-                "unified",
-            ],
+            "--kind ticker --exchange kraken --format unified",
             &["symbol", "--symbol BASE/QUOTE"],
         ),
         (
             "unnamed",
             "{\"error\":[],\"result\":{}}".into(),
-            &kraken,
+            kraken,
             &["an answer of an exchange", "--symbol"],
         ),
         (
             "bars",
             "[[1,\"1\"]]".into(),
-            &[
-                "--kind",
-                "candles",
-                "--exchange",
-                "binance",
-                "--symbol",
-                "BTC/USDT",
-            ],
+            "--kind candles --exchange binance --symbol BTC/USDT",
             &["--interval"],
         ),
         (
             "shape",
             "{\"a\":1}".into(),
-            &[
-                "--kind",
-                "ticker",
-                "--exchange",
-                "kraken",
-                "--symbol",
-                "BTC/USD",
-            ],
+            "--kind ticker --exchange kraken --symbol BTC/USD",
             &[
                 "is no answer of kraken about ticker",
                 "check --exchange and --kind",
@@ -579,45 +529,24 @@ fn what_cannot_be_judged_is_named_with_file_line_value_and_remedy() {
         (
             "listed",
             "{}".into(),
-            &[
-                "--kind",
-                "ticker",
-                "--exchange",
-                "kraken",
-                "--symbol",
-                "QQQ/USD",
-            ],
+            "--kind ticker --exchange kraken --symbol QQQ/USD",
             &["QQQ/USD", "--id"],
         ),
         (
             "venue",
             "{}".into(),
-            &[
-                "--kind",
-                "ticker",
-                "--exchange",
-                "krakn",
-                "--symbol",
-                "BTC/USD",
-            ],
+            "--kind ticker --exchange krakn --symbol BTC/USD",
             &["krakn", "did you mean kraken?"],
         ),
         (
             "future",
             TICKER.into(),
-            &[
-                "--kind",
-                "ticker",
-                "--exchange",
-                "kraken",
-                "--at",
-                "2200-01-01",
-            ],
+            "--kind ticker --exchange kraken --at 2200-01-01",
             &["--at", "future"],
         ),
     ];
-    for (name, text, words, parts) in table {
-        let said = judged(name, &text, words);
+    for (name, text, line, parts) in table {
+        let said = judged(name, &text, &words_of(line));
         assert_eq!(said.code, Some(2), "{name}: {said:?}");
         assert_eq!(
             (said.out.as_str(), said.err.lines().count()),
@@ -636,23 +565,16 @@ fn what_cannot_be_judged_is_named_with_file_line_value_and_remedy() {
             );
         }
     }
-    let said = run(&[
-        "validate",
-        "no/such/file",
-        "--kind",
-        "book",
-        "--exchange",
-        "htx",
-    ]);
+    let said = validate("no/such/file", &words_of("--kind book --exchange htx"));
     assert!(
         said.err
             .contains("\"no/such/file\" does not exist; check its name"),
         "{}",
         said.err
     );
-    let said = run(&["validate", ".", "--kind", "book", "--exchange", "htx"]);
+    let said = validate(".", &words_of("--kind book --exchange htx"));
     assert!(said.err.contains("is a directory"), "{}", said.err);
-    let said = run(&["validate", "x", "--kind", "tick", "--exchange", "htx"]);
+    let said = validate("x", &words_of("--kind tick --exchange htx"));
     assert!(
         said.err.contains("--kind") && said.err.contains("ticker"),
         "{}",
@@ -662,14 +584,7 @@ fn what_cannot_be_judged_is_named_with_file_line_value_and_remedy() {
 
 #[test]
 fn an_error_of_the_exchange_is_no_data() {
-    let words = [
-        "--kind",
-        "ticker",
-        "--exchange",
-        "kraken",
-        "--symbol",
-        "BTC/USD",
-    ];
+    let words = words_of("--kind ticker --exchange kraken --symbol BTC/USD");
     let said = judged(
         "refusal.json",
         r#"{"error":["EGeneral:Too many requests"]}"#,
@@ -685,7 +600,7 @@ fn an_error_of_the_exchange_is_no_data() {
 
 #[test]
 fn standard_input_is_read_and_an_empty_one_refused() {
-    let words = ["--kind", "ticker", "--exchange", "kraken"];
+    let words = words_of("--kind ticker --exchange kraken");
     let said = piped(TICKER, &words);
     assert!(
         said.out.starts_with("BTC/USD ticker of kraken: 79.0"),
@@ -702,14 +617,7 @@ fn standard_input_is_read_and_an_empty_one_refused() {
     let said = piped(&format!("\u{feff}{TICKER}"), &words);
     assert_eq!(said.code, Some(0), "{said:?}");
     let file = Scratch::file("latin.csv", b"time,open\n1,\xe4\n");
-    let said = run(&[
-        "validate",
-        file.path(),
-        "--kind",
-        "candles",
-        "--exchange",
-        "htx",
-    ]);
+    let said = validate(file.path(), &words_of("--kind candles --exchange htx"));
     assert!(
         said.err.contains("line 2: is no UTF-8 text"),
         "{}",
@@ -725,14 +633,7 @@ fn a_huge_file_is_refused_and_not_read_to_its_end() {
         .open(file.path())
         .unwrap();
     huge.set_len(1 << 40).unwrap();
-    let said = run(&[
-        "validate",
-        file.path(),
-        "--kind",
-        "book",
-        "--exchange",
-        "htx",
-    ]);
+    let said = validate(file.path(), &words_of("--kind book --exchange htx"));
     assert_eq!(said.code, Some(2));
     assert!(
         said.err.contains("is larger than 64 MiB; divide it"),
@@ -748,7 +649,7 @@ fn every_member_of_the_verdict_stands_in_the_page() {
     let said = judged(
         "member.csv",
         BARS,
-        &["--kind", "candles", "--exchange", "binance", "--json"],
+        &words_of("--kind candles --exchange binance --json"),
     );
     let json: Value = serde_json::from_str(&said.out).unwrap();
     let answer = json["answers"][0].as_object().unwrap();

@@ -1,12 +1,14 @@
 //! What the tests share: the program, simulators to ask, and a place for files.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::sync::Arc;
 
 use robust_data_manager::market::{Clock, Exchange, SystemClock};
 use robust_sim::{Fault, Server, Sim};
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// The program with these arguments, and nothing of this machine's taste in colours.
 pub(crate) fn rdm(args: &[&str]) -> Command {
@@ -15,12 +17,41 @@ pub(crate) fn rdm(args: &[&str]) -> Command {
     command
 }
 
+/// The first line that a running program prints. Nobody reads the others.
+pub(crate) fn first_line(child: &mut Child) -> String {
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    line
+}
+
+/// What a program has said on its standard error, once it has ended.
+pub(crate) fn rest_of_stderr(child: &mut Child) -> String {
+    let mut err = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut err).unwrap();
+    err
+}
+
 /// What the program said, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) out: String,
     pub(crate) err: String,
     pub(crate) code: Option<i32>,
+}
+
+impl Said {
+    /// It ended well and complained of nothing.
+    pub(crate) fn assert_all_well(&self) {
+        assert_eq!(
+            (self.code, self.err.as_str()),
+            (Some(0), ""),
+            "{}",
+            self.out
+        );
+    }
 }
 
 impl From<Output> for Said {
@@ -107,22 +138,23 @@ impl Simulated {
 }
 
 /// A file that goes away with the value.
-pub(crate) struct Scratch(PathBuf);
+pub(crate) struct Scratch {
+    path: PathBuf,
+    _folder: TempDir,
+}
 
 impl Scratch {
     pub(crate) fn file(name: &str, bytes: &[u8]) -> Self {
-        let path = std::env::temp_dir().join(format!("rdm-test-{}-{name}", std::process::id()));
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        Self(path)
+        Self {
+            path,
+            _folder: folder,
+        }
     }
 
     pub(crate) fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        self.path.to_str().unwrap()
     }
 }

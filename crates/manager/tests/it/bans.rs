@@ -10,6 +10,7 @@ use robust_data_manager::{
     Warning,
 };
 use robust_http::{Error, Fetched, Kind};
+use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::twisted::{heard, world_at};
@@ -22,22 +23,19 @@ fn after(seconds: u64) -> Timestamp {
 }
 
 /// A folder of the test's own that is gone with it.
-struct Folder(PathBuf);
+struct Folder(TempDir);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let own = format!("rdm-bans-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(own);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
     }
 
     fn state(&self) -> PathBuf {
-        self.0.join("quality.state")
+        self.0.path().join("quality.state")
     }
 
     fn bans(&self) -> PathBuf {
-        self.0.join("quality.state.bans")
+        self.0.path().join("quality.state.bans")
     }
 
     /// A process that starts so many seconds after the first.
@@ -47,12 +45,6 @@ impl Folder {
         let exchanges = [Exchange::BINANCE, Exchange::KRAKEN];
         let quality = |builder: DataManagerBuilder| builder.quality(settings);
         world_at(after(seconds), exchanges, quality).0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -78,7 +70,7 @@ async fn written(folder: &Folder) {
 #[tokio::test(start_paused = true)]
 async fn a_ban_holds_for_the_next_process_until_its_end_and_not_longer() {
     for killed in [true, false] {
-        let folder = Folder::new(if killed { "killed" } else { "ended" });
+        let folder = Folder::new();
         {
             let world = folder.process(0);
             world.binance().set_fault(fault("418:120"));
@@ -112,7 +104,7 @@ async fn a_ban_holds_for_the_next_process_until_its_end_and_not_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ban_of_an_exchange_that_is_not_configured_now_is_not_forgotten() {
-    let folder = Folder::new("other");
+    let folder = Folder::new();
     let bans = format!(
         "{{\"bans\":1}}\n{{\"exchange\":\"htx\",\"until_ms\":{}}}\n{{\"exchange\":\"kucoin\",\"until_ms\":1}}\n",
         after(500).as_ms()
@@ -127,7 +119,7 @@ async fn a_ban_of_an_exchange_that_is_not_configured_now_is_not_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn a_file_of_bans_that_cannot_be_read_is_a_warning_and_the_start_goes_on() {
-    let folder = Folder::new("broken");
+    let folder = Folder::new();
     for text in ["", "{\"bans\":2}\n", "{\"bans\":1}\n{\"exchange\":\n"] {
         std::fs::write(folder.bans(), text).unwrap();
         let world = folder.process(0);
@@ -140,7 +132,7 @@ async fn a_file_of_bans_that_cannot_be_read_is_a_warning_and_the_start_goes_on()
 
 #[tokio::test(start_paused = true)]
 async fn a_ban_is_told() {
-    let folder = Folder::new("told");
+    let folder = Folder::new();
     let world = folder.process(0);
     let mut events = world.manager.events();
     world.binance().set_fault(fault("418:120"));

@@ -8,12 +8,14 @@ use std::time::{Duration, SystemTime};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::TestRunner;
-use robust_data_manager::market::{Clock, Exchange, Interval, Kind, Request, Symbol, Timestamp};
+use robust_data_manager::market::{Clock, Exchange, Interval, Kind, Request, Timestamp};
 use robust_data_manager::scheduler::{
     Cron, Dependents, Measured, Phase, Settle, Trigger, Upstream,
 };
 use robust_data_manager::{DataJob, DataManager, Environment, JobClass, Query, ScheduleError};
 use robust_sim::VirtualClock;
+
+use crate::world::symbol;
 
 const FOUR: [Exchange; 4] = [
     Exchange::KRAKEN,
@@ -27,10 +29,6 @@ const EARLIER: [&str; 3] = ["job 0", "job 1", "job 2"];
 
 fn named(nth: usize) -> String {
     format!("job {nth}")
-}
-
-fn symbol(name: &str) -> Symbol {
-    name.parse().unwrap()
 }
 
 /// Periods from far too short to once a day, as many of each size.

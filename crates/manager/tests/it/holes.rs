@@ -2,97 +2,19 @@
 
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use robust_data_manager::market::{Exchange, Interval, Payload, Request, Symbol, Timestamp};
-use robust_data_manager::scheduler::{Settle, Trigger};
-use robust_data_manager::{DataJob, Event, Events, Query, Warning};
+use robust_data_manager::Warning;
+use robust_data_manager::market::Exchange;
+use robust_data_manager::scheduler::Settle;
 
-use crate::world::{World, fault};
-
-fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
-fn symbol(name: &str) -> Symbol {
-    name.parse().unwrap()
-}
-
-/// Bars of a minute as they close.
-fn bars(exchange: &Exchange, pair: &str) -> DataJob {
-    let query = Query::new(
-        exchange.clone(),
-        Request::Candles {
-            symbol: symbol(pair),
-            interval: Interval::M1,
-            since: None,
-            limit: Some(5),
-        },
-    );
-    let trigger = Trigger::Aligned {
-        interval: secs(60),
-        settle: Settle::default(),
-    };
-    DataJob::new("bars", query, secs(60)).trigger(trigger)
-}
-
-fn trades(limit: Option<u32>, every: u64) -> DataJob {
-    let query = Query::new(
-        Exchange::BINANCE,
-        Request::Trades {
-            symbol: symbol("BTC/USDT"),
-            since: None,
-            limit,
-        },
-    );
-    DataJob::new("trades", query, secs(every)).since_last()
-}
-
-/// The times of the rows that have come since the last look, and the warnings about what has not.
-fn heard(events: &mut Events) -> (Vec<i64>, Vec<Warning>) {
-    let (mut rows, mut warnings) = (Vec::new(), Vec::new());
-    while let Some(Some(event)) = events.next().now_or_never() {
-        match event {
-            Event::Data(sample) => match &*sample.data {
-                Payload::Candles(bars) => rows.extend(bars.rows.iter().map(|row| row.time.as_ms())),
-                Payload::Trades(trades) => {
-                    rows.extend(trades.rows.iter().map(|row| row.time.as_ms()));
-                }
-                _ => {}
-            },
-            Event::Warning(warning) => warnings.push(warning),
-            _ => {}
-        }
-    }
-    rows.sort_unstable();
-    rows.dedup();
-    (rows, warnings)
-}
-
-/// The times of all trades from the first that was heard to the last.
-async fn all_trades(world: &World, heard: &[i64]) -> Vec<i64> {
-    let request = Request::Trades {
-        symbol: symbol("BTC/USDT"),
-        since: Timestamp::from_ms(heard[0]),
-        limit: Some(100_000),
-    };
-    let all = world.manager.get(Query::new(Exchange::BINANCE, request));
-    let all = all.await.unwrap();
-    let Payload::Trades(all) = &*all.data else {
-        panic!("no trades")
-    };
-    let times = all.rows.iter().map(|trade| trade.time.as_ms());
-    let last = heard[heard.len() - 1];
-    let mut times: Vec<i64> = times.filter(|time| *time <= last).collect();
-    times.dedup();
-    times
-}
+use crate::series_jobs::{all_trades, bars, heard, trades};
+use crate::world::{World, fault, secs};
 
 #[tokio::test(start_paused = true)]
 async fn a_series_whose_later_page_fails_is_no_success_and_the_next_run_goes_on() {
     let world = World::new();
     world
         .manager
-        .schedule(bars(&Exchange::BINANCE, "BTC/USDT").retries(0))
+        .schedule(bars(&Exchange::BINANCE, 5, Settle::default()).retries(0))
         .unwrap();
     tokio::time::sleep(secs(300)).await;
     // Two thousand bars are missing: three pages.
@@ -104,10 +26,10 @@ async fn a_series_whose_later_page_fails_is_no_success_and_the_next_run_goes_on(
     let before = world.manager.scheduler().jobs()[0].last_success;
     // The first page comes, and the second does not.
     world.binance().set_fault(fault("latency:3s"));
-    let mut began = heard(&mut events).0;
+    let mut began = heard(&mut events).rows();
     while began.is_empty() {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        began = heard(&mut events).0;
+        began = heard(&mut events).rows();
     }
     world.binance().set_fault(fault("503"));
     tokio::time::sleep(secs(10)).await;
@@ -119,7 +41,7 @@ async fn a_series_whose_later_page_fails_is_no_success_and_the_next_run_goes_on(
     // What came is not asked for again, and what did not come is.
     world.binance().set_fault(None);
     tokio::time::sleep(secs(200)).await;
-    let (rest, _) = heard(&mut events);
+    let rest = heard(&mut events).rows();
     assert!(
         rest[0] >= began[began.len() - 1],
         "{} {}",
@@ -141,9 +63,9 @@ async fn trades_beyond_the_limit_of_a_run_come_with_the_next() {
     for (limit, fails) in [(Some(2), true), (None, false)] {
         let world = World::new();
         let mut events = world.manager.events();
-        world.manager.schedule(trades(limit, 60)).unwrap();
+        world.manager.schedule(trades(limit)).unwrap();
         tokio::time::sleep(secs(1_800)).await;
-        let (rows, _) = heard(&mut events);
+        let rows = heard(&mut events).rows();
         assert!(rows.len() > 20, "{}", rows.len());
         assert_eq!(
             rows,
@@ -160,7 +82,7 @@ async fn trades_beyond_the_limit_of_a_run_come_with_the_next() {
 async fn a_hole_beyond_what_the_exchange_keeps_ends_with_the_newest_bars_and_says_what_it_left_out()
 {
     let world = World::new();
-    let job = bars(&Exchange::KRAKEN, "BTC/USD").retries(0);
+    let job = bars(&Exchange::KRAKEN, 5, Settle::default()).retries(0);
     let id = world.manager.schedule(job).unwrap();
     tokio::time::sleep(secs(300)).await;
     // It keeps 720 bars; a day has 1,440.
@@ -170,7 +92,8 @@ async fn a_hole_beyond_what_the_exchange_keeps_ends_with_the_newest_bars_and_say
     let asked = world.kraken().stats().requests;
     world.manager.scheduler().resume(id).unwrap();
     tokio::time::sleep(secs(60)).await;
-    let (rows, warnings) = heard(&mut events);
+    let heard = heard(&mut events);
+    let rows = heard.rows();
     assert!((710..=722).contains(&rows.len()), "{}", rows.len());
     assert!(
         rows.windows(2).all(|pair| pair[1] - pair[0] == 60_000),
@@ -183,5 +106,5 @@ async fn a_hole_beyond_what_the_exchange_keeps_ends_with_the_newest_bars_and_say
     let pages = world.kraken().stats().requests - asked;
     assert!(pages <= 3, "{pages} requests");
     let left = |warning: &Warning| matches!(warning, Warning::LeftOut { .. });
-    assert!(warnings.iter().any(left), "{warnings:?}");
+    assert!(heard.warnings.iter().any(left), "{heard:?}");
 }

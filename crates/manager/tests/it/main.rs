@@ -31,6 +31,7 @@ mod refusals;
 mod restarted;
 mod secrets;
 mod series;
+mod series_jobs;
 mod sharing;
 mod signed;
 mod status;

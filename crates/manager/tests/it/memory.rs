@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use robust_data_manager::market::{Acceptance, Dimension, Exchange, Report, Timestamp};
 use robust_data_manager::{Config, DataManagerBuilder, Event, Query};
+use tempfile::TempDir;
 
 use crate::twisted::{Hand, Twist, heard, world, world_at};
 use crate::world::{World, fault};
@@ -111,18 +112,15 @@ async fn a_pair_is_taught_by_hand_once() {
 }
 
 /// A folder of the test's own that is gone with it.
-struct Folder(PathBuf);
+struct Folder(TempDir);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let own = format!("rdm-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(own);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
     }
 
     fn file(&self) -> PathBuf {
-        self.0.join("quality.state")
+        self.0.path().join("quality.state")
     }
 
     fn settings(&self, path: PathBuf) -> impl FnOnce(DataManagerBuilder) -> DataManagerBuilder {
@@ -132,17 +130,11 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 const START: i64 = 1_750_000_000_000_000_000;
 
 #[tokio::test(start_paused = true)]
 async fn what_the_rules_have_learned_is_there_after_a_restart() {
-    let folder = Folder::new("restart");
+    let folder = Folder::new();
     let begin = Timestamp::from_ns(START);
     {
         let settings = folder.settings(folder.file());
@@ -172,7 +164,7 @@ async fn what_the_rules_have_learned_is_there_after_a_restart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_broken_file_is_a_named_warning_and_the_start_goes_on() {
-    let folder = Folder::new("broken");
+    let folder = Folder::new();
     for (text, reason) in [
         ("", "not a saved memory"),
         ("{\"quality_state\":2}\n", "not a saved memory"),
@@ -198,8 +190,8 @@ async fn a_broken_file_is_a_named_warning_and_the_start_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_place_that_cannot_be_written_is_a_warning_at_the_end() {
-    let folder = Folder::new("unwritable");
-    let nowhere = folder.0.join("no").join("such").join("folder");
+    let folder = Folder::new();
+    let nowhere = folder.0.path().join("no").join("such").join("folder");
     let (world, _) = world([Exchange::BINANCE], folder.settings(nowhere));
     let mut events = world.manager.events();
     judged(&world).await;

@@ -2,53 +2,23 @@
 
 use std::time::{Duration, SystemTime};
 
-use futures_util::FutureExt;
-use robust_data_manager::market::{Exchange, Interval, Payload, Request};
-use robust_data_manager::scheduler::{Settle, Trigger};
-use robust_data_manager::{DataJob, Event, Events, Query};
+use robust_data_manager::DataJob;
+use robust_data_manager::market::Exchange;
+use robust_data_manager::scheduler::Settle;
 
-use crate::world::{World, fault};
+use crate::series_jobs::{bars, heard};
+use crate::world::{World, fault, secs};
 
 const SETTLE: Duration = Duration::from_millis(1_500);
 
-fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
 /// The newest bar of each minute, as it closes.
-fn bars(exchange: &Exchange) -> DataJob {
-    let dollar = if *exchange == Exchange::KRAKEN {
-        "USD"
-    } else {
-        "USDT"
-    };
-    let query = Query::new(
-        exchange.clone(),
-        Request::Candles {
-            symbol: format!("BTC/{dollar}").parse().unwrap(),
-            interval: Interval::M1,
-            since: None,
-            limit: Some(2),
-        },
-    );
-    let trigger = Trigger::Aligned {
-        interval: secs(60),
-        settle: Settle::Fixed(SETTLE),
-    };
-    DataJob::new("bars", query, secs(60)).trigger(trigger)
+fn newest_bar(exchange: &Exchange) -> DataJob {
+    bars(exchange, 2, Settle::Fixed(SETTLE))
 }
 
-/// The opening times of the bars of each answer since the last look, in seconds.
-fn heard(events: &mut Events) -> Vec<Vec<i64>> {
-    let mut answers = Vec::new();
-    while let Some(Some(event)) = events.next().now_or_never() {
-        if let Event::Data(sample) = event
-            && let Payload::Candles(bars) = &*sample.data
-        {
-            answers.push(bars.rows.iter().map(|row| row.time.as_secs()).collect());
-        }
-    }
-    answers
+/// When the last full minute ended, in milliseconds.
+fn minute(world: &World) -> i64 {
+    world.clock.now().as_secs() / 60 * 60_000
 }
 
 /// Sleeps until so long after the next full minute.
@@ -77,7 +47,10 @@ async fn a_bar_that_is_late_is_asked_for_again_until_it_is_there() {
     ] {
         let world = World::of([Exchange::BINANCE], |builder| builder);
         let mut events = world.manager.events();
-        world.manager.schedule(bars(&Exchange::BINANCE)).unwrap();
+        world
+            .manager
+            .schedule(newest_bar(&Exchange::BINANCE))
+            .unwrap();
         minute_and(&world, secs(50)).await;
         heard(&mut events);
         let before = world.binance().stats().requests;
@@ -88,11 +61,11 @@ async fn a_bar_that_is_late_is_asked_for_again_until_it_is_there() {
         heard(&mut events);
         let before = before + 1;
         minute_and(&world, SETTLE + Duration::from_millis(late)).await;
-        let closed = world.clock.now().as_secs() / 60 * 60;
+        let closed = minute(&world);
         world.binance().set_fault(None);
         tokio::time::sleep(secs(30)).await;
         let asked = world.binance().stats().requests - before;
-        let answers = heard(&mut events);
+        let answers = heard(&mut events).answers;
         if late == 0 {
             // The fault ends at the very moment of the first request.
             assert!((1..=2).contains(&asked), "{asked}");
@@ -100,7 +73,7 @@ async fn a_bar_that_is_late_is_asked_for_again_until_it_is_there() {
             assert_eq!(asked, requests, "{late} ms late");
         }
         assert_eq!(answers.len() as u64, asked, "{late} ms late");
-        let lacks = |rows: &Vec<i64>| !rows.contains(&(closed - 60));
+        let lacks = |rows: &Vec<i64>| !rows.contains(&(closed - 60_000));
         let (last, early) = answers.split_last().unwrap();
         assert!(early.iter().all(lacks), "{late}: {answers:?}");
         assert!(!lacks(last), "{late}: {answers:?}");
@@ -128,9 +101,12 @@ async fn a_bar_that_is_late_is_asked_for_again_until_it_is_there() {
 async fn a_bar_that_does_not_come_is_no_success_and_the_next_run_asks_for_it_too() {
     let world = World::of([Exchange::BINANCE], |builder| builder);
     let mut events = world.manager.events();
-    world.manager.schedule(bars(&Exchange::BINANCE)).unwrap();
+    world
+        .manager
+        .schedule(newest_bar(&Exchange::BINANCE))
+        .unwrap();
     minute_and(&world, secs(50)).await;
-    let seen = heard(&mut events).concat();
+    let seen = heard(&mut events).answers.concat();
     world.binance().set_fault(fault("stale"));
     minute_and(&world, secs(50)).await;
     let (before, last) = (world.binance().stats().requests, success(&world));
@@ -150,11 +126,11 @@ async fn a_bar_that_does_not_come_is_no_success_and_the_next_run_asks_for_it_too
     assert!(ledger.outcomes.not_ready >= 4, "{ledger:?}");
     assert!(ledger.balances());
     // All of them with the next that brings anything.
-    let answers = heard(&mut events);
+    let answers = heard(&mut events).answers;
     let all = [seen, answers[0].clone()].concat();
     assert!(answers[0].len() >= 6, "{answers:?}");
     assert!(
-        all.windows(2).all(|pair| pair[1] - pair[0] <= 60),
+        all.windows(2).all(|pair| pair[1] - pair[0] <= 60_000),
         "no hole: {all:?}"
     );
     assert!(success(&world) >= last + 5 * 60);
@@ -164,7 +140,10 @@ async fn a_bar_that_does_not_come_is_no_success_and_the_next_run_asks_for_it_too
 #[tokio::test(start_paused = true)]
 async fn an_exchange_that_sends_no_bar_without_a_trade_is_asked_once() {
     let world = World::of([Exchange::KUCOIN], |builder| builder);
-    world.manager.schedule(bars(&Exchange::KUCOIN)).unwrap();
+    world
+        .manager
+        .schedule(newest_bar(&Exchange::KUCOIN))
+        .unwrap();
     minute_and(&world, secs(50)).await;
     let kucoin = world.sims[&Exchange::KUCOIN].clone();
     let before = kucoin.stats().requests;
@@ -182,20 +161,26 @@ async fn an_exchange_that_sends_no_bar_without_a_trade_is_asked_once() {
 async fn a_bar_that_is_there_and_not_finished_is_asked_for_again() {
     let world = World::of([Exchange::KRAKEN], |builder| builder);
     let mut events = world.manager.events();
-    world.manager.schedule(bars(&Exchange::KRAKEN)).unwrap();
+    world
+        .manager
+        .schedule(newest_bar(&Exchange::KRAKEN))
+        .unwrap();
     minute_and(&world, secs(50)).await;
     heard(&mut events);
     let before = world.kraken().stats().requests;
     world.kraken().set_fault(fault("stale"));
     minute_and(&world, SETTLE + secs(3)).await;
-    let closed = world.clock.now().as_secs() / 60 * 60;
+    let closed = minute(&world);
     world.kraken().set_fault(None);
     tokio::time::sleep(secs(30)).await;
     // It grants a request each second and a quarter.
     assert_eq!(world.kraken().stats().requests - before, 4);
-    let answers = heard(&mut events);
+    let answers = heard(&mut events).answers;
     let newest: Vec<i64> = answers.iter().map(|rows| rows[rows.len() - 1]).collect();
-    assert_eq!(newest, [closed - 60, closed - 60, closed - 60, closed]);
+    assert_eq!(
+        newest,
+        [closed - 60_000, closed - 60_000, closed - 60_000, closed]
+    );
     let ledger = world.manager.scheduler().ledger();
     assert_eq!((ledger.ran, ledger.outcomes.ok), (2, 2), "{ledger:?}");
     assert!(ledger.balances());

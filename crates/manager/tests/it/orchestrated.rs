@@ -5,44 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use robust_data_manager::market::{Exchange, Interval, Kind, Payload, Request, Symbol, Timestamp};
+use robust_data_manager::market::{Exchange, Interval, Kind};
 use robust_data_manager::scheduler::{Job, JobState, Settle, Trigger};
 use robust_data_manager::{
-    DataJob, DataManagerBuilder, Event, Events, ExchangeSettings, JobClass, Priority, Query,
-    ScheduleError,
+    DataJob, DataManagerBuilder, ExchangeSettings, JobClass, Priority, Query, ScheduleError,
 };
 
-use crate::world::{World, fault};
-
-fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
-fn symbol(name: &str) -> Symbol {
-    name.parse().unwrap()
-}
+use crate::series_jobs::{all_trades, bars, heard, trades};
+use crate::world::{World, fault, pair, secs, symbol};
 
 fn ticker(name: &str, exchange: &Exchange, every: u64) -> DataJob {
-    let quote = if *exchange == Exchange::KRAKEN {
-        "USD"
-    } else {
-        "USDT"
-    };
-    let query = Query::ticker(exchange.clone(), symbol(&format!("BTC/{quote}")));
+    let query = Query::ticker(exchange.clone(), pair(exchange, "BTC"));
     DataJob::new(name, query, secs(every))
-}
-
-/// The bars of each answer that has come since the last look.
-fn bars(events: &mut Events) -> Vec<Vec<i64>> {
-    let mut answers = Vec::new();
-    while let Some(Some(event)) = futures_util::FutureExt::now_or_never(events.next()) {
-        if let Event::Data(sample) = event
-            && let Payload::Candles(bars) = &*sample.data
-        {
-            answers.push(bars.rows.iter().map(|row| row.time.as_secs()).collect());
-        }
-    }
-    answers
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,39 +138,26 @@ async fn a_job_whose_budget_is_spent_holds_no_place_and_the_urgent_go_first() {
 #[tokio::test(start_paused = true)]
 async fn the_bars_that_an_outage_has_left_out_come_with_one_request() {
     let world = World::new();
-    let query = Query::new(
-        Exchange::BINANCE,
-        Request::Candles {
-            symbol: symbol("BTC/USDT"),
-            interval: Interval::M1,
-            since: None,
-            limit: Some(5),
-        },
-    );
-    let trigger = Trigger::Aligned {
-        interval: secs(60),
-        settle: Settle::default(),
-    };
-    let job = DataJob::new("bars", query, secs(60)).trigger(trigger);
+    let job = bars(&Exchange::BINANCE, 5, Settle::default());
     world.manager.schedule(job).unwrap();
     let mut events = world.manager.events();
     tokio::time::sleep(secs(600)).await;
-    let usual = bars(&mut events);
+    let usual = heard(&mut events).answers;
     assert!(usual.iter().all(|rows| rows.len() == 5), "{usual:?}");
     let last = *usual.last().unwrap().last().unwrap();
     world.binance().set_fault(fault("refuse"));
     tokio::time::sleep(secs(1_800)).await;
-    assert!(bars(&mut events).is_empty());
+    assert!(heard(&mut events).answers.is_empty());
     world.binance().set_fault(None);
     let before = world.binance().stats().requests;
     // The breaker is asked once a minute.
     tokio::time::sleep(secs(121)).await;
-    let answers = bars(&mut events);
+    let answers = heard(&mut events).answers;
     let filled = &answers[0];
     assert!(filled.len() > 30, "{}", filled.len());
     assert!(filled[0] <= last, "it goes back to what was there");
     assert!(
-        filled.windows(2).all(|pair| pair[1] - pair[0] == 60),
+        filled.windows(2).all(|pair| pair[1] - pair[0] == 60_000),
         "no hole"
     );
     assert!(
@@ -460,44 +421,13 @@ async fn what_can_never_be_answered_is_quarantined_and_a_list_goes_on_without_it
 #[tokio::test(start_paused = true)]
 async fn trades_are_those_since_the_last_success() {
     let world = World::new();
-    let query = Query::new(
-        Exchange::BINANCE,
-        Request::Trades {
-            symbol: symbol("BTC/USDT"),
-            since: None,
-            limit: Some(100_000),
-        },
-    );
-    let job = DataJob::new("window", query, secs(60)).since_last();
     let mut events = world.manager.events();
-    world.manager.schedule(job).unwrap();
+    world.manager.schedule(trades(Some(100_000))).unwrap();
     tokio::time::sleep(secs(310)).await;
-    let mut ids = Vec::new();
-    while let Some(Some(event)) = futures_util::FutureExt::now_or_never(events.next()) {
-        if let Event::Data(sample) = event
-            && let Payload::Trades(trades) = &*sample.data
-        {
-            ids.extend(trades.rows.iter().map(|trade| trade.time.as_ms()));
-        }
-    }
+    let mut ids = heard(&mut events).answers.concat();
     ids.dedup();
     assert!(ids.len() > 10, "{}", ids.len());
-    let (first, last) = (ids[0], ids[ids.len() - 1]);
-    let all = Query::new(
-        Exchange::BINANCE,
-        Request::Trades {
-            symbol: symbol("BTC/USDT"),
-            since: Timestamp::from_ms(first),
-            limit: Some(100_000),
-        },
-    );
-    let all = world.manager.get(all).await.unwrap();
-    let Payload::Trades(all) = &*all.data else {
-        panic!("no trades")
-    };
-    let times = all.rows.iter().map(|trade| trade.time.as_ms());
-    let mut expected: Vec<i64> = times.filter(|time| *time <= last).collect();
-    expected.dedup();
+    let expected = all_trades(&world, &ids).await;
     assert_eq!(ids, expected, "each trade of five minutes is in a window");
     let ledger = world.manager.scheduler().ledger();
     assert_eq!(ledger.outcomes.failed, 0, "{ledger:?}");

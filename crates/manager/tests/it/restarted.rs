@@ -1,47 +1,18 @@
 //! A process ends, by itself or not, and another goes on with its journal.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use robust_data_manager::market::{Exchange, Interval, Payload, Request, Symbol, Timestamp};
-use robust_data_manager::scheduler::{JobState, Settle, Trigger};
+use robust_data_manager::market::{Exchange, Interval};
+use robust_data_manager::scheduler::{JobState, Settle};
 use robust_data_manager::{
-    Config, DataJob, DataManager, DataManagerBuilder, Event, Events, Query, StartError, Warning,
+    Config, DataJob, DataManager, DataManagerBuilder, Event, Query, StartError, Warning,
 };
+use tempfile::TempDir;
 
-use crate::world::{World, fault};
-
-fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
-fn symbol(name: &str) -> Symbol {
-    name.parse().unwrap()
-}
-
-/// A folder of the test's own that is gone with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let own = format!("rdm-restarted-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(own);
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn journal(&self) -> PathBuf {
-        self.0.join("jobs.journal")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use crate::series_jobs::{all_trades, bars, heard, trades};
+use crate::world::{World, fault, secs, symbol};
 
 fn with(journal: Option<&Path>) -> impl FnOnce(DataManagerBuilder) -> DataManagerBuilder {
     let path = journal.map(Path::to_owned);
@@ -51,53 +22,11 @@ fn with(journal: Option<&Path>) -> impl FnOnce(DataManagerBuilder) -> DataManage
     }
 }
 
-/// Bars of a minute as they close, the newest five.
-fn bars() -> DataJob {
-    let query = Query::new(
-        Exchange::BINANCE,
-        Request::Candles {
-            symbol: symbol("BTC/USDT"),
-            interval: Interval::M1,
-            since: None,
-            limit: Some(5),
-        },
-    );
-    let trigger = Trigger::Aligned {
-        interval: secs(60),
-        settle: Settle::default(),
-    };
-    DataJob::new("bars", query, secs(60)).trigger(trigger)
-}
+const JOURNAL: &str = "jobs.journal";
 
-/// Each trade, every minute.
-fn trades() -> DataJob {
-    let query = Query::new(
-        Exchange::BINANCE,
-        Request::Trades {
-            symbol: symbol("BTC/USDT"),
-            since: None,
-            limit: Some(5_000),
-        },
-    );
-    DataJob::new("trades", query, secs(60)).since_last()
-}
-
-/// The times of the rows of each answer that has come since the last look.
-fn heard(events: &mut Events) -> Vec<Vec<i64>> {
-    let mut answers = Vec::new();
-    while let Some(Some(event)) = events.next().now_or_never() {
-        let Event::Data(sample) = event else { continue };
-        match &*sample.data {
-            Payload::Candles(bars) => {
-                answers.push(bars.rows.iter().map(|row| row.time.as_ms()).collect());
-            }
-            Payload::Trades(trades) => {
-                answers.push(trades.rows.iter().map(|row| row.time.as_ms()).collect());
-            }
-            _ => {}
-        }
-    }
-    answers
+/// Bars of Binance, the newest five.
+fn five_bars() -> DataJob {
+    bars(&Exchange::BINANCE, 5, Settle::default())
 }
 
 /// How a process ends.
@@ -132,7 +61,7 @@ async fn two_lives(job: DataJob, end: End, journal: Option<&Path>) -> (World, [V
         }
     }
     assert!(world.manager.scheduler().ledger().balances());
-    let first = heard(&mut events);
+    let first = heard(&mut events).answers;
     drop(events);
     // Nothing of it gets another turn.
     let World {
@@ -153,7 +82,7 @@ async fn two_lives(job: DataJob, end: End, journal: Option<&Path>) -> (World, [V
     let mut events = world.manager.events();
     world.manager.schedule(job).unwrap();
     tokio::time::sleep(secs(70)).await;
-    let second = heard(&mut events);
+    let second = heard(&mut events).answers;
     let asked = world.binance().stats().requests - before;
     assert_eq!(
         asked,
@@ -169,8 +98,9 @@ async fn two_lives(job: DataJob, end: End, journal: Option<&Path>) -> (World, [V
 #[tokio::test(start_paused = true)]
 async fn the_first_run_after_a_restart_fills_the_hole_with_one_request() {
     for end in [End::ShutDown, End::Killed, End::KilledInARun] {
-        let folder = Folder::new(&format!("bars-{end:?}"));
-        let (world, [first, second]) = two_lives(bars(), end, Some(&folder.journal())).await;
+        let folder = TempDir::new().unwrap();
+        let (world, [first, second]) =
+            two_lives(five_bars(), end, Some(&folder.path().join(JOURNAL))).await;
         let last = *first.last().unwrap().last().unwrap();
         // What came due meanwhile is one run, at once, of all bars since the last success.
         let filled = &second[0];
@@ -192,10 +122,10 @@ async fn the_first_run_after_a_restart_fills_the_hole_with_one_request() {
 
 #[tokio::test(start_paused = true)]
 async fn what_filled_the_hole_is_stored() {
-    let folder = Folder::new("stored");
-    let journal = folder.journal();
+    let folder = TempDir::new().unwrap();
+    let journal = folder.path().join(JOURNAL);
     let world = World::of([Exchange::BINANCE], with(Some(&journal)));
-    world.manager.schedule(bars()).unwrap();
+    world.manager.schedule(five_bars()).unwrap();
     tokio::time::sleep(secs(610)).await;
     let latest = |world: &World| {
         let bars = world
@@ -209,7 +139,7 @@ async fn what_filled_the_hole_is_stored() {
     let before = latest(&world);
     let world = world.again(with(Some(&journal)));
     tokio::time::sleep(secs(1_800)).await;
-    world.manager.schedule(bars()).unwrap();
+    world.manager.schedule(five_bars()).unwrap();
     // Before the next bar closes.
     tokio::time::sleep(secs(5)).await;
     let after = latest(&world);
@@ -220,7 +150,7 @@ async fn what_filled_the_hole_is_stored() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_journal_a_restart_leaves_a_hole() {
-    let (_world, [first, second]) = two_lives(bars(), End::Killed, None).await;
+    let (_world, [first, second]) = two_lives(five_bars(), End::Killed, None).await;
     let last = *first.last().unwrap().last().unwrap();
     assert_eq!(second[0].len(), 5);
     assert!(second[0][0] > last + 60_000, "which a journal would fill");
@@ -229,25 +159,13 @@ async fn without_a_journal_a_restart_leaves_a_hole() {
 #[tokio::test(start_paused = true)]
 async fn each_trade_of_the_time_without_a_process_comes_with_the_next_one() {
     for end in [End::ShutDown, End::Killed, End::KilledInARun] {
-        let folder = Folder::new(&format!("trades-{end:?}"));
-        let (world, lives) = two_lives(trades(), end, Some(&folder.journal())).await;
+        let folder = TempDir::new().unwrap();
+        let (world, lives) =
+            two_lives(trades(Some(5_000)), end, Some(&folder.path().join(JOURNAL))).await;
         let mut times = lives.concat().concat();
         times.sort_unstable();
         times.dedup();
-        let request = Request::Trades {
-            symbol: symbol("BTC/USDT"),
-            since: Timestamp::from_ms(times[0]),
-            limit: Some(100_000),
-        };
-        let all = world.manager.get(Query::new(Exchange::BINANCE, request));
-        let all = all.await.unwrap();
-        let Payload::Trades(all) = &*all.data else {
-            panic!("no trades")
-        };
-        let until = times[times.len() - 1];
-        let all = all.rows.iter().map(|trade| trade.time.as_ms());
-        let mut all: Vec<i64> = all.filter(|time| *time <= until).collect();
-        all.dedup();
+        let all = all_trades(&world, &times).await;
         assert!(all.len() > 50, "{}", all.len());
         assert_eq!(times, all, "{end:?}: each of them");
     }
@@ -255,8 +173,8 @@ async fn each_trade_of_the_time_without_a_process_comes_with_the_next_one() {
 
 #[tokio::test(start_paused = true)]
 async fn whether_a_job_is_enabled_is_for_its_settings_and_a_pause_outlives_the_process() {
-    let folder = Folder::new("switched");
-    let journal = folder.journal();
+    let folder = TempDir::new().unwrap();
+    let journal = folder.path().join(JOURNAL);
     let wrong = Query::ticker(Exchange::BINANCE, symbol("NOPE/USDT"));
     let right = Query::ticker(Exchange::BINANCE, symbol("BTC/USDT"));
     let job = |name: &str, query: &Query| DataJob::new(name, query.clone(), secs(10));
@@ -301,10 +219,13 @@ async fn whether_a_job_is_enabled_is_for_its_settings_and_a_pause_outlives_the_p
 
 #[tokio::test(start_paused = true)]
 async fn a_file_that_is_no_journal_or_a_damaged_one_is_refused_and_left_as_it_is() {
-    let folder = Folder::new("refused");
-    let journal = folder.journal();
+    let folder = TempDir::new().unwrap();
+    let journal = folder.path().join(JOURNAL);
     let world = World::of([Exchange::BINANCE], with(Some(&journal)));
-    world.manager.schedule_all([bars(), trades()]).unwrap();
+    world
+        .manager
+        .schedule_all([five_bars(), trades(Some(5_000))])
+        .unwrap();
     tokio::time::sleep(secs(130)).await;
     world.manager.shutdown(secs(5)).await;
     drop(world);
@@ -336,13 +257,13 @@ async fn a_file_that_is_no_journal_or_a_damaged_one_is_refused_and_left_as_it_is
         config.journal = Some(journal.clone());
         assert_eq!(config.check_journal().unwrap_err().to_string(), said);
     }
-    let nowhere = folder.0.join("none").join("jobs.journal");
+    let nowhere = folder.path().join("none").join(JOURNAL);
     let said = start(&nowhere).unwrap_err().to_string();
     assert!(said.contains("check the path, its directory"), "{said}");
     let mut config = Config::default();
-    config.journal = Some(folder.0.join("new"));
+    config.journal = Some(folder.path().join("new"));
     config.check_journal().unwrap();
-    assert!(!folder.0.join("new").exists());
+    assert!(!folder.path().join("new").exists());
     // A torn last line is what a kill leaves, and stops nobody.
     std::fs::write(&journal, &sound[..sound.len() - 9]).unwrap();
     start(&journal).unwrap();
@@ -350,10 +271,10 @@ async fn a_file_that_is_no_journal_or_a_damaged_one_is_refused_and_left_as_it_is
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_cannot_be_written_is_told_once_and_stops_nothing() {
-    let folder = Folder::new("full");
-    let journal = folder.journal();
+    let folder = TempDir::new().unwrap();
+    let journal = folder.path().join(JOURNAL);
     // It is written anew beside itself after a thousand lines, which cannot be where a directory has the name.
-    std::fs::create_dir(folder.0.join("jobs.journal.new")).unwrap();
+    std::fs::create_dir(folder.path().join("jobs.journal.new")).unwrap();
     let world = World::of([Exchange::BINANCE], with(Some(&journal)));
     let query = Query::ticker(Exchange::BINANCE, symbol("BTC/USDT"));
     let mut events = world.manager.events();

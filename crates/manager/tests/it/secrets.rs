@@ -13,13 +13,12 @@ use http::{Request, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use robust_data_manager::market::{self, Exchange, RequestId, Timestamp};
 use robust_data_manager::{Config, DataManager, Priority};
-use robust_http::{Error, Kind};
-use robust_sim::{DoorError, Sim, TestKey, VirtualClock};
+use robust_sim::{Sim, TestKey, VirtualClock};
 use robust_source::{Call, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-use crate::world::fault;
+use crate::world::{door, fault};
 
 /// Each begins with the same word, so that any piece of one from its start on is found by it.
 const KEY: &str = "CANARYkey0a1b2c3d4e5f6";
@@ -159,13 +158,6 @@ impl Shown {
         }
         shown
     }
-}
-
-fn door(sim: &Sim) -> Transport {
-    robust_source::in_memory(sim.service(), |error| match error {
-        DoorError::Refused => Error::new(Kind::Connect, false),
-        _ => Error::new(Kind::Closed, true),
-    })
 }
 
 fn kucoin(key: TestKey) -> Sim {

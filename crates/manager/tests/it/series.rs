@@ -9,7 +9,7 @@ use robust_data_manager::market::{
 };
 use robust_data_manager::{Category, Query};
 
-use crate::world::{World, fault};
+use crate::world::{World, fault, pair};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -29,18 +29,9 @@ const ALL: [Exchange; 4] = [
     Exchange::HTX,
 ];
 
-fn pair(exchange: &Exchange, base: &str) -> String {
-    let quote = if *exchange == Exchange::KRAKEN {
-        "USD"
-    } else {
-        "USDT"
-    };
-    format!("{base}/{quote}")
-}
-
 fn candles(exchange: &Exchange, base: &str, since: u32, limit: u32) -> Query {
     let request = Request::Candles {
-        symbol: pair(exchange, base).parse().unwrap(),
+        symbol: pair(exchange, base),
         interval: Interval::M1,
         since: Some(minutes_ago(since)),
         limit: Some(limit),
@@ -50,7 +41,7 @@ fn candles(exchange: &Exchange, base: &str, since: u32, limit: u32) -> Query {
 
 fn trades(exchange: &Exchange, since: u32, limit: u32) -> Query {
     let request = Request::Trades {
-        symbol: pair(exchange, "BTC").parse().unwrap(),
+        symbol: pair(exchange, "BTC"),
         since: Some(minutes_ago(since)),
         limit: Some(limit),
     };
@@ -93,7 +84,7 @@ fn count(coverage: &Coverage, of: impl Fn(&Missing) -> bool) -> u64 {
 #[tokio::test(start_paused = true)]
 async fn a_series_of_a_young_market_begins_with_its_listing() {
     for exchange in ALL {
-        let symbol: Symbol = pair(&exchange, "BTC").parse().unwrap();
+        let symbol: Symbol = pair(&exchange, "BTC");
         let world = World::of_sims(
             [exchange.clone()],
             |sim| sim.listed(symbol.clone(), minutes_ago(500)),

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use robust_data_manager::market::{Clock, Exchange, Timestamp};
+use robust_data_manager::market::{Clock, Exchange, Symbol, Timestamp};
 use robust_data_manager::{DataManager, DataManagerBuilder, Environment};
 use robust_http::{Error, Kind};
 use robust_sim::{DoorError, Fault, Sim, SimBuilder, VirtualClock};
+use robust_source::Transport;
 
 pub(crate) struct World {
     pub(crate) sims: BTreeMap<Exchange, Sim>,
@@ -112,15 +114,37 @@ fn builder(sims: &BTreeMap<Exchange, Sim>, clock: &Arc<dyn Clock>) -> DataManage
         .clock(Arc::clone(clock))
         .seed(11);
     for (exchange, sim) in sims {
-        let door = robust_source::in_memory(sim.service(), |error| match error {
-            DoorError::Refused => Error::new(Kind::Connect, false),
-            _ => Error::new(Kind::Closed, true),
-        });
         builder = builder
             .exchange(exchange.as_str())
-            .transport(exchange.clone(), door);
+            .transport(exchange.clone(), door(sim));
     }
     builder
+}
+
+/// The simulator's door as the HTTP client's stand-in.
+pub(crate) fn door(sim: &Sim) -> Transport {
+    robust_source::in_memory(sim.service(), |error| match error {
+        DoorError::Refused => Error::new(Kind::Connect, false),
+        _ => Error::new(Kind::Closed, true),
+    })
+}
+
+pub(crate) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+pub(crate) fn symbol(name: &str) -> Symbol {
+    name.parse().unwrap()
+}
+
+/// What the exchange sells this for in dollars.
+pub(crate) fn pair(exchange: &Exchange, base: &str) -> Symbol {
+    let dollar = if *exchange == Exchange::KRAKEN {
+        "USD"
+    } else {
+        "USDT"
+    };
+    symbol(&format!("{base}/{dollar}"))
 }
 
 pub(crate) fn fault(text: &str) -> Option<Fault> {

@@ -222,24 +222,15 @@ fn read_line(line: &str) -> Option<JobMark> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
 
-    /// A path of its own in the directory for temporary files, cleared at the end.
-    struct Place(PathBuf);
-
-    impl Place {
-        fn new(name: &str) -> Self {
-            let name = format!("robust-scheduler-{}-{name}.journal", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            let _ = std::fs::remove_file(&path);
-            Self(path)
-        }
-    }
-
-    impl Drop for Place {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_file(&self.0);
-        }
+    /// A path in a folder of its own, which goes with the first of the two.
+    fn place() -> (TempDir, PathBuf) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("x.journal");
+        (folder, path)
     }
 
     fn mark(job: &str, nominal: i64) -> JobMark {
@@ -260,8 +251,8 @@ mod tests {
 
     #[test]
     fn the_latest_mark_of_each_job_comes_back() {
-        let place = Place::new("latest");
-        let mut journal = FileJournal::open(&place.0).unwrap();
+        let (_folder, place) = place();
+        let mut journal = FileJournal::open(&place).unwrap();
         journal
             .append(&[mark("a", 1), mark("b \"quoted\"\n", 2)])
             .unwrap();
@@ -272,52 +263,52 @@ mod tests {
                 ..mark("c", 9)
             }])
             .unwrap();
-        let loaded = FileJournal::open(&place.0).unwrap().load();
+        let loaded = FileJournal::open(&place).unwrap().load();
         assert_eq!(loaded, [mark("a", 3), mark("b \"quoted\"\n", 2)]);
     }
 
     #[test]
     fn a_torn_line_at_any_byte_loses_only_itself() {
-        let place = Place::new("torn");
-        let mut journal = FileJournal::open(&place.0).unwrap();
+        let (_folder, place) = place();
+        let mut journal = FileJournal::open(&place).unwrap();
         journal.append(&[mark("a", 1)]).unwrap();
-        let whole = std::fs::read(&place.0).unwrap();
+        let whole = std::fs::read(&place).unwrap();
         journal.append(&[mark("a", 2)]).unwrap();
-        let both = std::fs::read(&place.0).unwrap();
+        let both = std::fs::read(&place).unwrap();
         for end in whole.len()..both.len() - 1 {
-            std::fs::write(&place.0, &both[..end]).unwrap();
-            let mut torn = FileJournal::open(&place.0).unwrap();
+            std::fs::write(&place, &both[..end]).unwrap();
+            let mut torn = FileJournal::open(&place).unwrap();
             // The last byte is only the end of the line.
             assert_eq!(torn.load(), [mark("a", 1)], "cut at {end}");
             torn.append(&[mark("a", 3)]).unwrap();
-            assert_eq!(FileJournal::open(&place.0).unwrap().load(), [mark("a", 3)]);
+            assert_eq!(FileJournal::open(&place).unwrap().load(), [mark("a", 3)]);
         }
-        std::fs::write(&place.0, &both[..both.len() - 1]).unwrap();
-        let mut unended = FileJournal::open(&place.0).unwrap();
+        std::fs::write(&place, &both[..both.len() - 1]).unwrap();
+        let mut unended = FileJournal::open(&place).unwrap();
         unended.append(&[mark("b", 1)]).unwrap();
         assert_eq!(
-            FileJournal::open(&place.0).unwrap().load(),
+            FileJournal::open(&place).unwrap().load(),
             [mark("a", 2), mark("b", 1)]
         );
     }
 
     #[test]
     fn a_flipped_bit_anywhere_never_makes_another_mark() {
-        let place = Place::new("flipped");
-        FileJournal::open(&place.0)
+        let (_folder, place) = place();
+        FileJournal::open(&place)
             .unwrap()
             .append(&[mark("a", 1)])
             .unwrap();
-        let whole = std::fs::read(&place.0).unwrap();
+        let whole = std::fs::read(&place).unwrap();
         for byte in 0..whole.len() - 1 {
             for bit in 0..8 {
                 let mut bytes = whole.clone();
                 bytes[byte] ^= 1 << bit;
-                std::fs::write(&place.0, &bytes).unwrap();
-                let mut journal = match FileJournal::open(&place.0) {
+                std::fs::write(&place, &bytes).unwrap();
+                let mut journal = match FileJournal::open(&place) {
                     Ok(journal) => journal,
                     Err(JournalError::Foreign) => {
-                        assert_eq!(std::fs::read(&place.0).unwrap(), bytes, "left as it is");
+                        assert_eq!(std::fs::read(&place).unwrap(), bytes, "left as it is");
                         continue;
                     }
                     Err(error) => panic!("{error}"),
@@ -334,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_file_that_holds_something_else_is_refused_and_left_as_it_is() {
-        let place = Place::new("foreign");
+        let (_folder, place) = place();
         for text in [
             "plan = \"default\"\n\n[exchanges.kraken]\n",
             "{\"quality_state\":1}\n",
@@ -343,68 +334,68 @@ mod tests {
             "0badf00d {\"job\":\"a\"}\n",
             "\u{7f}ELF\u{2}\u{1}\u{1}",
         ] {
-            std::fs::write(&place.0, text).unwrap();
-            let opened = FileJournal::open(&place.0);
+            std::fs::write(&place, text).unwrap();
+            let opened = FileJournal::open(&place);
             assert!(matches!(opened, Err(JournalError::Foreign)), "{text:?}");
-            let checked = FileJournal::check(&place.0);
+            let checked = FileJournal::check(&place);
             assert!(matches!(checked, Err(JournalError::Foreign)), "{text:?}");
-            assert_eq!(std::fs::read_to_string(&place.0).unwrap(), text);
+            assert_eq!(std::fs::read_to_string(&place).unwrap(), text);
         }
     }
 
     #[test]
     fn a_check_names_a_damaged_line_but_the_last_and_writes_nothing() {
-        let place = Place::new("checked");
-        FileJournal::check(&place.0).unwrap();
-        assert!(!place.0.exists(), "nothing is begun");
-        let nowhere = place.0.join("no such directory").join("x");
+        let (_folder, place) = place();
+        FileJournal::check(&place).unwrap();
+        assert!(!place.exists(), "nothing is begun");
+        let nowhere = place.join("no such directory").join("x");
         assert!(matches!(
             FileJournal::check(&nowhere),
             Err(JournalError::Io(_))
         ));
-        let mut journal = FileJournal::open(&place.0).unwrap();
+        let mut journal = FileJournal::open(&place).unwrap();
         journal
             .append(&[mark("a", 1), mark("b", 2), mark("c", 3)])
             .unwrap();
-        let whole = std::fs::read(&place.0).unwrap();
+        let whole = std::fs::read(&place).unwrap();
         let ends: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] == b'\n').collect();
         for (line, end) in (1..).zip(&ends) {
             let mut bytes = whole.clone();
             bytes[end - 5] ^= 1;
-            std::fs::write(&place.0, &bytes).unwrap();
-            match FileJournal::check(&place.0) {
+            std::fs::write(&place, &bytes).unwrap();
+            match FileJournal::check(&place) {
                 Err(JournalError::Damaged { line: named }) => assert_eq!(named, line),
                 Ok(()) => assert_eq!(line, 3, "a last line may be torn"),
                 Err(error) => panic!("{error}"),
             }
-            assert_eq!(std::fs::read(&place.0).unwrap(), bytes);
+            assert_eq!(std::fs::read(&place).unwrap(), bytes);
         }
         // Torn anywhere, or ended by what a disk did not write any more.
         for end in 0..whole.len() {
             let bytes = [&whole[..end], &[0; 64]].concat();
-            std::fs::write(&place.0, &bytes).unwrap();
-            FileJournal::check(&place.0).unwrap();
-            let mut journal = FileJournal::open(&place.0).unwrap();
+            std::fs::write(&place, &bytes).unwrap();
+            FileJournal::check(&place).unwrap();
+            let mut journal = FileJournal::open(&place).unwrap();
             let marks = journal.load().len();
             assert_eq!(marks, ends.iter().filter(|at| **at <= end).count());
             journal.append(&[mark("d", 4)]).unwrap();
-            FileJournal::check(&place.0).unwrap();
-            let loaded = FileJournal::open(&place.0).unwrap().load();
+            FileJournal::check(&place).unwrap();
+            let loaded = FileJournal::open(&place).unwrap().load();
             assert_eq!(loaded.len(), marks + 1, "cut at {end}");
         }
     }
 
     #[test]
     fn the_file_stays_in_proportion_to_the_jobs() {
-        let place = Place::new("growth");
-        let mut journal = FileJournal::open(&place.0).unwrap();
+        let (_folder, place) = place();
+        let mut journal = FileJournal::open(&place).unwrap();
         for nominal in 0..10_000 {
             journal.append(&[mark("a", nominal)]).unwrap();
         }
-        let lines = std::fs::read_to_string(&place.0).unwrap().lines().count();
+        let lines = std::fs::read_to_string(&place).unwrap().lines().count();
         assert!(lines <= SLACK + 5, "{lines}");
         assert_eq!(
-            FileJournal::open(&place.0).unwrap().load(),
+            FileJournal::open(&place).unwrap().load(),
             [mark("a", 9_999)]
         );
     }

@@ -16,6 +16,8 @@ use robust_scheduler::{
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use crate::in_paused_time;
+
 /// A disk that dies with its process: after so many marks, before or after the last is written.
 #[derive(Debug, Clone)]
 struct Disk {
@@ -269,15 +271,6 @@ async fn process(
     // Everything ends where it is, unmarked.
     drop(scheduler);
     start.elapsed()
-}
-
-fn in_paused_time<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(work)
 }
 
 /// A process that dies at a random time or at a random mark, and another that goes on. Gives what is

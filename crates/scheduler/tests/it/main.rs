@@ -45,6 +45,16 @@ fn builder() -> Builder {
     Scheduler::builder().clock(SimClock::at(base()))
 }
 
+/// For a test with many lives: each has a runtime of its own, whose clock is paused.
+fn in_paused_time<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(work)
+}
+
 /// The time from the beginning of the test to a moment.
 fn since(moment: SystemTime) -> Duration {
     moment.duration_since(base()).unwrap()

@@ -1,7 +1,7 @@
 //! The process ends at any moment, and another goes on with its journal.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,33 +9,16 @@ use robust_scheduler::{
     Cron, Failures, FileJournal, Job, JobMark, Mark, MemoryStore, Misfire, Overlap, Phase,
     Scheduler, SimClock, Store,
 };
+use tempfile::TempDir;
 use tokio::time::sleep;
 
-use crate::{Diary, base, ms, secs, since};
+use crate::{Diary, base, in_paused_time, ms, secs, since};
 
 /// What the handlers began and ended, over all lives of the process.
 #[derive(Debug, Clone, Default)]
 struct World {
     began: Arc<Mutex<BTreeMap<(String, u64), u32>>>,
     ended: Arc<Mutex<BTreeMap<(String, u64), u32>>>,
-}
-
-/// A file that goes with the test.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(name: &str) -> Self {
-        let name = format!("robust-scheduler-{}-{name}.journal", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let _ = std::fs::remove_file(&path);
-        Self(path)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 fn jobs(mark: Mark, world: &World) -> Vec<Job> {
@@ -70,12 +53,12 @@ fn jobs(mark: Mark, world: &World) -> Vec<Job> {
 }
 
 /// Lives of random lengths with random absences between them, all on one journal.
-async fn lives(seed: u64, mark: Mark, place: &Place) -> World {
+async fn lives(seed: u64, mark: Mark, place: &Path) -> World {
     let mut random = fastrand::Rng::with_seed(seed);
     let world = World::default();
     let clock = Arc::new(SimClock::at(base()));
     for life in 0..6 {
-        let journal = FileJournal::open(&place.0).unwrap();
+        let journal = FileJournal::open(place).unwrap();
         let scheduler = Scheduler::builder()
             .clock(Arc::clone(&clock))
             .max_in_flight(random.usize(1..8))
@@ -91,7 +74,7 @@ async fn lives(seed: u64, mark: Mark, place: &Place) -> World {
             use std::io::Write as _;
             let mut file = std::fs::OpenOptions::new()
                 .append(true)
-                .open(&place.0)
+                .open(place)
                 .unwrap();
             file.write_all(b"0badf00d {\"job\":\"interval\",\"nomi")
                 .unwrap();
@@ -102,7 +85,7 @@ async fn lives(seed: u64, mark: Mark, place: &Place) -> World {
     let scheduler = Scheduler::builder()
         .clock(clock)
         .max_in_flight(8)
-        .store(FileJournal::open(&place.0).unwrap())
+        .store(FileJournal::open(place).unwrap())
         .start();
     scheduler.add_all(jobs(mark, &world)).unwrap();
     sleep(secs(120)).await;
@@ -111,20 +94,12 @@ async fn lives(seed: u64, mark: Mark, place: &Place) -> World {
     world
 }
 
-fn in_paused_time<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(work)
-}
-
 #[test]
 fn killed_at_a_hundred_random_moments_no_occurrence_runs_twice_with_before_run() {
     let mut kills = 0;
     for seed in 0..17 {
-        let place = Place::new(&format!("before-{seed}"));
+        let folder = TempDir::new().unwrap();
+        let place = folder.path().join("x.journal");
         let world = in_paused_time(lives(seed, Mark::BeforeRun, &place));
         let began = world.began.lock().unwrap();
         assert!(began.len() > 50);
@@ -140,7 +115,8 @@ fn killed_at_a_hundred_random_moments_no_occurrence_runs_twice_with_before_run()
 fn killed_at_a_hundred_random_moments_no_occurrence_is_lost_with_after_run() {
     let mut kills = 0;
     for seed in 100..117 {
-        let place = Place::new(&format!("after-{seed}"));
+        let folder = TempDir::new().unwrap();
+        let place = folder.path().join("x.journal");
         let world = in_paused_time(lives(seed, Mark::AfterRun, &place));
         let ended = world.ended.lock().unwrap();
         // All moments of each job from its first to its last ended, without a hole.

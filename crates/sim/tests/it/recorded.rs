@@ -2,33 +2,27 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use http::Request;
 use robust_market::{Exchange, Timestamp};
 use robust_sim::{BuildError, Fault, Now, RecordedReason, Reply, Sim};
+use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::ask::{START, header, request};
 use crate::raw_tcp::get;
 
 /// A folder that is gone with the test.
-struct Folder(PathBuf);
+struct Folder(TempDir);
 
 impl Folder {
     fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "robust-sim-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        Self(std::env::temp_dir().join(name))
+        Self(TempDir::new().unwrap())
     }
 
     fn write(self, path: &str, text: &str) -> Self {
-        let file = self.0.join(path);
+        let file = self.0.path().join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, text).unwrap();
         self
@@ -45,16 +39,10 @@ impl Folder {
 
     fn sim(&self, exchange: Exchange) -> Sim {
         Sim::builder(exchange)
-            .recorded(&self.0)
+            .recorded(self.0.path())
             .unlimited()
             .build()
             .unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -260,7 +248,7 @@ fn limits_hold_unless_they_are_taken_off_and_the_key_is_checked() {
             "{}",
         );
     let limited = Sim::builder(Exchange::HTX)
-        .recorded(&folder.0)
+        .recorded(folder.0.path())
         .build()
         .unwrap();
     let path = "/v1/common/timestamp";
@@ -359,7 +347,7 @@ fn a_file_that_cannot_be_used_is_named_with_the_reason() {
         let folder = Folder::new()
             .case("a/good", "https://x.com/a", "{}")
             .write("rest_response/b/bad.json", text);
-        let (file, _, message) = refused(&folder.0);
+        let (file, _, message) = refused(folder.0.path());
         assert!(file.ends_with("rest_response/b/bad.json"));
         assert!(
             message.contains("bad.json") && message.contains(part),
@@ -367,7 +355,7 @@ fn a_file_that_cannot_be_used_is_named_with_the_reason() {
         );
     }
     let nothing = Folder::new().write("rest_response/a/read.me", "");
-    for folder in [nothing.0.join("missing"), nothing.0.clone()] {
+    for folder in [nothing.0.path().join("missing"), nothing.0.path().into()] {
         let (file, reason, _) = refused(&folder);
         assert_eq!((file, reason), (folder, RecordedReason::NoCases));
     }
@@ -386,6 +374,8 @@ fn one_folder_may_hold_all_exchanges() {
         );
     assert_eq!(folder.sim(Exchange::HTX).cases(), ["time/h"]);
     assert_eq!(folder.sim(Exchange::KUCOIN).cases(), ["time/k"]);
-    let error = Sim::builder(Exchange::KRAKEN).recorded(&folder.0).build();
+    let error = Sim::builder(Exchange::KRAKEN)
+        .recorded(folder.0.path())
+        .build();
     assert!(error.is_err());
 }

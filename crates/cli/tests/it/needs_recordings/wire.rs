@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
@@ -15,6 +15,7 @@ use robust_data_manager::{Config, DataManager, Query};
 use robust_recordings::Case;
 use robust_sim::Sim;
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// The pairs that the exchange lists, and those that the case names.
 fn listed(connector: &dyn Connector, case: &Case, request: &Request) -> SymbolTable {
@@ -77,28 +78,21 @@ fn recorded_elsewhere(case: &Case) -> bool {
     urls.any(|url| url.contains("/api/v3/trades?"))
 }
 
-/// A folder with one case that names no path. It goes away with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn with(exchange: &Exchange, name: &str, case: &Case) -> Self {
-        let root = std::env::temp_dir().join(format!("rdm-wire-{}", std::process::id()));
-        let file = root.join("rest_response").join(format!("{name}.json"));
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        let text = format!(
-            "{{\"exchange\":\"{exchange}\",\"httpStatus\":{},\"httpResponse\":{}}}",
-            case.http_status,
-            case.answer()
-        );
-        std::fs::write(file, text).unwrap();
-        Self(root)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// A folder with one case that names no path.
+fn folder_with(exchange: &Exchange, name: &str, case: &Case) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let file = folder
+        .path()
+        .join("rest_response")
+        .join(format!("{name}.json"));
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let text = format!(
+        "{{\"exchange\":\"{exchange}\",\"httpStatus\":{},\"httpResponse\":{}}}",
+        case.http_status,
+        case.answer()
+    );
+    std::fs::write(file, text).unwrap();
+    folder
 }
 
 fn recorded(exchange: &Exchange, root: &Path) -> Sim {
@@ -188,8 +182,8 @@ async fn recorded_answers_read_through_the_wire_are_what_the_bytes_alone_say() {
             let request = case.question().unwrap();
             *compared.entry(exchange.clone()).or_default() += 1;
             let read = if recorded_elsewhere(&case) {
-                let folder = Folder::with(&exchange, &name, &case);
-                let sim = recorded(&exchange, &folder.0);
+                let folder = folder_with(&exchange, &name, &case);
+                let sim = recorded(&exchange, folder.path());
                 let server = sim.listen(([127, 0, 0, 1], 0).into()).await.unwrap();
                 through_the_wire(&sim, &server.base_url(), &name, &case, request).await
             } else {

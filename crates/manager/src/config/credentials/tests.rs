@@ -133,9 +133,8 @@ fn the_settings_name_places_and_can_be_shown() {
 #[test]
 fn a_secret_file_that_others_may_read_is_refused() {
     use std::os::unix::fs::PermissionsExt;
-    let directory = std::env::temp_dir().join(format!("rdm-secrets-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let path = directory.join("secret");
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("secret");
     let mut file = std::fs::File::create(&path).unwrap();
     file.write_all(SECRET.as_bytes()).unwrap();
     let lines = format!("key_env = \"KEY\"\nsecret_file = {path:?}");
@@ -169,10 +168,9 @@ fn a_secret_file_that_others_may_read_is_refused() {
         text.contains("credentials.secret_file = ") && text.contains("gone"),
         "{text}"
     );
-    let folder = format!("key_env = \"KEY\"\nsecret_file = {directory:?}");
+    let folder = format!("key_env = \"KEY\"\nsecret_file = {:?}", directory.path());
     assert!(refused(&folder).contains("it is no file"));
     file.write_all(&[b'x'; FILE_MAX as usize]).unwrap();
     mode(0o600);
     assert!(refused(&lines).contains("longer than 64 KiB"));
-    std::fs::remove_dir_all(&directory).unwrap();
 }

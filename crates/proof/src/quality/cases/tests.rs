@@ -1,16 +1,16 @@
 //! Folders of cases as others may hand them over.
 
 use std::fs;
-use std::path::PathBuf;
+
+use tempfile::TempDir;
 
 use super::*;
 
 /// A new folder with these files.
-fn folder(name: &str, files: &[(&str, &[u8])]) -> PathBuf {
-    let dir = std::env::temp_dir().join(format!("rdm-cases-{name}-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&dir);
+fn folder(files: &[(&str, &[u8])]) -> TempDir {
+    let dir = TempDir::new().unwrap();
     for (file, text) in files {
-        let path = dir.join(file);
+        let path = dir.path().join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
@@ -45,8 +45,8 @@ fn a_line_that_is_no_case_is_named_and_the_others_are_judged() {
         "[".repeat(100_000),
         crossed("b"),
     ];
-    let dir = folder("lines", &[("x.jsonl", lines.join("\r\n").as_bytes())]);
-    let cases = run(&dir).unwrap();
+    let dir = folder(&[("x.jsonl", lines.join("\r\n").as_bytes())]);
+    let cases = run(dir.path()).unwrap();
     let tally = &cases.tallies[&Data::Ticker];
     assert_eq!((tally.found.hits, tally.found.trials), (1, 1));
     assert_eq!(tally.dimension.hits, 1);
@@ -59,7 +59,7 @@ fn a_line_that_is_no_case_is_named_and_the_others_are_judged() {
     }
     assert!(cases.unreadable[2].contains("kind \"weather\""));
     // The file alone is as good as its folder.
-    let alone = run(&dir.join("x.jsonl")).unwrap();
+    let alone = run(&dir.path().join("x.jsonl")).unwrap();
     assert_eq!(alone.unreadable, cases.unreadable);
     assert_eq!(alone.tallies[&Data::Ticker].found.hits, 1);
     let rows = cases.rows();
@@ -69,28 +69,23 @@ fn a_line_that_is_no_case_is_named_and_the_others_are_judged() {
         ("cases.unreadable", false)
     );
     assert!(cases.to_string().contains("x.jsonl:3: "));
-    fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
 fn folders_are_read_through_and_what_is_no_case_file_is_named() {
-    let dir = folder(
-        "folders",
-        &[
-            ("README.md", b"about"),
-            (".hidden.jsonl", b"{"),
-            ("deep/er/one.jsonl", SOUND.as_bytes()),
-            ("odd.jsonl", &[0xff, 0xfe, 0x00]),
-        ],
-    );
+    let dir = folder(&[
+        ("README.md", b"about"),
+        (".hidden.jsonl", b"{"),
+        ("deep/er/one.jsonl", SOUND.as_bytes()),
+        ("odd.jsonl", &[0xff, 0xfe, 0x00]),
+    ]);
     #[cfg(unix)]
-    std::os::unix::fs::symlink(&dir, dir.join("deep/round")).unwrap();
-    let cases = run(&dir).unwrap();
+    std::os::unix::fs::symlink(dir.path(), dir.path().join("deep/round")).unwrap();
+    let cases = run(dir.path()).unwrap();
     assert_eq!(cases.sum(|tally| tally.false_alarms).trials, 1);
     assert_eq!(cases.left_out, ["README.md"]);
     assert_eq!(cases.unreadable.len(), 1);
     assert!(cases.unreadable[0].contains("odd.jsonl"));
-    fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
@@ -115,12 +110,11 @@ fn any_payload_is_judged_whatever_it_holds() {
             ));
         }
     }
-    let dir = folder("any", &[("x.jsonl", lines.join("\n").as_bytes())]);
-    let cases = run(&dir).unwrap();
+    let dir = folder(&[("x.jsonl", lines.join("\n").as_bytes())]);
+    let cases = run(dir.path()).unwrap();
     let judged = cases.sum(|tally| tally.found).trials as usize;
     // JSON has no number of that size: a line that is no JSON is no case.
     assert_eq!((judged, cases.unreadable.len()), (lines.len() - 4, 4));
-    fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
@@ -140,18 +134,16 @@ fn a_clock_that_is_a_little_ahead_is_not_held_against_what_it_told_before() {
             "\"time_ms\":1700000000000},\"label\"",
             "\"time_ms\":1700000001270},\"label\"",
         );
-    let dir = folder("clock", &[("x.jsonl", line.as_bytes())]);
-    let cases = run(&dir).unwrap();
+    let dir = folder(&[("x.jsonl", line.as_bytes())]);
+    let cases = run(dir.path()).unwrap();
     assert_eq!(cases.wrong, [""; 0]);
-    fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
 fn a_folder_without_cases_is_refused() {
     let error = run(Path::new("/no/such/folder")).unwrap_err();
     assert!(error.to_string().contains("cannot be read"), "{error}");
-    let dir = folder("empty", &[("notes.txt", b"none")]);
-    let error = run(&dir).unwrap_err();
+    let dir = folder(&[("notes.txt", b"none")]);
+    let error = run(dir.path()).unwrap_err();
     assert!(error.to_string().contains("no *.jsonl"), "{error}");
-    fs::remove_dir_all(dir).unwrap();
 }
