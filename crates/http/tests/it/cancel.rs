@@ -8,7 +8,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use robust_http::Client;
 
-use crate::server::{Server, Step, ok, raw, within};
+use crate::server::{Server, Step, ok, place_taken, raw, within};
 
 /// Polls so many times and gives up; `None` then.
 async fn polled<F: Future>(mut future: Pin<Box<F>>, times: usize) -> Option<F::Output> {
@@ -115,13 +115,7 @@ async fn dropping_a_second_try_at_the_nth_poll_gives_everything_back() {
 
 #[tokio::test]
 async fn dropping_while_waiting_leaves_the_queue() {
-    let server = Server::scripted([Step::Request, Step::Hang]).await;
-    let client = Client::builder().max_per_host(1).build().unwrap();
-    let holder = tokio::spawn({
-        let (client, request) = (client.clone(), server.get());
-        async move { client.fetch(request, None).await }
-    });
-    within("the place is taken", server.seen.wait_for_requests(1)).await;
+    let (server, client, holder) = place_taken().await;
 
     for _ in 0..100 {
         assert!(

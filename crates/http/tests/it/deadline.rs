@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use robust_http::{Client, Kind, Phase};
+use robust_http::{Kind, Phase};
 
-use crate::server::{Server, Step, after, client, ok, raw, what, within};
+use crate::server::{Server, Step, after, client, ok, place_taken, raw, what};
 
 /// A warm connection takes the connect out of the picture: then even a slow machine times out where it should.
 #[tokio::test]
@@ -95,13 +95,7 @@ async fn body_that_drips_does_not_outlive_the_deadline() {
 
 #[tokio::test]
 async fn waiting_for_a_place_counts() {
-    let server = Server::scripted([Step::Request, Step::Hang]).await;
-    let client = Client::builder().max_per_host(1).build().unwrap();
-    let holder = tokio::spawn({
-        let (client, request) = (client.clone(), server.get());
-        async move { client.fetch(request, None).await }
-    });
-    within("the place is taken", server.seen.wait_for_requests(1)).await;
+    let (server, client, holder) = place_taken().await;
 
     let result = client.fetch(server.get(), after(30)).await;
 

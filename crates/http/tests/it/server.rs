@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use robust_http::{Client, Error, Kind};
+use robust_http::{Client, Error, Fetched, Kind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -246,6 +246,18 @@ pub(crate) fn after(milliseconds: u64) -> Option<Instant> {
 pub(crate) fn what<T: std::fmt::Debug>(result: Result<T, Error>) -> (Kind, bool) {
     let error = result.expect_err("the server did not let this succeed");
     (error.kind(), error.sent())
+}
+
+/// A server that answers nobody, a client of one place for it, and the call that has taken this place.
+pub(crate) async fn place_taken() -> (Server, Client, JoinHandle<Result<Fetched, Error>>) {
+    let server = Server::scripted([Step::Request, Step::Hang]).await;
+    let client = Client::builder().max_per_host(1).build().unwrap();
+    let holder = tokio::spawn({
+        let (client, request) = (client.clone(), server.get());
+        async move { client.fetch(request, None).await }
+    });
+    within("the place is taken", server.seen.wait_for_requests(1)).await;
+    (server, client, holder)
 }
 
 /// Fails a test instead of letting it hang. Generous: it is never reached when the promise holds.

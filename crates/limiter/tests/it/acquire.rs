@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use robust_limiter::{Charge, Class, Cost, Limiter, Rejected, Window};
+use robust_limiter::{Charge, Class, Cost, Limiter, Listener, Rejected, Window};
 use tokio::time::{Instant, advance};
 
 /// Units of the first window.
@@ -17,6 +17,12 @@ pub(crate) fn limiter(limit: u32, per: Duration) -> Limiter {
         .build()
 }
 
+/// Waits for so many units and spends them.
+pub(crate) async fn spend<L: Listener>(limiter: &Limiter<L>, units: u32, class: Class) {
+    let permit = limiter.acquire(&self::units(units), class, None).await;
+    permit.unwrap().commit();
+}
+
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
@@ -24,11 +30,7 @@ async fn a_free_budget_is_granted_without_waiting() {
     let limiter = limiter(3, SECOND);
     let start = Instant::now();
     for _ in 0..3 {
-        limiter
-            .acquire(&units(1), Class::Low, None)
-            .await
-            .unwrap()
-            .commit();
+        spend(&limiter, 1, Class::Low).await;
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!(limiter.snapshot().windows[0].used, 3);
@@ -39,11 +41,7 @@ async fn a_spent_budget_makes_wait_for_the_whole_window() {
     let limiter = limiter(2, SECOND);
     let start = Instant::now();
     for expected in [0, 0, 1_000, 1_000, 2_000] {
-        limiter
-            .acquire(&units(1), Class::Low, None)
-            .await
-            .unwrap()
-            .commit();
+        spend(&limiter, 1, Class::Low).await;
         assert_eq!(start.elapsed(), Duration::from_millis(expected));
     }
 }
@@ -55,11 +53,7 @@ async fn one_a_second_with_the_default_guard_is_one_every_second_and_a_quarter()
         .build();
     let start = Instant::now();
     for turn in 0..5 {
-        limiter
-            .acquire(&units(1), Class::Low, None)
-            .await
-            .unwrap()
-            .commit();
+        spend(&limiter, 1, Class::Low).await;
         assert_eq!(start.elapsed(), Duration::from_millis(1_250) * turn);
     }
 }
@@ -71,22 +65,14 @@ async fn the_charge_counts_from_the_commit_and_not_from_the_grant() {
     let permit = limiter.acquire(&units(1), Class::Low, None).await.unwrap();
     advance(Duration::from_millis(700)).await;
     permit.commit();
-    limiter
-        .acquire(&units(1), Class::Low, None)
-        .await
-        .unwrap()
-        .commit();
+    spend(&limiter, 1, Class::Low).await;
     assert_eq!(start.elapsed(), Duration::from_millis(1_700));
 }
 
 #[tokio::test(start_paused = true)]
 async fn too_late_is_said_at_once_and_with_the_exact_time() {
     let limiter = limiter(1, SECOND);
-    limiter
-        .acquire(&units(1), Class::Low, None)
-        .await
-        .unwrap()
-        .commit();
+    spend(&limiter, 1, Class::Low).await;
     advance(Duration::from_millis(300)).await;
     let before = Instant::now();
     let deadline = before + Duration::from_millis(500);
@@ -115,11 +101,7 @@ async fn too_late_is_said_at_once_and_with_the_exact_time() {
 #[tokio::test(start_paused = true)]
 async fn a_deadline_that_the_grant_meets_is_waited_for() {
     let limiter = limiter(1, SECOND);
-    limiter
-        .acquire(&units(1), Class::Low, None)
-        .await
-        .unwrap()
-        .commit();
+    spend(&limiter, 1, Class::Low).await;
     let deadline = Instant::now() + SECOND;
     limiter
         .acquire(&units(1), Class::Low, Some(deadline))
@@ -148,11 +130,7 @@ async fn the_longest_wait_refuses_like_a_deadline() {
         .window(window)
         .max_wait(Some(SECOND))
         .build();
-    limiter
-        .acquire(&units(1), Class::Low, None)
-        .await
-        .unwrap()
-        .commit();
+    spend(&limiter, 1, Class::Low).await;
     let (second, third) = tokio::join!(
         limiter.acquire(&units(1), Class::Low, None),
         limiter.acquire(&units(1), Class::Low, None),
@@ -208,11 +186,7 @@ async fn a_cost_of_nothing_waits_for_nothing() {
         .await
         .unwrap()
         .commit();
-    limiter
-        .acquire(&units(0), Class::Low, None)
-        .await
-        .unwrap()
-        .commit();
+    spend(&limiter, 0, Class::Low).await;
     assert_eq!(limiter.snapshot().committed, 2);
 }
 
@@ -263,11 +237,7 @@ async fn all_windows_are_taken_or_none() {
 async fn an_estimate_counts_everyone_who_is_ahead() {
     let limiter = limiter(1, SECOND);
     assert_eq!(limiter.estimate(&units(1), Class::Low), Duration::ZERO);
-    limiter
-        .acquire(&units(1), Class::Low, None)
-        .await
-        .unwrap()
-        .commit();
+    spend(&limiter, 1, Class::Low).await;
     let mut medium = tokio_test::task::spawn(limiter.acquire(&units(1), Class::Medium, None));
     let mut high = tokio_test::task::spawn(limiter.acquire(&units(1), Class::High, None));
     assert!(medium.poll().is_pending() && high.poll().is_pending());

@@ -218,17 +218,23 @@ async fn a_lower_limit_holds_for_the_next_call() {
     assert!(service.call(()).await.unwrap() > start);
 }
 
-/// Several windows, a slot and an answer that says what it really cost, all at once.
-#[tokio::test(start_paused = true)]
-async fn slots_and_answers_are_settled_as_ever() {
+/// A limiter of several windows and one slot, and what a call costs in each of them.
+fn two_windows_and_a_slot() -> (Limiter, Cost) {
     let limiter = Limiter::builder("w")
         .window(Window::sliding("a", 10, SECOND))
         .window(Window::sliding("b", 1_000, SECOND).keyed())
         .max_in_flight(1)
         .build();
-    let cost: Cost = [Charge::new(0, 4), Charge::keyed(1, 9, 5)]
+    let cost = [Charge::new(0, 4), Charge::keyed(1, 9, 5)]
         .into_iter()
         .collect();
+    (limiter, cost)
+}
+
+/// Several windows, a slot and an answer that says what it really cost, all at once.
+#[tokio::test(start_paused = true)]
+async fn slots_and_answers_are_settled_as_ever() {
+    let (limiter, cost) = two_windows_and_a_slot();
     let mut service = limiter
         .layer()
         .bid_with(move |&(): &()| Bid::new(cost.clone()))
@@ -274,14 +280,7 @@ impl<Res, E> Feedback<Res, E> for Lazy {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_never_polled_gets_its_charge_back_where_nothing_is_sent_before() {
-    let limiter = Limiter::builder("w")
-        .window(Window::sliding("a", 10, SECOND))
-        .window(Window::sliding("b", 1_000, SECOND).keyed())
-        .max_in_flight(1)
-        .build();
-    let cost: Cost = [Charge::new(0, 4), Charge::keyed(1, 9, 5)]
-        .into_iter()
-        .collect();
+    let (limiter, cost) = two_windows_and_a_slot();
     let mut service = limiter
         .layer()
         .bid(Bid::new(cost))

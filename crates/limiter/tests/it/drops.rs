@@ -8,7 +8,7 @@ use std::time::Duration;
 use robust_limiter::{Class, Limiter, Window};
 use tower::{Layer, Service, service_fn};
 
-use crate::acquire::{SECOND, limiter, units};
+use crate::acquire::{SECOND, limiter, spend, units};
 use crate::layer::{Call, TestError};
 
 /// What must be as before, once everything is dropped.
@@ -92,11 +92,7 @@ async fn dropped_with_a_refusal_it_was_refused() {
 async fn a_timer_with_nobody_left_ends_and_the_next_waiter_has_one_again() {
     let limiter = limiter(1, SECOND);
     for _ in 0..3 {
-        limiter
-            .acquire(&units(1), Class::Low, None)
-            .await
-            .unwrap()
-            .commit();
+        spend(&limiter, 1, Class::Low).await;
         let mut waiting = tokio_test::task::spawn(limiter.acquire(&units(1), Class::Low, None));
         assert!(waiting.poll().is_pending());
         drop(waiting);

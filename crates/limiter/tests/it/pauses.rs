@@ -5,7 +5,7 @@ use std::time::Duration;
 use robust_limiter::{Class, Pause, Rejected};
 use tokio::time::{Instant, advance};
 
-use crate::acquire::{SECOND, limiter, units};
+use crate::acquire::{SECOND, limiter, spend, units};
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_granted_in_a_pause_and_all_keep_their_places() {
@@ -20,11 +20,7 @@ async fn nothing_is_granted_in_a_pause_and_all_keep_their_places() {
             retry_in: 5 * SECOND
         }
     );
-    limiter
-        .acquire(&units(1), Class::Low, None)
-        .await
-        .unwrap()
-        .commit();
+    spend(&limiter, 1, Class::Low).await;
     assert_eq!(start.elapsed(), 5 * SECOND);
     assert_eq!(limiter.paused_until(), None);
 }

@@ -28,7 +28,7 @@ async fn queue(
     task
 }
 
-async fn all(tasks: Vec<JoinHandle<()>>) {
+pub(crate) async fn all(tasks: Vec<JoinHandle<()>>) {
     for task in tasks {
         task.await.unwrap();
     }

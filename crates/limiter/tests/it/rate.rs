@@ -6,7 +6,7 @@ use std::time::Duration;
 use robust_limiter::{Class, Limiter, Window};
 use tokio::time::Instant;
 
-use crate::acquire::{SECOND, units};
+use crate::acquire::{SECOND, spend, units};
 
 /// Lets `workers` send as fast as they may for `length`; returns when each was sent.
 async fn saturate(window: Window, workers: usize, length: Duration) -> Vec<Duration> {
@@ -69,20 +69,12 @@ async fn twelve_hundred_a_minute_with_the_default_guard_achieve_98_percent() {
     // Paced, so that each minute is full of separate commits, and none can hide in a burst.
     for turn in 0..1_200 {
         tokio::time::sleep_until(start + Duration::from_millis(50) * turn).await;
-        limiter
-            .acquire(&units(1), Class::Low, None)
-            .await
-            .unwrap()
-            .commit();
+        spend(&limiter, 1, Class::Low).await;
     }
     let from = Instant::now();
     let mut sent = 0_u32;
     while from.elapsed() < 600 * SECOND {
-        limiter
-            .acquire(&units(1), Class::Low, None)
-            .await
-            .unwrap()
-            .commit();
+        spend(&limiter, 1, Class::Low).await;
         sent += 1;
     }
     let rate = f64::from(sent) / from.elapsed().as_secs_f64() * 60.0;

@@ -9,7 +9,7 @@ use robust_limiter::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::acquire::{SECOND, units};
+use crate::acquire::{SECOND, spend, units};
 
 fn hundred() -> Window {
     Window::sliding("w", 100, SECOND).guard(Duration::ZERO)
@@ -115,11 +115,7 @@ async fn the_lowest_class_is_served_in_bounded_time_under_a_flood_of_the_highest
             let limiter = limiter.clone();
             tokio::spawn(async move {
                 loop {
-                    limiter
-                        .acquire(&units(1), Class::Critical, None)
-                        .await
-                        .unwrap()
-                        .commit();
+                    spend(&limiter, 1, Class::Critical).await;
                 }
             })
         })
@@ -345,11 +341,7 @@ async fn a_listener_hears_what_happens_after_the_lock_is_free() {
         heard.0.lock().unwrap().is_empty(),
         "a grant at once is no news"
     );
-    limiter
-        .acquire(&units(1), Class::High, None)
-        .await
-        .unwrap()
-        .commit();
+    spend(&limiter, 1, Class::High).await;
     assert!(limiter.try_acquire(&units(101), Class::Low).is_err());
     limiter.pause(Instant::now() + SECOND, Pause::RetryAfter);
     sleep(2 * SECOND).await;

@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::acquire::{SECOND, units};
+use crate::acquire::{SECOND, spend, units};
 use crate::layer::TestError;
+use crate::queue::all;
 
 /// A limiter with room for everyone in its window, and `slots`.
 fn limiter(slots: usize) -> Limiter {
@@ -45,12 +46,6 @@ async fn call(
     });
     tokio::task::yield_now().await;
     task
-}
-
-async fn all(tasks: Vec<JoinHandle<()>>) {
-    for task in tasks {
-        task.await.unwrap();
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -374,16 +369,8 @@ async fn a_call_dropped_in_flight_frees_its_slot_and_keeps_its_charge() {
 async fn no_slot_at_all_is_one() {
     let limiter = limiter(0);
     assert_eq!(limiter.snapshot().max_in_flight, Some(1));
-    limiter
-        .acquire(&units(1), Class::Low, None)
-        .await
-        .unwrap()
-        .commit();
-    limiter
-        .acquire(&units(1), Class::Low, None)
-        .await
-        .unwrap()
-        .commit();
+    spend(&limiter, 1, Class::Low).await;
+    spend(&limiter, 1, Class::Low).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -84,6 +84,12 @@ fn url(server: &Server) -> String {
     format!("https://localhost:{}/", server.address.port())
 }
 
+/// One more call, which gets its answer.
+async fn served(client: &Client, server: &Server) {
+    let result = client.fetch(get(&url(server)), after(60_000));
+    result.await.unwrap();
+}
+
 /// Row 28: the server goes away, or refuses a stream, when a connection is used again. A new connection, once.
 #[tokio::test]
 async fn goaway_and_refused_stream_are_retried_once_on_a_new_connection() {
@@ -133,16 +139,10 @@ async fn broken_stream_is_a_reset_and_leaves_the_connection() {
     })
     .await;
     let client = client(&authority);
-    client
-        .fetch(get(&url(&server)), after(60_000))
-        .await
-        .unwrap();
+    served(&client, &server).await;
     let result = client.fetch(get(&url(&server)), after(60_000)).await;
     assert_eq!(what(result), (Kind::Reset, true));
-    client
-        .fetch(get(&url(&server)), after(60_000))
-        .await
-        .unwrap();
+    served(&client, &server).await;
     assert_eq!(
         (server.seen.requests().len(), server.seen.accepted()),
         (3, 1)
@@ -165,10 +165,7 @@ async fn window_of_nothing_stalls_only_its_own_stream() {
     })
     .await;
     let client = client(&authority);
-    client
-        .fetch(get(&url(&server)), after(60_000))
-        .await
-        .unwrap();
+    served(&client, &server).await;
     let stalled = http::Request::post(url(&server))
         .body(vec![b'x'; 1 << 20].into())
         .unwrap();
