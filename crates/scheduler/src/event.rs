@@ -119,6 +119,8 @@ pub enum Event {
         nominal: SystemTime,
         /// How many.
         count: u64,
+        /// Whether there were more than were counted.
+        at_least: bool,
         /// Why.
         reason: SkipReason,
     },

@@ -219,6 +219,17 @@ impl<H: super::Handle> Roster<H> {
 
     /// Books occurrences that never waited, or no longer do, as skipped.
     pub(super) fn skip(&mut self, slot: u32, latest: Nanos, count: u64, reason: SkipReason) {
+        self.skip_counted(slot, latest, (count, false), reason);
+    }
+
+    /// As `skip`; there may have been more than were counted.
+    pub(super) fn skip_counted(
+        &mut self,
+        slot: u32,
+        latest: Nanos,
+        (count, at_least): (u64, bool),
+        reason: SkipReason,
+    ) {
         if count == 0 {
             return;
         }
@@ -236,6 +247,7 @@ impl<H: super::Handle> Roster<H> {
             job,
             nominal: system(latest),
             count,
+            at_least,
             reason,
         });
         self.resolved(slot);

@@ -207,7 +207,7 @@ impl<H: super::Handle> Roster<H> {
             None
         };
         if let Some(reason) = reason {
-            self.skip(slot, latest, due.count, reason);
+            self.skip_counted(slot, latest, (due.count, due.at_least), reason);
             return self.after_skip(slot);
         }
         match job.spec.misfire {
@@ -218,12 +218,8 @@ impl<H: super::Handle> Roster<H> {
             Misfire::Skip => {
                 let release = self.released_at(slot, latest);
                 let late = now.saturating_sub(release) > self.grace(slot);
-                self.skip(
-                    slot,
-                    latest,
-                    due.count - u64::from(!late),
-                    SkipReason::Misfired,
-                );
+                let skipped = due.count - u64::from(!late);
+                self.skip_counted(slot, latest, (skipped, due.at_least), SkipReason::Misfired);
                 if late {
                     return self.after_skip(slot);
                 }
@@ -232,10 +228,11 @@ impl<H: super::Handle> Roster<H> {
             Misfire::All { .. } => {
                 let kept = due.latest.len() as u64;
                 if let Some(oldest) = due.latest.first() {
-                    self.skip(
+                    let skipped = due.count.saturating_sub(kept);
+                    self.skip_counted(
                         slot,
                         oldest - 1,
-                        due.count.saturating_sub(kept),
+                        (skipped, due.at_least),
                         SkipReason::Misfired,
                     );
                 }

@@ -5,10 +5,10 @@ use smallvec::SmallVec;
 
 use super::blackout::Blackout;
 use crate::cron::Cron;
-use crate::moment::Nanos;
+use crate::moment::{Nanos, SECOND};
 
-/// Most occurrences that are counted one by one. More are "at least" this many: a job that was away
-/// for months must not keep the scheduler busy with counting.
+/// Most occurrences that are counted one by one, unless more of them may run. More are "at least" this
+/// many: a job that was away for months must not keep the scheduler busy with counting.
 pub(crate) const COUNTED: u64 = 1_000;
 
 /// Most stretches of darkness that are gone through for one moment: those of half a century of days.
@@ -137,68 +137,91 @@ impl Timetable {
     }
 
     /// All moments from `first` to `until`, both included. `first` must be one of them. The latest
-    /// `keep` are given, at least one.
+    /// `keep` are given, at least one; at least so many are counted.
     pub(crate) fn due(&self, first: Nanos, until: Nanos, keep: usize) -> Result<Due, Lost> {
         let keep = keep.max(1);
         if let Some(period) = self.grid() {
             return Ok(on_grid(first, until, period, keep));
         }
+        let most = COUNTED.max(keep as u64);
         let mut latest = SmallVec::from_elem(first, 1);
         let (mut count, mut last) = (1, first);
         loop {
             let next = self.find_after(last)?;
-            match next {
-                Some(next) if next <= until && count < COUNTED => {
-                    count += 1;
-                    last = next;
-                    if latest.len() >= keep {
-                        latest.remove(0);
-                    }
-                    latest.push(next);
-                }
-                Some(next) if next <= until => {
-                    let (last, next) = self.around(next, until)?;
-                    latest.clear();
-                    latest.push(last);
-                    return Ok(Due {
-                        count,
-                        at_least: true,
-                        latest,
-                        next,
-                    });
-                }
-                next => {
-                    return Ok(Due {
-                        count,
-                        at_least: false,
-                        latest,
-                        next,
-                    });
-                }
+            let Some(moment) = next.filter(|next| *next <= until) else {
+                return Ok(Due {
+                    count,
+                    at_least: false,
+                    latest,
+                    next,
+                });
+            };
+            if count >= most {
+                let last = self.last(moment, until)?;
+                return Ok(Due {
+                    count,
+                    at_least: true,
+                    latest: self.latest(first, last, keep)?,
+                    next: self.find_after(last)?,
+                });
             }
+            count += 1;
+            last = moment;
+            if latest.len() >= keep {
+                latest.remove(0);
+            }
+            latest.push(moment);
         }
     }
 
-    /// The last moment up to `until` and the first one after it, when `some` is one up to it.
-    fn around(&self, some: Nanos, until: Nanos) -> Result<(Nanos, Option<Nanos>), Lost> {
-        // Back from the end in doubling steps until there is one in between, then forward.
-        let mut back: Nanos = 1_000_000_000;
-        let mut last = some;
-        while until.saturating_sub(back) > some {
-            if let Some(found) = self.next_after(until - back)
-                && found <= until
-            {
-                last = found;
-                break;
+    /// The last moment up to `until`, when `some` is one: halved again and again, for there may be too
+    /// many to be counted.
+    fn last(&self, some: Nanos, until: Nanos) -> Result<Nanos, Lost> {
+        let (mut last, mut none_after) = (some, until);
+        while last < none_after {
+            let middle = last + (none_after - last) / 2;
+            match self.find_after(middle)?.filter(|next| *next <= until) {
+                Some(next) => last = next,
+                None => none_after = middle,
+            }
+        }
+        Ok(last)
+    }
+
+    /// The latest `keep` moments up to `last`, which is one, when there are more than those from `first`
+    /// on: found from where there are few enough to be gone through.
+    fn latest(&self, first: Nanos, last: Nanos, keep: usize) -> Result<SmallVec<[Nanos; 1]>, Lost> {
+        let (mut too_many, mut too_few) = (first.saturating_sub(1), last);
+        let mut back = SECOND;
+        loop {
+            let from = match last.saturating_sub(back) {
+                near if near > too_many => near,
+                _ => too_many + (too_few - too_many) / 2,
+            };
+            let mut found = self.moments(from, last, 2 * keep)?;
+            if found.last() != Some(&last) && found.len() == 2 * keep {
+                too_many = from;
+            } else if found.len() < keep {
+                too_few = from;
+            } else {
+                found.drain(..found.len() - keep);
+                return Ok(found);
             }
             back = back.saturating_mul(2);
         }
-        loop {
-            match self.find_after(last)? {
-                Some(next) if next <= until => last = next,
-                next => return Ok((last, next)),
-            }
+    }
+
+    /// The moments after `from` up to `last`, at most so many.
+    fn moments(&self, from: Nanos, last: Nanos, most: usize) -> Result<SmallVec<[Nanos; 1]>, Lost> {
+        let mut found = SmallVec::new();
+        let mut at = from;
+        while found.len() < most
+            && let Some(next) = self.find_after(at)?.filter(|next| *next <= last)
+        {
+            found.push(next);
+            at = next;
         }
+        Ok(found)
     }
 }
 
@@ -230,8 +253,6 @@ mod tests {
         table(Rule::Cron(Cron::parse(text).unwrap()))
     }
 
-    const SECOND: Nanos = 1_000_000_000;
-
     proptest! {
         #[test]
         fn arithmetic_agrees_with_counting(period in 1_i64..5_000, late in 0_i64..100_000, keep in 1_usize..5) {
@@ -243,6 +264,34 @@ mod tests {
             prop_assert_eq!(&due.latest[..], &all[all.len().saturating_sub(keep)..]);
             prop_assert_eq!(due.next, all.last().map(|last| last + period));
             prop_assert!(due.next.is_some_and(|next| next > until));
+        }
+
+        /// Moments on no grid, with holes of any length, counted one by one beside it.
+        #[test]
+        fn of_more_moments_than_are_counted_the_latest_are_found(
+            period in 1_i64..40,
+            other in 1_i64..5_000,
+            dark in proptest::collection::vec((0_i64..60_000, 1_i64..20_000), 0..4),
+            late in 0_i64..60_000,
+            keep in 1_usize..1_500,
+        ) {
+            let at = |moment: i64| crate::moment::system(moment * SECOND);
+            let table = Timetable {
+                rule: Rule::Any([Rule::grid(0, period * SECOND), Rule::grid(7 * SECOND, other * SECOND)].into()),
+                blackouts: dark.iter().map(|(from, lasts)| Blackout::between(at(*from), at(from + lasts))).collect(),
+            };
+            let all = || (0..100_000_i64).filter(|moment| {
+                let lit = !dark.iter().any(|(from, lasts)| (*from..from + lasts).contains(moment));
+                lit && (moment % period == 0 || (moment - 7).rem_euclid(other) == 0)
+            });
+            let first = all().next().unwrap();
+            let until = first + late;
+            let expected: Vec<i64> = all().take_while(|moment| *moment <= until).map(|moment| moment * SECOND).collect();
+            let due = table.due(first * SECOND, until * SECOND, keep).unwrap();
+            let counted = expected.len().min(keep.max(1_000)) as u64;
+            prop_assert_eq!((due.count, due.at_least), (counted, counted < expected.len() as u64));
+            prop_assert_eq!(&due.latest[..], &expected[expected.len().saturating_sub(keep)..]);
+            prop_assert_eq!(due.next, all().find(|moment| *moment > until).map(|moment| moment * SECOND));
         }
 
         #[test]
@@ -267,7 +316,10 @@ mod tests {
         let year = 365 * 86_400 * SECOND;
         let due = minutely.due(60 * SECOND, year + 90 * SECOND, 3).unwrap();
         assert_eq!((due.count, due.at_least), (COUNTED, true));
-        assert_eq!(due.latest[..], [year + 60 * SECOND]);
+        assert_eq!(
+            due.latest[..],
+            [year - 60 * SECOND, year, year + 60 * SECOND]
+        );
         assert_eq!(due.next, Some(year + 120 * SECOND));
         let short = minutely.due(60 * SECOND, 200 * SECOND, 2).unwrap();
         assert_eq!(

@@ -26,6 +26,38 @@ fn nominals(diary: &Diary, name: &str) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_more_missed_moments_than_are_counted_as_many_run_as_were_asked_for() {
+    let (scheduler, clock, diary) = stepping();
+    let mut events = scheduler.events();
+    let job = Job::cron("tick", Cron::parse("* * * * * *").unwrap());
+    let job = job.misfire(Misfire::All { max: 100 }).useful_for(None);
+    scheduler.add(job.handler(diary.keeps(ms(0)))).unwrap();
+    sleep(ms(1_500)).await;
+    clock.forward(secs(7_200));
+    sleep(secs(5)).await;
+    let seconds: Vec<_> = diary
+        .entries()
+        .iter()
+        .map(|entry| entry.nominal.as_secs())
+        .collect();
+    let (last, of) = (*seconds.last().unwrap(), seconds.len() as u64);
+    // Those before the step, and a hundred up to the last at least.
+    assert!(of >= 101 && last >= 7_203, "{of} runs, the last for {last}");
+    assert!((last - 99..=last).eq(seconds.into_iter().skip(of as usize - 100)));
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        if let Event::Skipped {
+            count, at_least, ..
+        } = event
+        {
+            told.push((count, at_least));
+        }
+    }
+    assert_eq!(told, [(1_000 - 100, true)]);
+    assert!(scheduler.ledger().balances());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_hour_forward_is_one_run_not_sixty_and_the_interval_does_not_notice() {
     let (scheduler, clock, diary) = stepping();
     let mut events = scheduler.events();

@@ -349,3 +349,30 @@ async fn a_job_is_marked_when_its_adding_returns_or_as_soon_as_the_store_can() {
     scheduler.remove(two).unwrap();
     assert_eq!(marked().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_twenty_minutes_of_seconds_away_none_is_lost() {
+    let (store, clock) = (MemoryStore::default(), Arc::new(SimClock::at(base())));
+    let diary = Diary::default();
+    let started = || {
+        let builder = Scheduler::builder().clock(Arc::clone(&clock));
+        let scheduler = builder.store(store.clone()).start();
+        let job = Job::cron("tick", Cron::parse("* * * * * *").unwrap());
+        let job = job
+            .misfire(Misfire::All { max: u16::MAX })
+            .useful_for(secs(10_000));
+        scheduler.add(job.handler(diary.keeps(ms(0)))).unwrap();
+        scheduler
+    };
+    let first = started();
+    sleep(ms(10_500)).await;
+    drop(first);
+    sleep(secs(1_200)).await;
+    let _second = started();
+    sleep(secs(10)).await;
+    let seconds = diary
+        .entries()
+        .into_iter()
+        .map(|entry| entry.nominal.as_secs());
+    assert!(seconds.eq(1..=1_220));
+}

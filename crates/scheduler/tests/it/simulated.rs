@@ -107,6 +107,7 @@ async fn trace(seed: u64) -> String {
                 nominal,
                 count,
                 reason,
+                ..
             } => {
                 let _ = writeln!(text, "skip {job} {:?} {count} {reason:?}", since(nominal));
             }
