@@ -205,6 +205,7 @@ impl<H: super::Handle> Roster<H> {
             disabled: known.disabled,
             faulted: false,
             removed: false,
+            strays: false,
             tally: Tally::default(),
             recent: Recent::default(),
             spec,
@@ -343,6 +344,7 @@ impl<H: super::Handle> Roster<H> {
             job.anchor = first(&spec, own, seed, nth.unwrap_or(0));
             job.timetable = timetable(&spec, job.anchor);
             job.faulted = false;
+            job.strays = true;
         }
         let after = job.watermark.map_or(own, |seen| seen.max(own));
         job.spec = spec;

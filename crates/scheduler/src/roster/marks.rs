@@ -110,7 +110,8 @@ impl<H: super::Handle> Roster<H> {
             let before = moment.saturating_sub(1);
             job.timetable.next_after(before) == Some(*moment)
         };
-        open.retain(|moment| !comes_back(moment));
+        // Looked up only where it may be otherwise: a long backlog is marked at each of its runs.
+        open.retain(|moment| job.strays && !comes_back(moment));
         JobMark {
             job: job.spec.name.to_string(),
             nominal,

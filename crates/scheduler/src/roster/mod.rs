@@ -173,6 +173,8 @@ struct Entry<H> {
     disabled: bool,
     faulted: bool,
     removed: bool,
+    /// Whether moments that wait or run may lie off the timetable, so that it does not bring them back.
+    strays: bool,
     tally: Tally,
     recent: Recent,
 }

@@ -136,6 +136,9 @@ impl<H: super::Handle> Roster<H> {
         };
         if let Some(job) = self.entry_mut(slot) {
             job.next = due.next;
+            // What it waits to do and does is all of its timetable again.
+            job.strays &= !job.is_idle() || !job.redo.is_empty();
+            job.strays |= job.spec.trigger.rests();
         }
         self.schedule(slot);
         self.occur(slot, &due, now);
@@ -162,6 +165,7 @@ impl<H: super::Handle> Roster<H> {
         let next = since.as_ref().map_or(job.next, |since| since.next);
         if let Some(job) = self.entry_mut(slot) {
             job.next = next;
+            job.strays = true;
         }
         self.schedule(slot);
         let due = Due {

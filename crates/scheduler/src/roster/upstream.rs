@@ -174,6 +174,9 @@ impl<H: super::Handle> Roster<H> {
             latest: SmallVec::from_elem(nominal, 1),
             next: None,
         };
+        if let Some(job) = self.entry_mut(slot) {
+            job.strays = true;
+        }
         self.occur(slot, &due, now);
     }
 
