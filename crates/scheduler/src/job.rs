@@ -249,7 +249,8 @@ impl JobBuilder {
         self
     }
 
-    /// How late a release may be before [`Misfire::Skip`] skips it. Default the period, at least 1 s.
+    /// How late a release may be before [`Misfire::Skip`] skips it. Default until the job's next moment,
+    /// at least 1 s; if there is none, it is never too late.
     pub fn grace(mut self, grace: impl Into<Option<Duration>>) -> Self {
         self.spec.grace = grace.into();
         self

@@ -372,15 +372,11 @@ impl<H: super::Handle> Roster<H> {
         let Some(job) = self.entry(slot) else {
             return;
         };
-        let period = job.spec.trigger.period().map_or(0, length);
-        if !job.spec.trigger.rests() || job.next.is_some() || !self.is_open() {
+        if !job.spec.trigger.rests() || job.next.is_some() {
             return;
         }
-        let next = self.own_time(job, now).checked_add(period);
-        if let Some(job) = self.entry_mut(slot) {
-            job.next = next;
-        }
-        self.schedule(slot);
+        let own = self.own_time(job, now);
+        self.rest_from(slot, own);
     }
 
     /// Skips what waits of a job, all of it.

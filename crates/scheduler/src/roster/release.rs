@@ -8,7 +8,7 @@ use super::Roster;
 use super::queue::Place;
 use crate::event::Event;
 use crate::ledger::SkipReason;
-use crate::moment::{Nanos, length, system};
+use crate::moment::{Nanos, SECOND, length, system};
 use crate::policy::{Misfire, Overlap};
 use crate::trigger::{Due, Lost};
 
@@ -221,7 +221,7 @@ impl<H: super::Handle> Roster<H> {
             }
             Misfire::Skip => {
                 let release = self.released_at(slot, latest);
-                let late = now.saturating_sub(release) > self.grace(slot);
+                let late = now.saturating_sub(release) > self.grace(slot, latest, due.next);
                 let skipped = due.count - u64::from(!late);
                 self.skip_counted(slot, latest, (skipped, due.at_least), SkipReason::Misfired);
                 if late {
@@ -257,13 +257,21 @@ impl<H: super::Handle> Roster<H> {
         self.released_at(slot, oldest.saturating_sub(back))
     }
 
-    fn grace(&self, slot: u32) -> Nanos {
-        const LEAST: Nanos = 1_000_000_000;
+    /// How late the latest of what came due may be: until the moment after it, where the job does not
+    /// say itself. Where there is none, nothing makes it too late.
+    fn grace(&self, slot: u32, latest: Nanos, next: Option<Nanos>) -> Nanos {
         let Some(job) = self.entry(slot) else {
-            return LEAST;
+            return SECOND;
         };
-        let own = job.spec.grace.map(length);
-        own.unwrap_or_else(|| job.spec.trigger.period().map_or(LEAST, length).max(LEAST))
+        if let Some(own) = job.spec.grace {
+            return length(own);
+        }
+        let rest = job.spec.trigger.period().map(length);
+        let distance = match next {
+            Some(next) => Some(next.saturating_sub(latest)),
+            None => rest.filter(|_| job.spec.trigger.rests()),
+        };
+        distance.map_or(Nanos::MAX, |distance| distance.max(SECOND))
     }
 
     fn supersede(&mut self, slot: u32, by: Nanos, count: u64, at_least: bool) {
@@ -389,8 +397,27 @@ impl<H: super::Handle> Roster<H> {
         self.cancels.extend(told);
     }
 
+    /// A period that counts from the end of a run begins at this moment of the job's own time. If it ends
+    /// in a blackout, the job comes due when that does.
+    pub(super) fn rest_from(&mut self, slot: u32, from: Nanos) {
+        let Some(job) = self.entry_mut(slot) else {
+            return;
+        };
+        let period = job.spec.trigger.period().map_or(0, length);
+        let Some(end) = from.checked_add(period) else {
+            return;
+        };
+        match job.timetable.free_from(end) {
+            Ok(next) => {
+                job.next = Some(next);
+                self.schedule(slot);
+            }
+            Err(Lost) => self.fault(slot),
+        }
+    }
+
     /// After an occurrence that was not run: a period that counts from the end of the last run
-    /// begins anew.
+    /// begins anew, now: what lies behind is one decision, however many periods it was.
     pub(super) fn after_skip(&mut self, slot: u32) {
         let Some(job) = self.entry(slot) else {
             return;
@@ -398,12 +425,8 @@ impl<H: super::Handle> Roster<H> {
         if !job.spec.trigger.rests() || job.next.is_some() || !job.is_idle() || !self.is_open() {
             return;
         }
-        let next = job
-            .watermark
-            .and_then(|last| last.checked_add(length(job.spec.trigger.period()?)));
-        if let Some(job) = self.entry_mut(slot) {
-            job.next = next;
-        }
-        self.schedule(slot);
+        let own = self.own_time(job, self.now);
+        let from = job.watermark.map_or(own, |last| last.max(own));
+        self.rest_from(slot, from);
     }
 }

@@ -111,7 +111,12 @@ impl Timetable {
         Ok(next)
     }
 
-    /// The first moment from this one on that lies in no blackout.
+    /// The first moment from this one on that lies in no blackout, of the timetable or not.
+    pub(crate) fn free_from(&self, moment: Nanos) -> Result<Nanos, Lost> {
+        self.free(moment, &mut { PASSED })
+    }
+
+    /// The same, with so many stretches left to be gone through.
     fn free(&self, mut moment: Nanos, left: &mut u32) -> Result<Nanos, Lost> {
         while let Some(end) = self.blacked_out(moment) {
             *left = left.checked_sub(1).ok_or(Lost)?;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use robust_scheduler::{Cron, Event, Job, Misfire, Scheduler, SimClock, SkipReason};
+use robust_scheduler::{
+    Cron, Event, Job, Misfire, Phase, RunError, Scheduler, SimClock, SkipReason, Trigger,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::{Diary, base, ms, secs};
@@ -58,6 +60,60 @@ async fn of_more_missed_moments_than_are_counted_as_many_run_as_were_asked_for()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_moment_that_is_not_the_last_is_late_when_the_next_has_come() {
+    let (scheduler, _, diary) = stepping();
+    let daily = Cron::parse("0 1 * * *").unwrap();
+    let both = [
+        Trigger::Cron(daily.clone()),
+        Trigger::At(base() + secs(10_000)),
+    ];
+    let jobs = [
+        Job::cron("daily", daily),
+        Job::on("any", Trigger::AnyOf(both.into())),
+        Job::at("once", base() + secs(3_600)),
+        Job::at("strict", base() + secs(3_600)).grace(secs(1)),
+    ];
+    for job in jobs {
+        let job = job.misfire(Misfire::Skip);
+        scheduler.add(job.handler(diary.keeps(ms(0)))).unwrap();
+    }
+    sleep(secs(3_599)).await;
+    // The runtime stands still.
+    tokio::time::advance(ms(2_500)).await;
+    sleep(secs(1)).await;
+    assert_eq!(diary.names(), ["daily", "any", "once"]);
+    assert_eq!(scheduler.ledger().skipped[&SkipReason::Misfired], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_period_from_completion_that_nobody_ran_is_one_decision_however_often_it_went_by() {
+    let (scheduler, clock, diary) = stepping();
+    let quick = |name| Job::every(name, ms(1)).from_completion();
+    let paused = quick("paused")
+        .phase(Phase::Epoch)
+        .handler(diary.keeps(ms(0)));
+    let paused = scheduler.add(paused).unwrap();
+    let hopeless = quick("hopeless").handler(|_| async { Err(RunError::permanent("no")) });
+    let hopeless = scheduler.add(hopeless).unwrap();
+    scheduler.pause(paused).unwrap();
+    sleep(ms(100)).await;
+    // The lid is closed for a day, and the runtime stands still for ten minutes.
+    clock.forward(secs(86_400));
+    tokio::time::advance(secs(600)).await;
+    sleep(ms(100)).await;
+    for id in [paused, hopeless] {
+        let ledger = scheduler.job_ledger(id).unwrap();
+        assert!((150..=210).contains(&ledger.due), "{ledger:?}");
+        assert!(ledger.balances());
+    }
+    // Both go on.
+    scheduler.resume(paused).unwrap();
+    scheduler.enable(hopeless).unwrap();
+    sleep(ms(50)).await;
+    assert!(diary.entries().len() >= 45);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_hour_forward_is_one_run_not_sixty_and_the_interval_does_not_notice() {
     let (scheduler, clock, diary) = stepping();
     let mut events = scheduler.events();
@@ -86,16 +142,17 @@ async fn an_hour_forward_is_one_run_not_sixty_and_the_interval_does_not_notice()
     // Found within 5 s, by comparing the clocks.
     sleep(secs(6)).await;
     assert_eq!(nominals(&diary, "once"), [1, 61]);
-    assert_eq!(nominals(&diary, "skip"), [1]);
+    // The latest is not late: its minute is not over.
+    assert_eq!(nominals(&diary, "skip"), [1, 61]);
     assert_eq!(nominals(&diary, "all"), [1, 59, 60, 61]);
     assert_eq!(nominals(&diary, "interval"), [1]);
     sleep(secs(54)).await;
     assert_eq!(nominals(&diary, "once"), [1, 61, 62]);
-    assert_eq!(nominals(&diary, "skip"), [1, 62]);
+    assert_eq!(nominals(&diary, "skip"), [1, 61, 62]);
     assert_eq!(nominals(&diary, "interval"), [1, 2]);
     let ledger = scheduler.ledger();
     assert!(ledger.balances());
-    assert_eq!(ledger.skipped[&SkipReason::Misfired], 60 + 57);
+    assert_eq!(ledger.skipped[&SkipReason::Misfired], 59 + 57);
     let mut steps = Vec::new();
     while let Ok(event) = events.try_recv() {
         if let Event::ClockStepped { back, by } = event {

@@ -205,6 +205,25 @@ async fn a_period_may_count_from_the_end_of_a_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rest_that_ends_in_a_blackout_goes_on_to_its_end() {
+    let (scheduler, diary, began) = (builder().start(), Diary::default(), Instant::now());
+    let dark = Blackout::between(base() + secs(15), base() + secs(100));
+    let job = Job::every("rest", secs(10)).from_completion();
+    let id = scheduler
+        .add(job.blackouts([dark]).handler(diary.keeps(secs(1))))
+        .unwrap();
+    sleep(secs(105)).await;
+    assert_eq!(diary.starts("rest", began), [10_000, 100_000]);
+    // What is skipped ends in it no more than what runs.
+    let dark = Blackout::between(base() + secs(112), base() + secs(200));
+    scheduler.update(id, |job| job.blackouts([dark])).unwrap();
+    scheduler.pause(id).unwrap();
+    sleep(secs(120)).await;
+    let due = scheduler.job_ledger(id).unwrap().due;
+    assert!((5..=6).contains(&due), "{due}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn splay_delays_each_job_by_a_part_of_its_own() {
     let (scheduler, diary, began) = (
         builder().max_in_flight(200).start(),
