@@ -173,8 +173,12 @@ impl<H: super::Handle> Roster<H> {
         if self.limits.reserve > 0 {
             self.sources.activate_all();
         }
-        if let Some(group) = group {
-            self.free_exclusive(&group);
+        let also = match self.held.is_empty() {
+            true => None,
+            false => self.held.remove(&ticket),
+        };
+        for group in group.iter().chain(also.iter().flatten()) {
+            self.free_exclusive(group);
         }
         Some(run)
     }

@@ -89,6 +89,8 @@ pub(crate) struct Roster<H> {
     alarms: BTreeMap<(Nanos, u64), Alarm>,
     sources: Sources,
     exclusives: HashMap<Arc<str>, Exclusive>,
+    /// Groups that runs hold beside that of their job, which was another when they began.
+    held: HashMap<Ticket, Vec<Arc<str>>>,
     /// Who waits for a job of this name.
     dependents: HashMap<Arc<str>, Vec<u32>>,
     /// Occurrences of each priority that wait for a turn.
@@ -242,6 +244,7 @@ impl<H: Handle> Roster<H> {
             alarms: BTreeMap::new(),
             sources: Sources::default(),
             exclusives: HashMap::new(),
+            held: HashMap::new(),
             dependents: HashMap::new(),
             waiting: [0; 5],
             running: 0,

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::upstream::Standing;
-use super::{Occurrence, PRIORITY_STEP, Roster};
+use super::{Occurrence, PRIORITY_STEP, Roster, Ticket};
 use crate::event::Event;
+use crate::job::JobId;
 use crate::ledger::SkipReason;
 use crate::moment::{Nanos, length, system};
 use crate::roster::alarms::Alarm;
@@ -275,6 +278,28 @@ impl<H: super::Handle> Roster<H> {
             self.line_up(slot);
             if self.entry(slot).is_some_and(|job| job.waiting.is_some()) {
                 return;
+            }
+        }
+    }
+
+    /// A job goes into another exclusive group. Its runs under way hold the old one to their end, as they
+    /// began, and the new one from now on.
+    pub(super) fn move_runs(&mut self, id: JobId, from: Option<&Arc<str>>, to: Option<&Arc<str>>) {
+        let Some(job) = self.entry(id.slot).filter(|_| from != to) else {
+            return;
+        };
+        let runs = job.runs.iter().map(|run| run.number);
+        for number in runs.collect::<SmallVec<[u64; 1]>>() {
+            let held = self.held.entry(Ticket { job: id, number }).or_default();
+            held.extend(from.cloned());
+            let back = held.iter().position(|group| Some(group) == to);
+            match (back, to) {
+                (Some(back), _) => drop(held.remove(back)),
+                (None, Some(to)) => {
+                    let group = self.exclusives.entry(Arc::clone(to)).or_default();
+                    group.running += 1;
+                }
+                (None, None) => {}
             }
         }
     }
