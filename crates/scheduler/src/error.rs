@@ -33,7 +33,18 @@ pub enum AddError {
     /// A timeout or a usefulness of zero: no occurrence could ever run.
     #[error("a timeout or usefulness of zero leaves no time to run")]
     NoTime,
-    /// The trigger never comes.
+    /// Among several triggers there is one that must be a job's only one: a period from completion begins
+    /// with the end of its own run, and a success is followed for its own moment.
+    #[error(
+        "{part} cannot be one of several triggers of {name:?}; make it a job of its own with the same handler"
+    )]
+    NotOneOfSeveral {
+        /// The job.
+        name: Arc<str>,
+        /// The trigger.
+        part: &'static str,
+    },
+    /// The trigger, or one of several, never comes, or in blackouts only.
     #[error("the trigger of {name:?} never comes")]
     Never {
         /// The job.

@@ -92,7 +92,7 @@ impl Job {
             spec: Spec {
                 name: name.into(),
                 sources: SmallVec::new(),
-                trigger,
+                trigger: trigger.flat(),
                 blackouts: Box::default(),
                 priority: 3,
                 cost: 1,
@@ -176,7 +176,7 @@ impl JobBuilder {
 
     /// When it comes due. For a job that is updated.
     pub fn trigger(mut self, trigger: Trigger) -> Self {
-        self.spec.trigger = trigger;
+        self.spec.trigger = trigger.flat();
         self
     }
 

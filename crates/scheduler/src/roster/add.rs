@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::comes::anchor;
 use super::stop::Stage;
 use super::{Entry, LEAST_PERIOD, Roster, Slot};
 use crate::error::AddError;
@@ -67,21 +68,7 @@ impl<H: super::Handle> Roster<H> {
                 name: Arc::clone(&spec.name),
             });
         }
-        let own = now.saturating_add(self.time.offset());
-        let never = match &spec.trigger {
-            Trigger::OnSuccess(names) => names.is_empty(),
-            Trigger::AnyOf(all) => all.is_empty(),
-            // A moment that has passed is missed once, at most.
-            Trigger::At(_) => false,
-            Trigger::Cron(_) => timetable(spec, None).next_after(own).is_none(),
-            Trigger::Every { .. } | Trigger::Aligned { .. } => false,
-        };
-        if never {
-            return Err(AddError::Never {
-                name: Arc::clone(&spec.name),
-            });
-        }
-        Ok(())
+        self.check_trigger(spec, now)
     }
 
     /// Everybody waits for somebody who is there, and nobody for himself.
@@ -160,7 +147,7 @@ impl<H: super::Handle> Roster<H> {
         let known = self.known(&spec, own);
         let anchor = known
             .anchor
-            .or_else(|| first(&spec, own, self.limits.seed, nth));
+            .or_else(|| anchor(&spec, own, self.limits.seed, nth));
         let timetable = timetable(&spec, anchor);
         let splay = match length(spec.splay) {
             0 => 0,
@@ -226,7 +213,11 @@ impl<H: super::Handle> Roster<H> {
             self.follow(id.slot, now);
             self.catch_up(id.slot, now);
         }
-        let at_start = run_at_start && !known.disabled;
+        let passed = self.passed(id.slot, own);
+        if !known.marked && !passed.is_empty() {
+            self.redo(id.slot, passed, now);
+        }
+        let at_start = run_at_start && !known.disabled && self.is_lit(id.slot, own);
         if at_start {
             let nominal = self.fresh_nominal(id.slot, now);
             self.due_now(id.slot, nominal, now);
@@ -235,6 +226,26 @@ impl<H: super::Handle> Roster<H> {
             self.mark(id.slot);
         }
         id
+    }
+
+    /// The single moments among several triggers that had passed when their job came: missed, as one
+    /// alone would be.
+    fn passed(&self, slot: u32, own: Nanos) -> Vec<Nanos> {
+        let Some(job) = self.entry(slot) else {
+            return Vec::new();
+        };
+        let parts = job.spec.trigger.parts();
+        let moments = parts.iter().filter_map(|part| match part {
+            Trigger::At(moment) if parts.len() > 1 => Some(nanos(*moment)),
+            _ => None,
+        });
+        moments.filter(|moment| *moment <= own).collect()
+    }
+
+    /// Whether a moment of a job's own time lies in none of its blackouts.
+    pub(super) fn is_lit(&self, slot: u32, own: Nanos) -> bool {
+        let job = self.entry(slot);
+        job.is_some_and(|job| job.timetable.free_from(own) == Ok(own))
     }
 
     /// A moment for an occurrence that no timetable holds: now, or just after the last.
@@ -341,7 +352,7 @@ impl<H: super::Handle> Roster<H> {
         job.needs = Vec::new();
         if other_times {
             job.shift = spec.follows_mono().then_some(offset);
-            job.anchor = first(&spec, own, seed, nth.unwrap_or(0));
+            job.anchor = anchor(&spec, own, seed, nth.unwrap_or(0));
             job.timetable = timetable(&spec, job.anchor);
             job.faulted = false;
             job.strays = true;
@@ -417,9 +428,18 @@ pub(super) fn timetable(spec: &Spec, anchor: Option<Nanos>) -> Timetable {
 }
 
 /// Where the grid of a job begins that has no origin of its own.
-fn first(spec: &Spec, own: Nanos, seed: u64, nth: u64) -> Option<Nanos> {
+pub(super) fn first(spec: &Spec, own: Nanos, seed: u64, nth: u64) -> Option<Nanos> {
     let Trigger::Every { period, phase, .. } = &spec.trigger else {
-        return Some(own);
+        // Of several triggers those without an origin share one, which is spread if one of them is.
+        let spread = spec.trigger.parts().iter().filter_map(|part| match part {
+            Trigger::Every {
+                period,
+                phase: Phase::Spread,
+                ..
+            } => Some(length(*period)),
+            _ => None,
+        });
+        return own.checked_add(spread.min().map_or(0, |period| golden(period, seed, nth)));
     };
     let period = length(*period);
     let offset = match phase {

@@ -47,7 +47,8 @@ impl<H: super::Handle> Roster<H> {
         self.now = self.now.max(now);
         let slot = ticket.job.slot;
         let run = self.take_run(ticket)?;
-        let settle = self.entry(slot)?.spec.trigger.settle();
+        let nominal = run.occurrence.nominal;
+        let settle = self.entry(slot)?.spec.trigger.settle_at(nominal);
         let excused = matches!(&end, End::Failed(error) if error.excused);
         let end = match end {
             End::Failed(error) if error.late => End::TimedOut,

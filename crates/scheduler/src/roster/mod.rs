@@ -7,6 +7,7 @@
 mod add;
 mod alarms;
 mod clock;
+mod comes;
 mod demand;
 mod dispatch;
 mod end;

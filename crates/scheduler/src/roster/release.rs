@@ -79,11 +79,11 @@ impl<H: super::Handle> Roster<H> {
         let Some(job) = self.entry(slot) else {
             return 0;
         };
-        let settle = job.spec.trigger.settle().map_or(0, |settle| {
+        let settles = job.spec.trigger.settles().map(|settle| {
             let source = job.sources.first().copied().unwrap_or(0);
             self.sources.settle(source, settle)
         });
-        settle.saturating_add(job.splay)
+        settles.max().unwrap_or(0).saturating_add(job.splay)
     }
 
     /// The monotonic time at which an occurrence was or will be released.
@@ -99,6 +99,11 @@ impl<H: super::Handle> Roster<H> {
         let Some(job) = self.entry_mut(slot) else {
             return;
         };
+        if job.spec.trigger.rests() && !job.is_idle() {
+            // Its period begins when what it does or waits to do has ended.
+            job.next = None;
+            return self.schedule(slot);
+        }
         match job.timetable.find_after(after) {
             Ok(next) => {
                 job.next = next;

@@ -69,7 +69,10 @@ impl<H: super::Handle> Roster<H> {
         (job.disabled, job.quarantined, job.faulted) = (false, false, false);
         (job.failures, job.not_before) = (0, None);
         self.tell_of(slot, |job| Event::Enabled { job });
+        let rests = |job: &super::Entry<H>| job.spec.trigger.rests() && job.is_idle();
         match after {
+            // A period of rest from now on: when its last run ended is not known for ever.
+            Some(after) if self.entry(slot).is_some_and(rests) => self.rest_from(slot, after),
             Some(after) => self.plan_after(slot, after),
             None => self.schedule(slot),
         }

@@ -161,9 +161,17 @@ impl<H: super::Handle> Roster<H> {
         let Some(nominal) = slowest.and_then(|all| all.into_iter().min()) else {
             return;
         };
-        if job.watermark.is_none_or(|seen| nominal > seen) {
-            self.due_now(slot, nominal, now);
+        if job.watermark.is_some_and(|seen| nominal <= seen) {
+            return;
         }
+        if self.is_lit(slot, now.saturating_add(self.time.offset())) {
+            return self.due_now(slot, nominal, now);
+        }
+        // What falls into a blackout is no occurrence, and none after it either.
+        if let Some(job) = self.entry_mut(slot) {
+            job.watermark = Some(nominal);
+        }
+        self.mark(slot);
     }
 
     /// One occurrence that no timetable holds.

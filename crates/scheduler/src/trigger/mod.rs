@@ -43,7 +43,10 @@ pub enum Trigger {
     /// Whenever all of these jobs have succeeded for a newer moment than last time: the nominal is
     /// that of the slowest. It has no clock of its own.
     OnSuccess(Arc<[Arc<str>]>),
-    /// Whenever one of these comes; two at the same moment are one.
+    /// Whenever one of these comes; two at the same moment are one. [`OnSuccess`](Self::OnSuccess) and a
+    /// period [from completion](Measured::Completion) are refused beside others: make them jobs of their
+    /// own. Every run is released after the longest settle time among them. All follow the wall clock,
+    /// and those without an origin of their own count from one: the adding, or a spread phase after it.
     AnyOf(Arc<[Trigger]>),
 }
 
@@ -108,6 +111,35 @@ impl Trigger {
         }
     }
 
+    /// The same without any-of in any-of, and without one of a single part.
+    pub(crate) fn flat(self) -> Self {
+        fn gather(from: &[Trigger], flat: &mut Vec<Trigger>) {
+            for part in from {
+                match part {
+                    Trigger::AnyOf(parts) => gather(parts, flat),
+                    part => flat.push(part.clone()),
+                }
+            }
+        }
+        let Self::AnyOf(parts) = &self else {
+            return self;
+        };
+        let mut flat = Vec::with_capacity(parts.len());
+        gather(parts, &mut flat);
+        match <[Self; 1]>::try_from(flat) {
+            Ok([one]) => one,
+            Err(flat) => Self::AnyOf(flat.into()),
+        }
+    }
+
+    /// Those of which any may come; itself, if it is one alone.
+    pub(crate) fn parts(&self) -> &[Self] {
+        match self {
+            Self::AnyOf(parts) => parts,
+            one => std::slice::from_ref(one),
+        }
+    }
+
     /// Whether it follows the monotonic clock, which no step of the wall clock moves.
     pub(crate) fn is_monotonic(&self) -> bool {
         match self {
@@ -116,12 +148,26 @@ impl Trigger {
         }
     }
 
-    /// How long after the nominal moment a run is released.
-    pub(crate) fn settle(&self) -> Option<Settle> {
-        match self {
+    /// How long after its nominal moment the data of each part has settled.
+    pub(crate) fn settles(&self) -> impl Iterator<Item = Settle> {
+        self.parts().iter().filter_map(|part| match part {
             Self::Aligned { settle, .. } => Some(*settle),
             _ => None,
+        })
+    }
+
+    /// How the data of the interval that ends with this moment settles, if it is one's end.
+    pub(crate) fn settle_at(&self, nominal: Nanos) -> Option<Settle> {
+        if let Self::Aligned { settle, .. } = self {
+            return Some(*settle);
         }
+        self.parts().iter().find_map(|part| match part {
+            Self::Aligned { settle, .. } => {
+                let ends = part.rule(None).is_moment(nominal);
+                ends.then_some(*settle)
+            }
+            _ => None,
+        })
     }
 
     /// Whether its period counts from the end of a run.

@@ -11,8 +11,8 @@ use crate::moment::{Nanos, SECOND};
 /// many: a job that was away for months must not keep the scheduler busy with counting.
 pub(crate) const COUNTED: u64 = 1_000;
 
-/// Most stretches of darkness that are gone through for one moment: those of half a century of days.
-const PASSED: u32 = 20_000;
+/// Most stretches of darkness that are gone through for one moment: those of ten years of days.
+const PASSED: u32 = 4_000;
 
 /// No moment was found among the blackouts, and no end of the search either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,12 @@ impl Rule {
             origin: first,
             period,
         }
+    }
+
+    /// Whether this moment is one.
+    pub(crate) fn is_moment(&self, moment: Nanos) -> bool {
+        let before = moment.checked_sub(1);
+        before.and_then(|before| self.next_after(before)) == Some(moment)
     }
 
     fn next_after(&self, after: Nanos) -> Option<Nanos> {

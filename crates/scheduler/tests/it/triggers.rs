@@ -1,9 +1,11 @@
 //! Triggers that follow the wall clock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use robust_scheduler::{
-    AddError, Blackout, Cron, Job, JobState, Phase, RunError, Settle, SkipReason, Trigger, Zone,
+    AddError, Blackout, Cron, Dependents, Job, JobState, Measured, Phase, RunError, Settle,
+    SkipReason, Trigger, Zone,
 };
 use tokio::time::{Instant, sleep};
 
@@ -221,6 +223,233 @@ async fn a_rest_that_ends_in_a_blackout_goes_on_to_its_end() {
     sleep(secs(120)).await;
     let due = scheduler.job_ledger(id).unwrap().due;
     assert!((5..=6).contains(&due), "{due}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_enabled_or_updated_during_its_run_rests_after_it() {
+    let (scheduler, diary, began) = (builder().start(), Diary::default(), Instant::now());
+    let job = |name| Job::every(name, secs(10)).from_completion();
+    let enabled = job("enabled").handler(diary.keeps(secs(8)));
+    let enabled = scheduler.add(enabled).unwrap();
+    let updated = scheduler
+        .add(job("updated").handler(diary.keeps(secs(8))))
+        .unwrap();
+    sleep(secs(11)).await;
+    scheduler.disable(enabled, Dependents::Refuse).unwrap();
+    scheduler.enable(enabled).unwrap();
+    let trigger = Trigger::Every {
+        period: secs(12),
+        phase: Phase::Added,
+        from: Measured::Completion,
+    };
+    scheduler
+        .update(updated, |job| job.trigger(trigger))
+        .unwrap();
+    sleep(secs(39)).await;
+    assert_eq!(diary.starts("enabled", began), [10_000, 28_000, 46_000]);
+    assert_eq!(diary.starts("updated", began), [10_000, 30_000]);
+    // Between two runs it rests from then on.
+    sleep(secs(5)).await;
+    scheduler.disable(enabled, Dependents::Refuse).unwrap();
+    scheduler.enable(enabled).unwrap();
+    sleep(secs(20)).await;
+    assert_eq!(diary.starts("enabled", began).last(), Some(&65_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_or_a_start_in_a_blackout_is_no_occurrence() {
+    let (scheduler, diary) = (builder().start(), Diary::default());
+    let dark = || [Blackout::between(base(), base() + secs(45))];
+    let prices = Job::every("prices", secs(10)).handler(|_| async { Ok(()) });
+    scheduler.add(prices).unwrap();
+    let jobs = [
+        Job::on_success("report", ["prices"]),
+        Job::every("start", secs(60)).run_at_start(true),
+    ];
+    for job in jobs {
+        scheduler
+            .add(job.blackouts(dark()).handler(diary.keeps(ms(0))))
+            .unwrap();
+    }
+    sleep(secs(49)).await;
+    assert!(diary.entries().is_empty());
+    assert_eq!(scheduler.ledger().due, 4, "the prices alone");
+    sleep(secs(12)).await;
+    assert_eq!(diary.names(), ["report", "start", "report"]);
+    assert_eq!(diary.entries()[0].nominal, secs(50));
+}
+
+/// Several triggers in one job.
+fn any<const N: usize>(parts: [Trigger; N]) -> robust_scheduler::JobBuilder {
+    Job::on("any", Trigger::AnyOf(parts.into()))
+}
+
+fn every(period: Duration, phase: Phase, from: Measured) -> Trigger {
+    Trigger::Every {
+        period,
+        phase,
+        from,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_several_triggers_is_what_it_is_alone() {
+    let (scheduler, diary, began) = (builder().start(), Diary::default(), Instant::now());
+    let settled = |secs_, settle| Trigger::Aligned {
+        interval: secs(secs_),
+        settle: Settle::Fixed(settle),
+    };
+    let nested = Trigger::AnyOf([every(secs(10), Phase::Added, Measured::Completion)].into());
+    let success = Trigger::OnSuccess(["rest".into()].into());
+    let named = |name: &str, trigger| Job::on(name, trigger);
+    let jobs = [
+        named("rest", Trigger::AnyOf([nested].into())),
+        named("follow", Trigger::AnyOf([success].into())),
+        named("settled", Trigger::AnyOf([settled(60, secs(2))].into())),
+        named(
+            "both",
+            Trigger::AnyOf([settled(20, secs(1)), settled(30, secs(3))].into()),
+        ),
+        named(
+            "passed",
+            Trigger::AnyOf([Trigger::At(base()), Trigger::At(base() + secs(5))].into()),
+        ),
+    ];
+    for job in jobs {
+        scheduler.add(job.handler(diary.keeps(secs(4)))).unwrap();
+    }
+    sleep(secs(65)).await;
+    assert_eq!(
+        diary.starts("rest", began),
+        [10_000, 24_000, 38_000, 52_000]
+    );
+    assert_eq!(
+        diary.starts("follow", began),
+        [14_000, 28_000, 42_000, 56_000]
+    );
+    assert_eq!(diary.starts("settled", began), [62_000]);
+    // The longest of the settle times, and never out of order.
+    assert_eq!(
+        diary.starts("both", began),
+        [23_000, 33_000, 43_000, 63_000]
+    );
+    assert_eq!(diary.starts("passed", began), [0, 5_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_triggers_are_checked_one_by_one() {
+    let scheduler = builder().start();
+    let refused = |job: robust_scheduler::JobBuilder| {
+        let added = scheduler.add(job.handler(|_| async { Ok(()) }));
+        added.map(|_| ()).unwrap_err()
+    };
+    let minutely = || Trigger::Cron(Cron::parse("* * * * *").unwrap());
+    let past = || Trigger::Cron(Cron::parse("0 0 0 1 1 ? 2020").unwrap());
+    let never = AddError::Never { name: "any".into() };
+    assert_eq!(refused(any([past()])), never);
+    assert_eq!(refused(any([minutely(), past()])), never);
+    assert_eq!(refused(any([])), never);
+    assert_eq!(refused(any([Trigger::AnyOf([].into())])), never);
+    let after = |name: &str| Trigger::OnSuccess([name.into()].into());
+    let alone = |part| AddError::NotOneOfSeveral {
+        name: "any".into(),
+        part,
+    };
+    let rests = every(secs(10), Phase::Added, Measured::Completion);
+    assert_eq!(
+        refused(any([minutely(), rests])),
+        alone("a period from completion")
+    );
+    assert_eq!(
+        refused(any([after("x"), after("y")])),
+        alone("the success of others")
+    );
+    let upstream = AddError::NoUpstream {
+        name: "any".into(),
+        upstream: "x".into(),
+    };
+    assert_eq!(refused(any([after("x")])), upstream);
+    assert!(matches!(
+        refused(any([after("any")])),
+        AddError::Circle { .. }
+    ));
+    assert!(matches!(
+        refused(any([
+            every(ms(0), Phase::Added, Measured::Start),
+            minutely()
+        ])),
+        AddError::PeriodTooShort { .. }
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_in_blackouts_only_is_refused_whatever_its_clock() {
+    let scheduler = builder().start();
+    let midnight = || Blackout::daily(secs(23 * 3_600), secs(3_600));
+    let day = secs(86_400);
+    let settle = Settle::Fixed(secs(0));
+    let dark = [
+        Trigger::Aligned {
+            interval: day,
+            settle,
+        },
+        Trigger::Cron(Cron::parse("30 0 * * *").unwrap()),
+        Trigger::At(base() + day),
+        every(day, Phase::Added, Measured::Start),
+        every(day, Phase::Epoch, Measured::Start),
+        every(day, Phase::At(base() + secs(1_800)), Measured::Start),
+        Trigger::AnyOf(
+            [
+                Trigger::Cron(Cron::parse("* * * * *").unwrap()),
+                Trigger::At(base()),
+            ]
+            .into(),
+        ),
+    ];
+    for trigger in dark {
+        let job = Job::on("dark", trigger.clone()).blackouts([midnight()]);
+        let refused = scheduler.add(job.handler(|_| async { Ok(()) }));
+        assert_eq!(
+            refused.map(|_| ()),
+            Err(AddError::Never {
+                name: "dark".into()
+            }),
+            "{trigger:?}"
+        );
+    }
+    // In the dark for ever even what has no moments of its own never comes.
+    let a = scheduler
+        .add(Job::every("a", secs(10)).handler(|_| async { Ok(()) }))
+        .unwrap();
+    let always = || Blackout::daily(secs(0), secs(86_400));
+    let jobs = [
+        Job::on_success("b", ["a"]),
+        Job::every("b", secs(10)).from_completion(),
+        Job::every("b", secs(10)).phase(Phase::Spread),
+    ];
+    for job in jobs {
+        let refused = scheduler.add(job.blackouts([always()]).handler(|_| async { Ok(()) }));
+        assert_eq!(
+            refused.map(|_| ()),
+            Err(AddError::Never { name: "b".into() })
+        );
+    }
+    assert!(matches!(
+        scheduler.update(a, |job| job.blackouts([always()])),
+        Err(AddError::Never { .. })
+    ));
+    // What has a moment that is lit is taken, and one whose phase is drawn comes.
+    let diary = Diary::default();
+    for n in 0..48 {
+        let job = Job::every(format!("spread {n}"), day).phase(Phase::Spread);
+        let noon = Blackout::daily(secs(6 * 3_600), secs(18 * 3_600));
+        scheduler
+            .add(job.blackouts([noon]).handler(diary.keeps(ms(0))))
+            .unwrap();
+    }
+    sleep(day + day).await;
+    let names: std::collections::BTreeSet<_> = diary.names().into_iter().collect();
+    assert_eq!(names.len(), 48);
 }
 
 #[tokio::test(start_paused = true)]
