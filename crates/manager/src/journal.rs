@@ -53,6 +53,12 @@ fn refused(path: &Path, error: &JournalError) -> StartError {
         JournalError::Foreign => {
             "it was left as it is; name a file that is not there yet, or the journal of these jobs"
         }
+        JournalError::Locked { .. } => {
+            return StartError::Journal {
+                path: path.to_owned(),
+                reason: "another process that is running keeps it, or another manager of this one; end that first, or name a file of its own for each".into(),
+            };
+        }
         JournalError::Damaged { .. } => {
             "put a copy of it in its place, or move it away: the jobs then begin anew and leave out what came due in between"
         }

@@ -23,7 +23,8 @@ use crate::status::{JobStatus, Snapshot, SourceStatus};
 
 /// Runs jobs when they are due. Clones share one state.
 ///
-/// Dropping the last handle aborts all runs; [`shutdown`](Self::shutdown) ends them in order.
+/// Dropping the last handle aborts all runs and lets go of the store; [`shutdown`](Self::shutdown)
+/// ends the runs in order.
 #[derive(Debug, Clone)]
 pub struct Scheduler {
     owner: Arc<Owner>,
@@ -39,6 +40,10 @@ pub(crate) struct Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.driver.abort();
+        // The tasks are gone only when the runtime comes to them; the journal is free now.
+        if let Some(mut journal) = self.shared.journal() {
+            journal.close();
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::lock::{Lock, beside};
 use super::memory::keep;
 use super::{JobMark, Store};
 
@@ -18,21 +19,35 @@ const LARGEST: u64 = 1 << 30;
 ///
 /// Each mark is a line of checksum (CRC-32) and JSON, written in one call before the runs begin that
 /// it speaks of; a process that dies leaves whole lines and at most one torn one at the end, which is
-/// left out. A line that does not fit its checksum is left out too. When the file has grown to four
-/// lines a job and 1,024 more, it is written anew beside the old one and takes its place by renaming.
+/// left out. What a write leaves that fails half way, on a full disk, is cut off before the next one.
+/// A line that does not fit its checksum is left out too. When the file has grown to four lines a job
+/// and 1,024 more, it is written anew beside the old one and takes its place by renaming.
 ///
-/// A file that holds something else is refused and left as it is. A file is for one scheduler at a time.
+/// A file that holds something else is refused and left as it is. A file is for one scheduler at a time:
+/// while a journal is open, a lock is held on a file beside it, of its name and `.lock`, and a second
+/// opening is refused, by another process or by this one. The lock ends with the process, however it
+/// ends, or with the last handle of its scheduler; its file stays.
 ///
 /// What is written outlives the process. To outlive the machine's power too, say
 /// [`sync`](Self::sync).
 #[derive(Debug)]
 pub struct FileJournal {
+    /// Followed to where the file really is, whatever becomes of links and the working directory.
     path: PathBuf,
     file: File,
+    /// How long the file is up to the end of its last whole line.
+    length: u64,
+    /// Whether a write has failed, so that more may stand behind that.
+    torn: bool,
+    /// Whether a loss of power could still take the file, or its newest version, out of its directory.
+    unlisted: bool,
     marks: BTreeMap<String, JobMark>,
     lines: usize,
+    /// With so many lines the file is not tried again to be written anew, after that has failed.
+    put_off: usize,
     damaged: usize,
     sync: bool,
+    _lock: Lock,
 }
 
 /// Why a journal cannot be opened.
@@ -51,6 +66,14 @@ pub enum JournalError {
         /// The line, from 1.
         line: usize,
     },
+    /// Another scheduler has it open, in this process or in another. Nothing was written.
+    #[error(
+        "the journal {path:?} is in use by another scheduler; end that one first, or give each a file of its own"
+    )]
+    Locked {
+        /// The journal.
+        path: PathBuf,
+    },
 }
 
 impl FileJournal {
@@ -58,13 +81,22 @@ impl FileJournal {
     ///
     /// # Errors
     ///
-    /// The file cannot be read or written, or holds something else.
+    /// The file cannot be read or written, holds something else, or is in use by another scheduler.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
-        let path = path.as_ref().to_owned();
-        let (text, ended) = read(&path)?;
+        let given = path.as_ref();
+        let (text, _) = read(given)?;
         if is_foreign(&text) {
             return Err(JournalError::Foreign);
         }
+        // There is something to be followed then.
+        OpenOptions::new().create(true).append(true).open(given)?;
+        let path = std::fs::canonicalize(given)?;
+        let Some(lock) = Lock::take(&path)? else {
+            let path = given.to_owned();
+            return Err(JournalError::Locked { path });
+        };
+        // Read again: whoever had it may have written until now.
+        let (text, ended) = read(&path)?;
         let (mut marks, mut lines, mut damaged) = (BTreeMap::new(), 0, 0);
         for line in text.lines().filter(|line| !line.is_empty()) {
             lines += 1;
@@ -73,14 +105,19 @@ impl FileJournal {
                 None => damaged += 1,
             }
         }
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let file = OpenOptions::new().append(true).open(&path)?;
         let mut journal = Self {
             path,
+            length: file.metadata()?.len(),
             file,
+            torn: false,
+            unlisted: true,
             marks,
             lines,
+            put_off: 0,
             damaged,
             sync: false,
+            _lock: lock,
         };
         // Behind a torn line the next one would be lost with it.
         if damaged > 0 || !ended {
@@ -136,18 +173,38 @@ impl FileJournal {
 
     /// Writes what is kept into a new file that takes the place of the old one.
     fn rewrite(&mut self) -> io::Result<()> {
-        let mut beside = self.path.clone().into_os_string();
-        beside.push(".new");
+        let new = beside(&self.path, ".new");
         let mut text = String::new();
         for mark in self.marks.values() {
             write_line(&mut text, mark)?;
         }
-        let mut file = File::create(&beside)?;
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Opened as it will be written on, so that nothing can fail between the renaming and that.
+        let mut file = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .open(&new)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        std::fs::rename(&beside, &self.path)?;
-        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        std::fs::rename(&new, &self.path)?;
+        self.file = file;
+        self.length = text.len() as u64;
         self.lines = self.marks.len();
+        (self.torn, self.unlisted, self.put_off) = (false, true, 0);
+        Ok(())
+    }
+
+    /// Takes off what a write has left that failed half way: the next line would be lost in it.
+    fn mend(&mut self) -> io::Result<()> {
+        if self.torn {
+            // Not every system lets a file be cut through a handle that only appends.
+            let file = OpenOptions::new().write(true).open(&self.path)?;
+            file.set_len(self.length)?;
+            self.torn = false;
+        }
         Ok(())
     }
 }
@@ -162,17 +219,49 @@ impl Store for FileJournal {
         for mark in new {
             write_line(&mut text, mark)?;
         }
+        self.mend()?;
+        if self.lines > self.put_off.max(4 * self.marks.len() + SLACK) {
+            let rewritten = self.rewrite();
+            if rewritten.is_err() {
+                self.put_off = self.lines + SLACK;
+            }
+            rewritten?;
+        }
+        self.torn = true;
         self.file.write_all(text.as_bytes())?;
         if self.sync {
             self.file.sync_data()?;
+            if self.unlisted {
+                sync_directory(&self.path)?;
+                self.unlisted = false;
+            }
         }
+        self.torn = false;
+        self.length += text.len() as u64;
         keep(&mut self.marks, new);
         self.lines += new.len();
-        if self.lines > 4 * self.marks.len() + SLACK {
-            self.rewrite()?;
-        }
         Ok(())
     }
+}
+
+/// Waits until the disk knows which file has this name: a new one, or one that was renamed, is
+/// else not there after a loss of power, or the old one is.
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let Some(directory) = path.parent() else {
+        return Ok(());
+    };
+    match File::open(directory)?.sync_all() {
+        // What a file system says that does not keep directories that way.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Elsewhere directories are no files that could be synced; the system orders its own changes.
+#[cfg(not(unix))]
+fn sync_directory(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// The text of a journal, none where there is no file yet; and whether it ends with a whole line.
@@ -263,6 +352,7 @@ mod tests {
                 ..mark("c", 9)
             }])
             .unwrap();
+        drop(journal);
         let loaded = FileJournal::open(&place).unwrap().load();
         assert_eq!(loaded, [mark("a", 3), mark("b \"quoted\"\n", 2)]);
     }
@@ -275,17 +365,20 @@ mod tests {
         let whole = std::fs::read(&place).unwrap();
         journal.append(&[mark("a", 2)]).unwrap();
         let both = std::fs::read(&place).unwrap();
+        drop(journal);
         for end in whole.len()..both.len() - 1 {
             std::fs::write(&place, &both[..end]).unwrap();
             let mut torn = FileJournal::open(&place).unwrap();
             // The last byte is only the end of the line.
             assert_eq!(torn.load(), [mark("a", 1)], "cut at {end}");
             torn.append(&[mark("a", 3)]).unwrap();
+            drop(torn);
             assert_eq!(FileJournal::open(&place).unwrap().load(), [mark("a", 3)]);
         }
         std::fs::write(&place, &both[..both.len() - 1]).unwrap();
         let mut unended = FileJournal::open(&place).unwrap();
         unended.append(&[mark("b", 1)]).unwrap();
+        drop(unended);
         assert_eq!(
             FileJournal::open(&place).unwrap().load(),
             [mark("a", 2), mark("b", 1)]
@@ -357,6 +450,7 @@ mod tests {
         journal
             .append(&[mark("a", 1), mark("b", 2), mark("c", 3)])
             .unwrap();
+        drop(journal);
         let whole = std::fs::read(&place).unwrap();
         let ends: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] == b'\n').collect();
         for (line, end) in (1..).zip(&ends) {
@@ -379,6 +473,7 @@ mod tests {
             let marks = journal.load().len();
             assert_eq!(marks, ends.iter().filter(|at| **at <= end).count());
             journal.append(&[mark("d", 4)]).unwrap();
+            drop(journal);
             FileJournal::check(&place).unwrap();
             let loaded = FileJournal::open(&place).unwrap().load();
             assert_eq!(loaded.len(), marks + 1, "cut at {end}");
@@ -394,9 +489,121 @@ mod tests {
         }
         let lines = std::fs::read_to_string(&place).unwrap().lines().count();
         assert!(lines <= SLACK + 5, "{lines}");
+        drop(journal);
         assert_eq!(
             FileJournal::open(&place).unwrap().load(),
             [mark("a", 9_999)]
         );
+    }
+
+    #[test]
+    fn after_a_write_that_failed_half_way_no_mark_is_lost() {
+        let (_folder, place) = place();
+        let mut journal = FileJournal::open(&place).unwrap();
+        journal.append(&[mark("a", 1), mark("b", 1)]).unwrap();
+        let mut whole = String::new();
+        write_line(&mut whole, &mark("a", 2)).unwrap();
+        write_line(&mut whole, &mark("b", 2)).unwrap();
+        // A disk that is full after any byte: what came before is there, and the write has failed.
+        for end in 0..whole.len() {
+            let mut disk = OpenOptions::new().append(true).open(&place).unwrap();
+            disk.write_all(&whole.as_bytes()[..end]).unwrap();
+            let full = OpenOptions::new().read(true).open(&place).unwrap();
+            let sound = std::mem::replace(&mut journal.file, full);
+            journal.append(&[mark("a", 2), mark("b", 2)]).unwrap_err();
+            journal.file = sound;
+            // Room again.
+            journal.append(&[mark("c", 3)]).unwrap();
+            FileJournal::check(&place).unwrap();
+            drop(journal);
+            journal = FileJournal::open(&place).unwrap();
+            assert_eq!(journal.damaged(), 0, "cut at {end}");
+            let expected = [mark("a", 1), mark("b", 1), mark("c", 3)];
+            assert_eq!(journal.load(), expected, "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_anew_is_written_on_and_tried_again() {
+        let (_folder, place) = place();
+        let mut journal = FileJournal::open(&place).unwrap();
+        let new = beside(&place, ".new");
+        std::fs::create_dir_all(new.join("in the way")).unwrap();
+        let mut failed = 0;
+        for nominal in 0..4_000 {
+            // What was not taken is offered again.
+            if journal.append(&[mark("a", nominal)]).is_err() {
+                failed += 1;
+                journal.append(&[mark("a", nominal)]).unwrap();
+            }
+        }
+        assert_eq!(failed, 3, "once for each 1,024 lines more");
+        std::fs::remove_dir_all(&new).unwrap();
+        for nominal in 4_000..6_000 {
+            journal.append(&[mark("a", nominal)]).unwrap();
+        }
+        assert!(journal.lines <= SLACK + 5, "{}", journal.lines);
+        drop(journal);
+        let loaded = FileJournal::open(&place).unwrap().load();
+        assert_eq!(loaded, [mark("a", 5_999)]);
+    }
+
+    #[test]
+    fn a_journal_is_for_one_scheduler_at_a_time() {
+        let (_folder, place) = place();
+        let mut first = FileJournal::open(&place).unwrap();
+        for nominal in 0..3_000 {
+            // Written anew in between, so that the file is not the one that was opened.
+            first.append(&[mark("a", nominal)]).unwrap();
+        }
+        let whole = std::fs::read(&place).unwrap();
+        let refused = FileJournal::open(&place).unwrap_err();
+        let JournalError::Locked { path } = &refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(*path, place);
+        let said = refused.to_string();
+        assert!(said.contains(&format!("{:?}", place)), "{said}");
+        assert!(said.contains("end that one first"), "{said}");
+        assert_eq!(std::fs::read(&place).unwrap(), whole, "left as it is");
+        FileJournal::check(&place).unwrap();
+        first.append(&[mark("a", 3_000)]).unwrap();
+        drop(first);
+        let loaded = FileJournal::open(&place).unwrap().load();
+        assert_eq!(loaded, [mark("a", 3_000)]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn another_name_of_a_journal_is_the_same_journal() {
+        let (folder, place) = place();
+        let mut journal = FileJournal::open(&place).unwrap();
+        let other = folder.path().join("other.journal");
+        std::os::unix::fs::symlink(&place, &other).unwrap();
+        let refused = FileJournal::open(&other).unwrap_err();
+        assert!(matches!(refused, JournalError::Locked { .. }), "{refused}");
+        journal.append(&[mark("a", 1)]).unwrap();
+        drop(journal);
+        let mut journal = FileJournal::open(&other).unwrap();
+        for nominal in 0..3_000 {
+            journal.append(&[mark("a", nominal)]).unwrap();
+        }
+        drop(journal);
+        assert!(std::fs::symlink_metadata(&other).unwrap().is_symlink());
+        let loaded = FileJournal::open(&place).unwrap().load();
+        assert_eq!(loaded, [mark("a", 2_999)]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn with_sync_a_mark_is_not_taken_before_the_directory_knows_of_the_file() {
+        let (folder, place) = place();
+        let mut plain = FileJournal::open(&place).unwrap();
+        plain.append(&[mark("a", 1)]).unwrap();
+        drop(plain);
+        let mut synced = FileJournal::open(&place).unwrap().sync(true);
+        // The file can still be written, but nobody will find it.
+        std::fs::remove_dir_all(folder.path()).unwrap();
+        synced.append(&[mark("a", 2)]).unwrap_err();
     }
 }

@@ -1,6 +1,7 @@
 //! What outlives the process: how far each job has come.
 
 mod file;
+mod lock;
 mod memory;
 mod writer;
 

@@ -6,7 +6,8 @@ use super::{JobMark, Store};
 
 /// The store, and the marks that it did not take.
 pub(crate) struct Journal {
-    store: Box<dyn Store>,
+    /// None when nobody is left to whom it matters.
+    store: Option<Box<dyn Store>>,
     /// By job, so that a store that is full does not fill the memory too.
     owed: BTreeMap<String, JobMark>,
 }
@@ -14,9 +15,15 @@ pub(crate) struct Journal {
 impl Journal {
     pub(crate) fn new(store: Box<dyn Store>) -> Self {
         Self {
-            store,
+            store: Some(store),
             owed: BTreeMap::new(),
         }
+    }
+
+    /// Gives up the store: another scheduler may open it. Nothing is written from now on, so nothing
+    /// begins any more that must be marked before.
+    pub(crate) fn close(&mut self) {
+        self.store = None;
     }
 
     /// Whether there are marks that the store did not take.
@@ -37,7 +44,10 @@ impl Journal {
         if marks.is_empty() {
             return Ok(());
         }
-        let written = self.store.append(&marks);
+        let written = match &mut self.store {
+            Some(store) => store.append(&marks),
+            None => Err(std::io::Error::other("the scheduler was dropped")),
+        };
         if written.is_err() {
             marks.truncate(of_changed);
             self.owed = marks

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use robust_scheduler::{
-    Cron, Failures, FileJournal, Job, JobMark, Mark, MemoryStore, Misfire, Overlap, Phase,
-    Scheduler, SimClock, Store,
+    Cron, Failures, FileJournal, Job, JobMark, JournalError, Mark, MemoryStore, Misfire, Overlap,
+    Phase, Scheduler, SimClock, Store,
 };
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -375,4 +375,62 @@ async fn of_twenty_minutes_of_seconds_away_none_is_lost() {
         .into_iter()
         .map(|entry| entry.nominal.as_secs());
     assert!(seconds.eq(1..=1_220));
+}
+
+/// Says to the test below, run by itself as a process of its own, which journal it is to hold.
+const HELD: &str = "ROBUST_SCHEDULER_TEST_HOLDS";
+
+#[test]
+fn a_journal_is_for_one_process_at_a_time_and_free_when_that_is_killed() {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    use std::process::{Command, Stdio};
+    if let Some(path) = std::env::var_os(HELD) {
+        let _held = FileJournal::open(path).unwrap();
+        eprintln!("holds it");
+        // Until it is killed: nobody writes to it.
+        let _ = std::io::stdin().read(&mut [0]);
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let place = folder.path().join("x.journal");
+    let mut other = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "--nocapture",
+            "restart::a_journal_is_for_one_process_at_a_time_and_free_when_that_is_killed",
+        ])
+        .env(HELD, &place)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(other.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("holds it")));
+    let refused = FileJournal::open(&place).unwrap_err();
+    assert!(matches!(refused, JournalError::Locked { .. }), "{refused}");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    FileJournal::open(&place).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_is_free_when_the_last_handle_is_dropped() {
+    let folder = TempDir::new().unwrap();
+    let place = folder.path().join("x.journal");
+    let scheduler = Scheduler::builder()
+        .clock(SimClock::at(base()))
+        .store(FileJournal::open(&place).unwrap())
+        .start();
+    let hangs = Job::every("hangs", secs(10)).handler(|_| std::future::pending());
+    scheduler.add(hangs).unwrap();
+    sleep(secs(11)).await;
+    let clone = scheduler.clone();
+    drop(scheduler);
+    let refused = FileJournal::open(&place).unwrap_err();
+    assert!(matches!(refused, JournalError::Locked { .. }), "{refused}");
+    drop(clone);
+    // The run is aborted when its task has a turn; nobody waits for that.
+    let marks = FileJournal::open(&place).unwrap().load();
+    assert_eq!(marks[0].job, "hangs");
 }
