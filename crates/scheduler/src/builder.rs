@@ -126,7 +126,8 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, as [`tokio::spawn`] does.
+    /// Outside a tokio runtime, as [`tokio::spawn`] does; and when the clock or the store panics, which
+    /// is contained from then on.
     pub fn start(mut self) -> Scheduler {
         let time = Time::new(Instant::now(), nanos(self.clock.now()));
         let restored = self.store.as_mut().map(|store| store.load());

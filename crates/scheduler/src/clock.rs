@@ -11,7 +11,8 @@ use tokio::time::Instant;
 /// The scheduler compares the two: a wall clock that was set shows as a step and is told as
 /// [`Event::ClockStepped`](crate::Event::ClockStepped).
 pub trait Clock: Send + Sync + 'static {
-    /// The wall time now. Called often, and under a lock: it must be quick.
+    /// The wall time now. Called often, and under a lock: it must be quick. If it panics, the last
+    /// reading counts, and [`Event::ClockFailed`](crate::Event::ClockFailed) is told.
     fn now(&self) -> SystemTime;
 }
 

@@ -7,11 +7,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::moment::{Nanos, nanos};
+use crate::moment::Nanos;
 use crate::report::ShutdownReport;
 use crate::roster::Effect;
 use crate::runner::{Runner, runs};
-use crate::shared::{Begin, Shared};
+use crate::shared::{Begin, Shared, put_away};
 
 /// How many runs are started before others get the thread.
 const BATCH: usize = 256;
@@ -57,6 +57,9 @@ pub(crate) async fn drive(
             }
             Effect::Abort => tasks.abort_all(),
             Effect::Stop(report) => {
+                if let Some(mut journal) = shared.journal() {
+                    journal.close();
+                }
                 done.send_replace(Some(report));
                 return;
             }
@@ -69,7 +72,9 @@ fn decide(shared: &Shared, starts: &mut Vec<Begin>) -> Effect {
     let mut journal = shared.journal();
     let (mut effect, marks) = shared.with(|roster, now| {
         starts.append(&mut shared.handed());
-        roster.observe(now, nanos(shared.clock.now()));
+        if let Some(wall) = shared.wall() {
+            roster.observe(now, wall);
+        }
         roster.advance(now);
         while starts.len() < BATCH
             && let Some(start) = roster.dispatch(now)
@@ -112,6 +117,8 @@ fn unstart(shared: &Shared, starts: &mut Vec<Begin>) {
     let unmarked: Vec<Begin> = unmarked;
     for start in unmarked {
         let gone = shared.with(|roster, now| roster.unstart(start.ticket, now));
-        drop(gone);
+        put_away(gone);
+        // Nobody else may have it any more.
+        put_away(Some(start.handler));
     }
 }

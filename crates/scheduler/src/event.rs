@@ -145,6 +145,9 @@ pub enum Event {
         /// By how much.
         by: Duration,
     },
+    /// The clock panicked. The wall time is reckoned from its last reading until it tells again; a step
+    /// is found only then.
+    ClockFailed,
     /// The journal could not be written. Jobs that must not run unmarked do not run.
     JournalFailed {
         /// Why.

@@ -40,6 +40,7 @@
 
 mod builder;
 mod clock;
+mod contained;
 mod cron;
 mod dependency;
 mod driver;

@@ -229,8 +229,8 @@ impl Scheduler {
             core.advance(now);
             core.remove(id, dependents)
         })?;
-        drop(gone);
         shared.wake.notify_one();
+        drop(gone);
         Ok(())
     }
 
@@ -349,7 +349,9 @@ impl Scheduler {
     /// Stops: releases nothing more, waits up to `grace` for the runs, then tells them to end and
     /// gives them the builder's `cancel_grace`, then aborts them.
     ///
-    /// A second call can shorten the first one's grace; both get the same report.
+    /// A second call can shorten the first one's grace; both get the same report. When it has stopped,
+    /// the store is let go, so that another scheduler can open it: what is changed afterwards is not
+    /// kept, and told as [`Event::JournalFailed`].
     ///
     /// # Cancel safety
     ///

@@ -1,15 +1,17 @@
 //! What the handles, the driver and the runs share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::contained::contained;
 use crate::event::Event;
 use crate::job::Handler;
 use crate::journal::{JobMark, Journal};
-use crate::moment::Nanos;
+use crate::moment::{Nanos, nanos};
 use crate::roster::{End, Handle, Roster, Start, Ticket, Time};
 use crate::runner::Runner;
 
@@ -22,7 +24,8 @@ pub(crate) struct Shared {
     journal: Option<Mutex<Journal>>,
     handed: Mutex<Vec<Begin>>,
     idle: Mutex<Vec<Arc<Runner>>>,
-    pub(crate) clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
+    clock_fails: AtomicBool,
     pub(crate) time: Time,
     pub(crate) wake: Notify,
     pub(crate) events: broadcast::Sender<Event>,
@@ -69,6 +72,7 @@ impl Shared {
             handed: Mutex::default(),
             idle: Mutex::default(),
             clock,
+            clock_fails: AtomicBool::new(false),
             time,
             wake: Notify::new(),
             events: broadcast::Sender::new(events),
@@ -114,7 +118,7 @@ impl Shared {
             let next = roster.dispatch(now);
             (gone, next, roster.could_start())
         });
-        drop(gone);
+        put_away(gone);
         if !wake {
             return next;
         }
@@ -173,8 +177,25 @@ impl Shared {
         written.is_ok()
     }
 
+    /// The wall time, if the clock tells it.
+    pub(crate) fn wall(&self) -> Option<Nanos> {
+        let told = contained(|| self.clock.now());
+        let failed = self.clock_fails.swap(told.is_none(), Ordering::Relaxed);
+        if told.is_none() && !failed {
+            self.tell(Event::ClockFailed);
+        }
+        told.map(nanos)
+    }
+
     pub(crate) fn tell(&self, event: Event) {
         // An error means that nobody listens.
         let _ = self.events.send(event);
+    }
+}
+
+/// Drops the handler of a job that is gone, and what it has captured. No lock may be held.
+pub(crate) fn put_away(gone: Option<BoxedHandler>) {
+    if let Some(gone) = gone {
+        contained(|| drop(gone));
     }
 }

@@ -299,3 +299,29 @@ async fn a_journal_that_cannot_be_written_is_told_once_and_stops_nothing() {
     assert_eq!(ledger.outcomes.ok, ledger.ran, "{ledger:?}");
     assert!(ledger.ran >= 1_199, "{ledger:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_second_manager_with_the_same_journal_is_refused_with_the_file_and_the_remedy() {
+    let folder = TempDir::new().unwrap();
+    let journal = folder.path().join(JOURNAL);
+    let world = World::of([Exchange::BINANCE], with(Some(&journal)));
+    world.manager.schedule(five_bars()).unwrap();
+    tokio::time::sleep(secs(70)).await;
+    let start = || {
+        let builder = DataManager::builder().exchange("binance");
+        builder.journal(&journal).start()
+    };
+    let said = start().unwrap_err().to_string();
+    assert!(said.contains(journal.to_str().unwrap()), "{said}");
+    assert!(
+        said.contains("another process that is running keeps it"),
+        "{said}"
+    );
+    assert!(said.contains("name a file of its own for each"), "{said}");
+    // Whoever only looks at it may.
+    let mut config = Config::default();
+    config.journal = Some(journal.clone());
+    config.check_journal().unwrap();
+    world.manager.shutdown(secs(5)).await;
+    start().unwrap();
+}

@@ -64,7 +64,12 @@ impl World {
         self,
         change: impl FnOnce(DataManagerBuilder) -> DataManagerBuilder,
     ) -> Self {
-        let Self { sims, clock, .. } = self;
+        let Self {
+            sims,
+            clock,
+            manager,
+        } = self;
+        drop(manager);
         let manager = Self::start(&sims, &clock, change);
         Self {
             sims,

@@ -26,7 +26,7 @@ const LARGEST: u64 = 1 << 30;
 /// A file that holds something else is refused and left as it is. A file is for one scheduler at a time:
 /// while a journal is open, a lock is held on a file beside it, of its name and `.lock`, and a second
 /// opening is refused, by another process or by this one. The lock ends with the process, however it
-/// ends, or with the last handle of its scheduler; its file stays.
+/// ends, or with its scheduler: when that has shut down, or its last handle is dropped. Its file stays.
 ///
 /// What is written outlives the process. To outlive the machine's power too, say
 /// [`sync`](Self::sync).

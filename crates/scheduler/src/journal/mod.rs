@@ -62,6 +62,6 @@ pub trait Store: Send + 'static {
     /// # Errors
     ///
     /// What went wrong. Jobs that must not run unmarked are skipped; other marks are offered again
-    /// with the next ones.
+    /// with the next ones. A panic is an error too.
     fn append(&mut self, marks: &[JobMark]) -> std::io::Result<()>;
 }

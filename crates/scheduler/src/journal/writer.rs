@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{JobMark, Store};
+use crate::contained::contained;
 
 /// The store, and the marks that it did not take.
 pub(crate) struct Journal {
@@ -45,8 +46,9 @@ impl Journal {
             return Ok(());
         }
         let written = match &mut self.store {
-            Some(store) => store.append(&marks),
-            None => Err(std::io::Error::other("the scheduler was dropped")),
+            Some(store) => contained(|| store.append(&marks))
+                .unwrap_or_else(|| Err(std::io::Error::other("the store panicked"))),
+            None => Err(std::io::Error::other("the scheduler has ended")),
         };
         if written.is_err() {
             marks.truncate(of_changed);

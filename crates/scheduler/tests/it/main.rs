@@ -6,6 +6,7 @@ mod cadence;
 mod chained;
 mod clock_changes;
 mod clock_steps;
+mod contained;
 mod crashes;
 mod dependencies;
 mod dispatch;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use robust_scheduler::{
-    Cron, Failures, FileJournal, Job, JobMark, JournalError, Mark, MemoryStore, Misfire, Overlap,
-    Phase, Scheduler, SimClock, Store,
+    Cron, Event, Failures, FileJournal, Job, JobMark, JournalError, Mark, MemoryStore, Misfire,
+    Overlap, Phase, Scheduler, SimClock, Store,
 };
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -412,6 +412,31 @@ fn a_journal_is_for_one_process_at_a_time_and_free_when_that_is_killed() {
     other.kill().unwrap();
     other.wait().unwrap();
     FileJournal::open(&place).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_is_free_when_its_scheduler_has_shut_down() {
+    let folder = TempDir::new().unwrap();
+    let place = folder.path().join("x.journal");
+    let scheduler = Scheduler::builder()
+        .clock(SimClock::at(base()))
+        .store(FileJournal::open(&place).unwrap())
+        .start();
+    let quick = Job::every("quick", secs(10)).handler(|_| async { Ok(()) });
+    let quick = scheduler.add(quick).unwrap();
+    sleep(secs(11)).await;
+    let mut events = scheduler.events();
+    scheduler.shutdown(secs(1)).await;
+    let before = FileJournal::open(&place).unwrap().load();
+    assert_eq!(before[0].job, "quick");
+    // The handle is still there; what is done with it is no longer kept, and that is told.
+    scheduler.remove(quick).unwrap();
+    assert_eq!(FileJournal::open(&place).unwrap().load(), before);
+    let mut told = false;
+    while let Ok(event) = events.try_recv() {
+        told |= matches!(event, Event::JournalFailed { .. });
+    }
+    assert!(told);
 }
 
 #[tokio::test(start_paused = true)]
