@@ -94,8 +94,9 @@ impl Scheduler {
         added
     }
 
-    /// Changes a job. What the change does not touch stays, and so do its history, its ledger and
-    /// the jobs that wait for it.
+    /// Changes a job. What the change does not touch stays, also what another update changes at the
+    /// same time, and so do its history, its ledger and the jobs that wait for it. What waits goes on
+    /// waiting: for others as long as it still may, for its next try as long as it was told.
     ///
     /// ```
     /// # use robust_scheduler::{Job, Scheduler};
@@ -119,12 +120,14 @@ impl Scheduler {
     ) -> Result<(), AddError> {
         let shared = &self.owner.shared;
         // Outside the lock: the change is the user's code.
-        let spec = shared
+        let base = shared
             .with(|core, _| core.spec(id))
             .ok_or(AddError::Unknown)?;
-        let spec = change(JobBuilder { spec }).spec;
+        let spec = base.clone();
+        let changed = change(JobBuilder { spec }).spec;
         let updated = shared.change(|core, now| {
             core.advance(now);
+            let spec = core.merged(id, &base, changed).ok_or(AddError::Unknown)?;
             core.update(id, spec, now)
         });
         shared.wake.notify_one();

@@ -40,7 +40,7 @@ impl<H: super::Handle> Roster<H> {
         self.check_load(specs, now)
     }
 
-    fn check_spec(&self, spec: &Spec, now: Nanos) -> Result<(), AddError> {
+    pub(super) fn check_spec(&self, spec: &Spec, now: Nanos) -> Result<(), AddError> {
         if !matches!(self.stage, Stage::Open) {
             return Err(AddError::ShutDown);
         }
@@ -72,7 +72,7 @@ impl<H: super::Handle> Roster<H> {
     }
 
     /// Everybody waits for somebody who is there, and nobody for himself.
-    fn check_edges(
+    pub(super) fn check_edges(
         &self,
         specs: &[&Spec],
         replaced: Option<&Arc<str>>,
@@ -149,10 +149,7 @@ impl<H: super::Handle> Roster<H> {
             .anchor
             .or_else(|| anchor(&spec, own, self.limits.seed, nth));
         let timetable = timetable(&spec, anchor);
-        let splay = match length(spec.splay) {
-            0 => 0,
-            most => golden(most.min(class.1.max(1)).max(1), self.limits.seed, nth),
-        };
+        let splay = spec.splay_of(class.1, self.limits.seed, nth);
         let rate = self.rate(&spec, now);
         let next = match (&spec.trigger, known.from) {
             (_, Some(from)) => timetable.find_after(from),
@@ -305,80 +302,6 @@ impl<H: super::Handle> Roster<H> {
         }
     }
 
-    /// Changes a job; its history, its ledger and what waits for it stay.
-    pub(crate) fn update(&mut self, id: JobId, spec: Spec, now: Nanos) -> Result<(), AddError> {
-        let slot = self.find(id).ok_or(AddError::Unknown)?;
-        let same_name = |job: &Entry<H>| job.spec.name == spec.name;
-        if !self.entry(slot).is_some_and(same_name) {
-            return Err(AddError::Unknown);
-        }
-        self.check_spec(&spec, now)?;
-        self.check_edges(&[&spec], Some(&spec.name))
-            .map_err(|(_, error)| error)?;
-        let was = self
-            .entry(slot)
-            .map(|job| (class_of(&job.spec, &job.sources), job.spec.trigger.clone()));
-        let sources: SmallVec<[u32; 1]> = spec
-            .sources
-            .iter()
-            .map(|name| self.sources.open(name))
-            .collect();
-        // Held, so that a source that stays is not forgotten between its going and its coming.
-        let held = sources.clone();
-        held.iter()
-            .for_each(|source| self.sources.count_job(*source, true));
-        self.withdraw(slot);
-        self.drop_turn(slot);
-        self.link(slot, false);
-        self.weigh(slot, false);
-        let class = class_of(&spec, &sources);
-        let nth = match was {
-            Some((old, _)) if old == class => None,
-            Some((old, _)) => {
-                self.sources.leave(old.0, old.1);
-                Some(self.sources.enrol(class.0, class.1))
-            }
-            None => None,
-        };
-        let rate = self.rate(&spec, now);
-        let (offset, seed) = (self.time.offset(), self.limits.seed);
-        let own = now.saturating_add(offset);
-        let Some(job) = self.entry_mut(slot) else {
-            return Err(AddError::Unknown);
-        };
-        let other_times = job.spec.trigger != spec.trigger || job.spec.blackouts != spec.blackouts;
-        job.sources = sources;
-        job.rate = rate;
-        job.needs = Vec::new();
-        if other_times {
-            job.shift = spec.follows_mono().then_some(offset);
-            job.anchor = anchor(&spec, own, seed, nth.unwrap_or(0));
-            job.timetable = timetable(&spec, job.anchor);
-            job.faulted = false;
-            job.strays = true;
-        }
-        let after = job.watermark.map_or(own, |seen| seen.max(own));
-        job.spec = spec;
-        self.by_mono.remove(slot);
-        self.by_wall.remove(slot);
-        self.link(slot, true);
-        self.weigh(slot, true);
-        self.spread_rate(slot, now);
-        held.iter()
-            .for_each(|source| self.sources.count_job(*source, false));
-        self.tell_of(slot, |job| Event::Updated { job });
-        if other_times {
-            self.plan_after(slot, after);
-        } else {
-            self.schedule(slot);
-        }
-        self.come_forward(slot);
-        if other_times {
-            self.mark(slot);
-        }
-        Ok(())
-    }
-
     /// Frees the place of a removed job whose last run has ended.
     pub(super) fn vacate_if_done(&mut self, slot: u32) -> Option<H> {
         let job = self.entry(slot)?;
@@ -407,14 +330,14 @@ impl<H: super::Handle> Roster<H> {
 
 impl Spec {
     /// Whether a step of the wall clock does not concern it.
-    fn follows_mono(&self) -> bool {
+    pub(super) fn follows_mono(&self) -> bool {
         self.trigger.is_monotonic() && self.blackouts.is_empty()
             || matches!(self.trigger, Trigger::OnSuccess(_))
     }
 }
 
 /// The class of phases that a job belongs to: its source and period.
-fn class_of(spec: &Spec, sources: &SmallVec<[u32; 1]>) -> (u32, Nanos) {
+pub(super) fn class_of(spec: &Spec, sources: &[u32]) -> (u32, Nanos) {
     const DAY: Nanos = 86_400_000_000_000;
     let source = sources.first().copied().unwrap_or(super::sources::NONE);
     (source, spec.trigger.period().map_or(DAY, length))

@@ -178,7 +178,7 @@ impl<H: super::Handle> Roster<H> {
 
 impl Spec {
     /// What it costs one of its sources a second, coming at this rate: each has its part of the runs.
-    fn share(&self, nth: usize, rate: f64) -> f64 {
+    pub(super) fn share(&self, nth: usize, rate: f64) -> f64 {
         f64::from(self.cost_at(nth)) * rate / self.sources.len().max(1) as f64
     }
 
@@ -189,6 +189,6 @@ impl Spec {
 }
 
 /// The least of these rates; none at all is never.
-fn rarest(rates: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn rarest(rates: impl Iterator<Item = f64>) -> f64 {
     rates.reduce(f64::min).unwrap_or(0.0)
 }

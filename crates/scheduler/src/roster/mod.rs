@@ -19,6 +19,7 @@ mod stop;
 mod switch;
 #[cfg(test)]
 mod tests;
+mod update;
 mod upstream;
 mod view;
 

@@ -93,7 +93,9 @@ impl<H: super::Handle> Roster<H> {
         if !job.has_room() || !behind {
             return;
         }
-        if job.spec.upstreams.is_empty() {
+        // What has run had all that it waited for.
+        let tried = job.waiting.as_ref().is_some_and(|it| it.attempts > 0);
+        if tried || job.spec.upstreams.is_empty() {
             return self.enqueue(slot);
         }
         self.find_needs(slot);
@@ -104,14 +106,9 @@ impl<H: super::Handle> Roster<H> {
                 self.after_skip(slot);
             }
             Standing::Wait => {
-                let patience = self
-                    .entry(slot)
-                    .into_iter()
-                    .flat_map(|job| job.spec.upstreams.iter().filter_map(|up| up.wait_max))
-                    .min();
-                let alarm = patience.map(|wait| {
-                    self.set_alarm(now.saturating_add(length(wait)), Alarm::DepLimit(slot))
-                });
+                let patience = self.entry(slot).and_then(|job| job.spec.patience());
+                let alarm = patience
+                    .map(|wait| self.set_alarm(now.saturating_add(wait), Alarm::DepLimit(slot)));
                 if let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.as_mut()) {
                     waiting.place = Place::Upstream(alarm);
                 }

@@ -21,6 +21,7 @@ mod simulated;
 mod sources;
 mod stopping;
 mod triggers;
+mod updates;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
