@@ -4,6 +4,7 @@ mod class;
 mod end;
 mod gate;
 mod hole;
+mod naming;
 mod outlook;
 mod plan;
 mod rates;
@@ -28,6 +29,7 @@ pub use schedule::ScheduleError;
 pub(crate) use terms::Terms;
 
 pub(crate) use gate::describe;
+pub(crate) use naming::{ID as LONGEST_ID, remedy as name_remedy};
 
 /// A read that comes due by itself. Its result goes to the cache and to the listeners.
 ///
@@ -83,7 +85,7 @@ enum What {
 }
 
 impl DataJob {
-    /// Reads `query` once every period, under a name that is unique in the manager.
+    /// Reads `query` once every period, under a name that is unique in the manager: 1 to 200 characters, each of which can be seen.
     pub fn new(name: impl Into<String>, query: Query, every: Duration) -> Self {
         let exchange = query.exchange().clone();
         Self::with(name.into(), exchange, What::One(query), every)

@@ -10,6 +10,7 @@ use super::exchange::LONGEST;
 use super::quality::check_score;
 use super::when::{CronDays, CronDialect};
 use super::{ConfigError, out_of_range};
+use crate::jobs::{LONGEST_ID, name_remedy};
 use crate::{DataJob, JobClass, OnQuarantine, Query};
 
 /// What a job reads.
@@ -352,16 +353,10 @@ impl JobSettings {
 
     /// Finds settings that are missing, or that belong to another kind.
     fn check(&self) -> Result<(), ConfigError> {
-        if self.id.trim().is_empty() || self.id.len() > 100 {
-            let remedy = "use a name of 1 to 100 characters";
-            return Err(out_of_range("jobs.id", quote(&self.id), remedy));
-        }
-        // They are printed where an escape sequence would be obeyed.
-        let named = [("id", Some(&self.id)), ("name", self.name.as_ref())];
-        for (key, text) in named {
-            if let Some(text) = text.filter(|text| text.chars().any(char::is_control)) {
-                let remedy = "leave control characters and line breaks away";
-                return Err(out_of_range(format!("jobs.{key}"), quote(text), remedy));
+        for (key, text) in [("id", Some(&self.id)), ("name", self.name.as_ref())] {
+            let remedy = text.and_then(|text| name_remedy(text, LONGEST_ID));
+            if let (Some(text), Some(remedy)) = (text, remedy) {
+                return Err(out_of_range(format!("jobs.{key}"), quote(text), &remedy));
             }
         }
         if !self.exchange.is_empty() && !self.exchanges.is_empty() {

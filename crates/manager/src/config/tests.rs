@@ -363,13 +363,30 @@ fn no_control_character_of_a_job_reaches_a_terminal() {
             "id = \"bars\"\nname = \"a\\u001bb\"",
             "jobs.name",
         ),
+        // These turn the line around, are not seen, or end it.
+        ("id = \"bars\"", "id = \"a\\u202Eb\"", "jobs.id"),
+        ("id = \"bars\"", "id = \"a\\u200Bb\"", "jobs.id"),
+        (
+            "id = \"bars\"",
+            "id = \"bars\"\nname = \"a\\u2066b\"",
+            "jobs.name",
+        ),
+        ("id = \"bars\"", "id = \"a\\u2028b\"", "jobs.id"),
     ] {
         let text = BARS.replace(good, bad);
         assert_ne!(text, BARS);
         let error = Config::from_toml(&text).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
-        assert!(!error.chars().any(char::is_control), "{error:?}");
+        assert!(
+            error.chars().all(|c| c.is_ascii_graphic() || c == ' '),
+            "{error:?}"
+        );
     }
+    let long =
+        |times: usize| BARS.replace("id = \"bars\"", &format!("id = \"{}\"", "é".repeat(times)));
+    assert_eq!(Config::from_toml(&long(100)).unwrap().jobs.len(), 1);
+    let remedy = "use a name of 1 to 100 characters";
+    assert!(error(&long(101)).contains(remedy), "{}", error(&long(101)));
 }
 
 #[test]

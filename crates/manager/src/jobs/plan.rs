@@ -137,6 +137,8 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -160,6 +162,23 @@ mod tests {
         }
         let error = Plan::named("defualt").unwrap_err().to_string();
         assert!(error.contains("use one of default, seed-http"), "{error}");
+    }
+
+    /// Of an exchange that cannot begin in the past whatever it sends is asked for, and a long scan has the time of one.
+    #[test]
+    fn trades_are_asked_for_as_far_as_they_go_and_scans_have_the_time_that_the_seed_gave_them() {
+        let plan = Plan::default_plan();
+        let of = |id: &str| {
+            let mut jobs = plan.settings().iter();
+            jobs.find(|job| job.id == id).unwrap()
+        };
+        assert_eq!(of("market_analytics_htx").limit, Some(2_000));
+        for exchange in plan.exchanges() {
+            let scan = of(&format!("daily_comprehensive_{exchange}"));
+            assert_eq!(scan.timeout, Some(Duration::from_secs(120)), "{exchange}");
+            let longer = scan.class.escalated(Duration::from_secs(120));
+            assert_eq!(longer, Some(Duration::from_secs(300)), "{exchange}");
+        }
     }
 
     #[test]

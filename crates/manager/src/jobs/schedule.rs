@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use robust_connectors::Connector;
 use robust_limiter::{Limiter, Window};
-use robust_market::{Exchange, Kind, Request, Symbol};
+use robust_market::{Exchange, Kind, Request, Symbol, quote};
 use robust_scheduler::{AddError, Dependents, Failures, Job, JobBuilder, JobId, Trigger};
 
 use super::rates::Rates;
@@ -22,6 +22,14 @@ const BACKOFF: Duration = Duration::from_secs(900);
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScheduleError {
+    /// The job has no name that can be printed, or none for people.
+    #[error("job {name}: {remedy}")]
+    Name {
+        /// The name as given, quoted, escaped and cut.
+        name: String,
+        /// What to write instead.
+        remedy: String,
+    },
     /// The job asks an exchange that is not configured.
     #[error("job \"{job}\": {error}")]
     Query {
@@ -88,7 +96,8 @@ pub enum ScheduleError {
     },
     /// The job waits for one that is not there.
     #[error(
-        "job \"{job}\" waits for \"{upstream}\", which is not there; name the id of a job, and of a job for each pair the one with its pair, such as \"ID BTC/USD\""
+        "job \"{job}\" waits for {}, which is not there; name the id of a job, and of a job for each pair the one with its pair, such as \"ID BTC/USD\"",
+        quote(upstream)
     )]
     NoUpstream {
         /// The job.
@@ -235,6 +244,7 @@ impl DataManager {
 
     /// A job as the scheduler takes it, and what it does.
     pub(super) fn prepare(&self, job: &DataJob) -> Result<(JobBuilder, Work), ScheduleError> {
+        job.check_names()?;
         let name = || job.name.clone();
         let (rank, class) = (job.rank(), job.class);
         let timeout = job.timeout.unwrap_or_else(|| class.usual());

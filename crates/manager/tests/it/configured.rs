@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use robust_data_manager::market::{Exchange, Kind, OrderBook, Ticker};
-use robust_data_manager::{Config, DataManagerBuilder, Environment, Event, ScheduleError};
+use robust_data_manager::scheduler::Upstream;
+use robust_data_manager::{
+    Config, DataJob, DataManagerBuilder, Environment, Event, Query, ScheduleError,
+};
 
 use crate::world::World;
 
@@ -136,4 +139,41 @@ async fn configured_jobs_are_added_all_or_none() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     let jobs = world.manager.status().jobs;
     assert_eq!((jobs.ran, jobs.pending), (0, 0), "out again: {jobs:?}");
+}
+
+/// A name that a terminal obeys, or that nobody can see, is refused whichever way the job comes.
+#[tokio::test(start_paused = true)]
+async fn a_job_made_in_code_has_a_name_that_can_be_printed() {
+    let world = World::new();
+    let job = |name: &str| {
+        let query = Query::ticker(Exchange::BINANCE, "BTC/USDT".parse().unwrap());
+        DataJob::new(name, query, Duration::from_secs(5))
+    };
+    let long = "x".repeat(100_000);
+    for bad in ["", "\u{1b}[31m", "a\u{202e}b", "a\u{2028}b", "a\nb", &long] {
+        for job in [job(bad), job("good").title(bad)] {
+            let checked = world.manager.check_jobs(std::slice::from_ref(&job));
+            let error = world.manager.schedule(job).unwrap_err();
+            assert!(matches!(error, ScheduleError::Name { .. }), "{error:?}");
+            let text = error.to_string();
+            assert!(
+                text.chars()
+                    .all(|c| c.is_ascii_graphic() || " …".contains(c))
+            );
+            assert!(text.len() < 200, "{text}");
+            assert_eq!(checked.unwrap_err().to_string(), text);
+        }
+    }
+    let named = "trades of the day BTC/USDT".to_owned();
+    world
+        .manager
+        .schedule(job(&named).title("Handel é"))
+        .unwrap();
+    // What it waits for is not repeated raw either.
+    let waits = job("waits").after(Upstream::success_of("\u{1b}[31m"));
+    let text = world.manager.schedule(waits).unwrap_err().to_string();
+    assert!(
+        text.contains("job \"waits\" waits for \"\\u{1b}[31m\""),
+        "{text}"
+    );
 }
