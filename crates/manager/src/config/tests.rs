@@ -340,7 +340,7 @@ fn a_cron_expression_is_refused_in_the_words_of_a_config_file() {
         ("0 0 7 * * 2", "dialect = \\\"unix\\\""),
         ("0 0 1 * 1", "days = \\\"both\\\" or days = \\\"either\\\""),
         ("60 * * * *", "it cannot be read; each field is"),
-        ("^ * * * *", "it cannot be read; each field is"),
+        ("^ * * * *", "\\\"^\\\" is no minute field, which is"),
         ("0 7 * * MOON", "\\\"MOON\\\""),
     ] {
         let remedy = remedy.replace('\\', "");
