@@ -75,15 +75,16 @@ fn decide(shared: &Shared, starts: &mut Vec<Begin>) -> Effect {
         if let Some(wall) = shared.wall() {
             roster.observe(now, wall);
         }
-        roster.advance(now);
-        while starts.len() < BATCH
+        let most = roster.look(now, BATCH);
+        while starts.len() < most
             && let Some(start) = roster.dispatch(now)
         {
             starts.push(start);
         }
-        let effect = roster.proceed(now);
-        if let Effect::Wait(until) = &effect {
+        let mut effect = roster.proceed(now);
+        if let Effect::Wait(until) = &mut effect {
             roster.sleeps(*until);
+            *until = roster.gather(*until, now);
         }
         (effect, roster.drain_marks())
     });

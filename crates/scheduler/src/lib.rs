@@ -39,6 +39,7 @@
 //! - [`Clock`] says whose wall time it is; [`SimClock`] goes with tokio's paused one.
 
 mod builder;
+mod calendar;
 mod clock;
 mod contained;
 mod cron;

@@ -1,7 +1,7 @@
 //! What the handles, the driver and the runs share.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
@@ -83,7 +83,15 @@ impl Shared {
     /// Looks at the roster, or changes it. The clock is read under the lock, so that time never
     /// goes back for the roster.
     pub(crate) fn with<R>(&self, look: impl FnOnce(&mut Roster<BoxedHandler>, Nanos) -> R) -> R {
-        let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
+        let roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look(roster, look)
+    }
+
+    fn look<R>(
+        &self,
+        mut roster: MutexGuard<'_, Roster<BoxedHandler>>,
+        look: impl FnOnce(&mut Roster<BoxedHandler>, Nanos) -> R,
+    ) -> R {
         roster.listen(self.events.receiver_count() > 0);
         let now = self.time.mono(Instant::now());
         let result = look(&mut roster, now);
@@ -104,7 +112,15 @@ impl Shared {
     /// The driver is woken only for what the task cannot do: under load, a lock for each run is all
     /// that a run costs beside itself.
     pub(crate) fn finish(&self, ticket: Ticket, end: End, goes_on: bool) -> Option<Begin> {
-        let (gone, next, wake) = self.with(|roster, now| {
+        let (roster, waited) = match self.roster.try_lock() {
+            Ok(roster) => (roster, false),
+            Err(TryLockError::Poisoned(roster)) => (roster.into_inner(), false),
+            Err(TryLockError::WouldBlock) => {
+                let roster = self.roster.lock();
+                (roster.unwrap_or_else(PoisonError::into_inner), true)
+            }
+        };
+        let (gone, next, wake) = self.look(roster, |roster, now| {
             let end = match end {
                 End::Failed(_) if roster.is_cancelling() => End::Cancelled,
                 end => end,
@@ -115,8 +131,12 @@ impl Shared {
             if !goes_on || roster.needs_driver() {
                 return (gone, None, true);
             }
+            // Tasks that wait for each other at each end get no more done than one of them alone.
+            if waited && roster.is_gathering(now) {
+                return (gone, None, false);
+            }
             let next = roster.dispatch(now);
-            (gone, next, roster.could_start())
+            (gone, next, roster.needs_more_tasks(now))
         });
         put_away(gone);
         if !wake {

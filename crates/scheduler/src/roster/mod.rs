@@ -11,6 +11,8 @@ mod comes;
 mod demand;
 mod dispatch;
 mod end;
+mod gather;
+mod lane;
 mod marks;
 mod queue;
 mod release;
@@ -30,8 +32,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tokio::sync::watch;
 
+use crate::calendar::Calendar;
 use crate::event::Event;
-use crate::heap::IndexedHeap;
 use crate::job::{JobId, Spec};
 use crate::journal::JobMark;
 use crate::ledger::Tally;
@@ -43,6 +45,7 @@ use alarms::Alarm;
 pub(crate) use clock::Time;
 pub(crate) use dispatch::Start;
 pub(crate) use end::End;
+use gather::Gathering;
 use queue::{Exclusive, Place};
 use sources::Sources;
 pub(crate) use stop::Effect;
@@ -85,9 +88,9 @@ pub(crate) struct Roster<H> {
     /// The latest moment that was seen, on the monotonic clock.
     now: Nanos,
     /// Releases of jobs that follow the monotonic clock.
-    by_mono: IndexedHeap,
+    by_mono: Calendar,
     /// Releases of jobs that follow the wall clock, by wall time: a step needs no new order.
-    by_wall: IndexedHeap,
+    by_wall: Calendar,
     alarms: BTreeMap<(Nanos, u64), Alarm>,
     sources: Sources,
     exclusives: HashMap<Arc<str>, Exclusive>,
@@ -121,6 +124,7 @@ pub(crate) struct Roster<H> {
     cancels: Vec<Cancel>,
     /// Until when nothing is to be done, as the driver was told; it sleeps until then.
     slept_until: Nanos,
+    gathering: Gathering,
 }
 
 /// A place for a job. The generation tells an old id from a new one.
@@ -241,8 +245,8 @@ impl<H: Handle> Roster<H> {
             names: HashMap::new(),
             time,
             now: 0,
-            by_mono: IndexedHeap::default(),
-            by_wall: IndexedHeap::default(),
+            by_mono: Calendar::default(),
+            by_wall: Calendar::default(),
             alarms: BTreeMap::new(),
             sources: Sources::default(),
             exclusives: HashMap::new(),
@@ -265,6 +269,7 @@ impl<H: Handle> Roster<H> {
             outbox: Vec::new(),
             cancels: Vec::new(),
             slept_until: Nanos::MIN,
+            gathering: Gathering::default(),
         }
     }
 

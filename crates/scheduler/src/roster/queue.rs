@@ -27,8 +27,8 @@ pub(super) struct Key {
     pub(super) slot: u32,
 }
 
-/// Most occurrences whose room is kept for others.
-const SPARE: usize = 64;
+/// Most occurrences whose room is kept for others: more than come due together where many do.
+const SPARE: usize = 256;
 
 /// Where an occurrence waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,12 @@ pub(super) enum Place {
     /// For another job of its exclusive group to end.
     Exclusive(Key),
     /// For its turn with a source.
-    Ready { source: u32, key: Key, class: u8 },
+    Ready {
+        source: u32,
+        key: Key,
+        class: u8,
+        urgent: bool,
+    },
     /// For its next try.
     Alarm((Nanos, u64)),
 }
@@ -141,10 +146,15 @@ impl<H: super::Handle> Roster<H> {
             return self.after_skip(slot);
         }
         *count += 1;
-        if let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.as_mut()) {
-            waiting.place = Place::Ready { source, key, class };
-        }
         let urgent = self.entry(slot).is_some_and(|job| job.priority() <= 2);
+        if let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.as_mut()) {
+            waiting.place = Place::Ready {
+                source,
+                key,
+                class,
+                urgent,
+            };
+        }
         self.sources.push(source, key, urgent);
     }
 
@@ -186,8 +196,13 @@ impl<H: super::Handle> Roster<H> {
                     group.waiting.remove(&key);
                 }
             }
-            Place::Ready { source, key, class } => {
-                self.sources.pull(source, &key);
+            Place::Ready {
+                source,
+                key,
+                class,
+                urgent,
+            } => {
+                self.sources.pull(source, key, urgent);
                 if let Some(count) = self.waiting.get_mut(usize::from(class)) {
                     *count = count.saturating_sub(1);
                 }

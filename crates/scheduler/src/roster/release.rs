@@ -17,6 +17,9 @@ impl<H: super::Handle> Roster<H> {
     /// a job, however late `now` is.
     pub(crate) fn advance(&mut self, now: Nanos) {
         self.now = self.now.max(now);
+        let wall = now.saturating_add(self.time.offset());
+        self.by_mono.turn_to(now);
+        self.by_wall.turn_to(wall);
         self.look_ahead(now);
         while let Some(first @ (_, slot)) = self.by_mono.first().filter(|(at, _)| *at <= now) {
             self.release(slot, now);
@@ -25,7 +28,6 @@ impl<H: super::Handle> Roster<H> {
                 self.by_mono.remove(slot);
             }
         }
-        let wall = now.saturating_add(self.time.offset());
         while let Some(first @ (_, slot)) = self.by_wall.first().filter(|(at, _)| *at <= wall) {
             self.release(slot, now);
             if self.by_wall.first() == Some(first) {

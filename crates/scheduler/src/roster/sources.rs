@@ -1,8 +1,9 @@
 //! The sources: whose turn it is, and what each bears.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::lane::Lane;
 use super::queue::Key;
 use super::{Alarm, Roster};
 use crate::ledger::Tally;
@@ -34,7 +35,7 @@ pub(super) struct State {
     described: bool,
     pub(super) jobs: usize,
     /// What is ready: priorities 1 and 2, and the others.
-    pub(super) lanes: [BTreeSet<Key>; 2],
+    pub(super) lanes: [Lane; 2],
     pub(super) in_flight: usize,
     pub(super) under_way: u64,
     pub(super) trial: bool,
@@ -188,16 +189,17 @@ impl Sources {
             .get_mut(source)
             .and_then(|state| state.lanes.get_mut(usize::from(!urgent)))
         {
-            lane.insert(key);
+            lane.push(key);
         }
         self.activate(source);
     }
 
-    pub(super) fn pull(&mut self, source: u32, key: &Key) {
-        if let Some(state) = self.get_mut(source) {
-            for lane in &mut state.lanes {
-                lane.remove(key);
-            }
+    pub(super) fn pull(&mut self, source: u32, key: Key, urgent: bool) {
+        if let Some(lane) = self
+            .get_mut(source)
+            .and_then(|state| state.lanes.get_mut(usize::from(!urgent)))
+        {
+            lane.remove(key);
         }
     }
 
@@ -291,7 +293,7 @@ impl Sources {
 
 impl State {
     pub(super) fn ready(&self) -> usize {
-        self.lanes.iter().map(BTreeSet::len).sum()
+        self.lanes.iter().map(Lane::len).sum()
     }
 
     pub(super) fn learned_settle(&self) -> Option<std::time::Duration> {
@@ -361,12 +363,16 @@ impl<H: super::Handle> Roster<H> {
         let Some(state) = self.sources.get(source) else {
             return;
         };
-        let waiting = state.lanes.iter().flatten().map(|key| key.slot);
-        let several = |slot: &u32| self.entry(*slot).is_some_and(|job| job.sources.len() > 1);
-        let slots: Vec<u32> = waiting.filter(several).collect();
-        for slot in slots {
-            self.withdraw(slot);
-            self.enqueue(slot);
+        let several = |key: &&Key| {
+            let job = self.entry(key.slot);
+            job.is_some_and(|job| job.sources.len() > 1)
+        };
+        let waiting = state.lanes.iter().flat_map(Lane::keys).filter(several);
+        let mut waiting: Vec<Key> = waiting.copied().collect();
+        waiting.sort_unstable();
+        for key in waiting {
+            self.withdraw(key.slot);
+            self.enqueue(key.slot);
         }
     }
 
