@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode};
-use robust_market::{Decoded, Exchange, Kind, Payload, Request, Timestamp};
+use robust_market::{BarCalendar, Decoded, Exchange, Kind, Payload, Request, Timestamp};
 use smallvec::SmallVec;
 
 use crate::history::Paging;
@@ -92,6 +92,11 @@ pub trait Connector: Send + Sync + fmt::Debug + 'static {
     fn paging(&self, kind: Kind) -> Option<Paging> {
         let _ = kind;
         None
+    }
+
+    /// By whose clock bars of a day and longer begin. Default: days of universal time, weeks from Monday.
+    fn calendar(&self) -> BarCalendar {
+        BarCalendar::UTC
     }
 
     /// Reads an answer to `request`, whatever its HTTP status is.

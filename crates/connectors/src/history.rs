@@ -3,7 +3,6 @@
 //! Pure: the caller asks and hands in the answers. Nothing is ever filled in.
 
 mod candles;
-mod grid;
 mod left_out;
 mod trades;
 
@@ -58,7 +57,6 @@ mod tests {
         Symbol, Timestamp, Trade, Trades,
     };
 
-    use super::grid::{Round, grid};
     use super::*;
 
     const BINANCE: Paging = Paging {
@@ -653,17 +651,54 @@ mod tests {
     }
 
     #[test]
-    fn weeks_begin_on_monday() {
-        let week: Interval = "1w".parse().expect("a week");
-        // 2023-11-14 was a Tuesday.
-        let tuesday = Timestamp::from_secs(1_699_999_999).expect("a time");
-        assert_eq!(
-            grid(tuesday, week, Round::Down).to_string(),
-            "2023-11-13T00:00:00Z"
-        );
-        assert_eq!(
-            grid(tuesday, week, Round::Up).to_string(),
-            "2023-11-20T00:00:00Z"
-        );
+    fn a_series_of_months_is_whole_although_months_differ_in_length() {
+        use robust_market::{BarCalendar, BarGrid, WeekStart};
+        let singapore = BarCalendar::UTC.ahead(Duration::from_secs(8 * 3_600));
+        let epoch = BarCalendar::UTC.weeks(WeekStart::Thursday);
+        let now = Timestamp::from_secs(1_700_000_000).expect("a time");
+        for (calendar, interval) in [
+            (BarCalendar::UTC, "1M"),
+            (singapore, "1M"),
+            (singapore, "1w"),
+            (epoch, "1w"),
+            (singapore, "1d"),
+        ] {
+            let grid: BarGrid = calendar.grid(interval.parse().expect("an interval"));
+            let first = grid.after(grid.floor(now), -199);
+            // From within the bar before the first one on, and the newest ones.
+            for since in [Some(first.saturating_sub(Duration::from_secs(1))), None] {
+                let paging = Paging {
+                    page: 90,
+                    ..BINANCE
+                };
+                let mut pages = CandlePages::new(symbol(), grid, since, 200, paging, now);
+                while let Some(Request::Candles { since, limit, .. }) = pages.next() {
+                    assert!(pages.pages < 9, "the series ends");
+                    let mut page = Candles::new(symbol(), grid.interval());
+                    let start = grid.ceil(since.expect("a time"));
+                    page.rows = (0..i64::from(limit.expect("a limit")))
+                        .map(|nth| grid.after(start, nth))
+                        .filter(|start| *start <= now)
+                        .map(|start| Candle {
+                            time: start,
+                            closed: grid.end(start) <= now,
+                            ..bar(0, now)
+                        })
+                        .collect();
+                    pages.take(&page, &[]);
+                }
+                let (bars, coverage) = pages.finish(now);
+                assert_eq!(
+                    (coverage.from, coverage.got, coverage.open, coverage.pages),
+                    (first, 200, 1, 3),
+                    "{interval} {calendar:?}"
+                );
+                assert!(
+                    coverage.missing.is_empty() && coverage.is_complete(),
+                    "{interval} {calendar:?} {coverage:?}"
+                );
+                assert_eq!(bars.rows.len(), 200);
+            }
+        }
     }
 }

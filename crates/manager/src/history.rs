@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use robust_connectors::history::{CandlePages, Paging, TradePages};
-use robust_market::{Coverage, Freshness, Meta, Payload, Report, Request, Sample, Stopped};
+use robust_market::{
+    BarCalendar, Coverage, Freshness, Meta, Payload, Report, Request, Sample, Stopped,
+};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -29,7 +31,11 @@ enum Series {
 }
 
 impl Series {
-    fn new(request: &Request, paging: Paging, now: robust_market::Timestamp) -> Option<Self> {
+    fn new(
+        request: &Request,
+        (paging, calendar): (Paging, BarCalendar),
+        now: robust_market::Timestamp,
+    ) -> Option<Self> {
         match request {
             Request::Candles {
                 symbol,
@@ -38,7 +44,7 @@ impl Series {
                 limit,
             } => Some(Self::Candles(CandlePages::new(
                 symbol.clone(),
-                *interval,
+                calendar.grid(*interval),
                 *since,
                 (*limit)?,
                 paging,
@@ -142,7 +148,9 @@ pub(crate) async fn fetch(
     let defect = || DataError::Defect {
         exchange: exchange.clone(),
     };
-    let mut series = Series::new(&query.request, paging, clock.now()).ok_or_else(defect)?;
+    let calendar = manager.source(exchange.clone())?.connector().calendar();
+    let mut series =
+        Series::new(&query.request, (paging, calendar), clock.now()).ok_or_else(defect)?;
     // The reader's deadline is that of the whole series; without one, each page has the source's own.
     let ends = (query.timeout.is_some() || query.deadline.is_some())
         .then(|| query.ends(Instant::now(), std::time::Duration::ZERO));

@@ -74,12 +74,14 @@ where
         Box::pin(async move {
             let answer = fetch.await?;
             let now = shared.clock.now();
+            let connector = shared.venue(&exchange)?.source.connector();
             let seen = Seen {
                 exchange: &exchange,
                 kind: request.kind(),
                 origin: Some(answer.origin),
                 received: answer.received,
                 now,
+                calendar: Some(connector.calendar()),
             };
             let judge = |request: &Request, decoded: &Decoded<Payload>| {
                 shared.judges.judge(&seen, request, decoded)
@@ -99,7 +101,6 @@ where
                     payload: Arc::new(decoded.value),
                 })
             };
-            let connector = shared.venue(&exchange)?.source.connector();
             let together = connector.many(Kind::Ticker).map(|many| many.kind);
             let mut told = Vec::new();
             let turn = shared.judges.in_turn();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use robust_market::{
-    Acceptance, Candles, Decoded, Exchange, Issue, Kind, Origin, Payload, Report, Request,
-    Severity, Symbol, Timestamp,
+    Acceptance, BarCalendar, Candles, Decoded, Exchange, Issue, Kind, Origin, Payload, Report,
+    Request, Severity, Symbol, Timestamp,
 };
 use robust_quality::{Config, Context, Finite64, Profile, Provenance, StatePool};
 use rust_decimal::Decimal;
@@ -46,6 +46,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) origin: Option<Origin>,
     pub(crate) received: Timestamp,
     pub(crate) now: Timestamp,
+    /// By whose clock its bars begin, where there is a connector to say so.
+    pub(crate) calendar: Option<BarCalendar>,
 }
 
 /// A verdict, and how many answers wait for their level beside it.
@@ -111,7 +113,8 @@ impl Judges {
         request: &Request,
         decoded: &Decoded<Payload>,
     ) -> Option<Verdict> {
-        let profile = Profile::of(seen.exchange, seen.kind);
+        let known = Profile::of(seen.exchange, seen.kind);
+        let profile = known.with_calendar(seen.calendar.unwrap_or(known.calendar));
         let mut context = Context::new(request, profile, seen.received, seen.now);
         context.config = &self.rules;
         // Whether a simulator may be read is decided elsewhere; here it only matters that its origin is told.

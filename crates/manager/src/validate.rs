@@ -142,6 +142,7 @@ impl Validator {
             origin: None,
             received,
             now,
+            calendar: self.connector.as_ref().map(|one| one.calendar()),
         };
         let verdict = self.judges.judge(&seen, request, decoded)?;
         Some(verdict.report)

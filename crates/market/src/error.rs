@@ -26,7 +26,27 @@ pub fn quote(text: &str) -> String {
     const SHOWN: usize = 40;
     let cut: String = text.chars().take(SHOWN).collect();
     let dots = if cut.len() < text.len() { "…" } else { "" };
-    format!("\"{}{dots}\"", cut.escape_debug())
+    format!("\"{}{dots}\"", escape(&cut).replace('"', "\\\""))
+}
+
+/// A foreign text for a message: what a terminal would obey is escaped, and so are line breaks, what does not show, and backslashes;
+/// quotation marks and apostrophes stay as they are.
+///
+/// ```
+/// use robust_market::escape;
+///
+/// assert_eq!(escape("it's \"so\"\n\u{1b}[31m"), r#"it's "so"\n\u{1b}[31m"#);
+/// assert_eq!(escape("a\u{202e}b\\c"), r"a\u{202e}b\\c");
+/// ```
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for piece in text.split_inclusive(['\'', '"']) {
+        let plain = piece.trim_end_matches(['\'', '"']);
+        out.extend(plain.escape_debug());
+        out.push_str(piece.get(plain.len()..).unwrap_or_default());
+    }
+    out
 }
 
 /// [`quote`] for an address that is refused: what may be a secret is `***`, which is all before an `@`, and all behind the host.

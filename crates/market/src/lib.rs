@@ -30,6 +30,7 @@
 //! | [`decimal`], [`Timestamp`], [`Clock`] | exact numbers and the time that is handed in |
 
 mod book;
+mod calendar;
 mod candle;
 mod coverage;
 pub mod decimal;
@@ -50,9 +51,10 @@ mod trade_id;
 pub mod unified;
 
 pub use book::{Level, OrderBook};
+pub use calendar::{BarCalendar, BarGrid, WeekStart};
 pub use candle::{Candle, Candles, Interval};
 pub use coverage::{Coverage, DepthLimit, Missing, MissingReason, Stopped};
-pub use error::{InvalidName, quote, quote_url};
+pub use error::{InvalidName, escape, quote, quote_url};
 pub use exchange::Exchange;
 pub use failure::{Category, Failure};
 pub use instrument::{Asset, Instrument, Operation, Status};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use robust_market::{Exchange, Kind};
+use robust_market::{BarCalendar, Exchange, Kind, WeekStart};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -152,7 +152,7 @@ impl TickerFields {
 /// What one exchange sends for one kind of data.
 ///
 /// ```
-/// use robust_market::{Exchange, Kind};
+/// use robust_market::{BarCalendar, Exchange, Kind, WeekStart};
 /// use robust_quality::{Profile, TickerField};
 ///
 /// let kraken = Profile::of(&Exchange::KRAKEN, Kind::Ticker);
@@ -167,6 +167,8 @@ pub struct Profile {
     pub cadence: Option<Duration>,
     /// Whether there is a bar for every interval, also when nothing was traded.
     pub dense_candles: bool,
+    /// By whose clock bars of a day and longer begin.
+    pub calendar: BarCalendar,
     /// How many bars back the exchange keeps, where that is limited.
     pub history: Option<u32>,
     /// Whether trade ids of one market count up by one.
@@ -267,11 +269,15 @@ const HTX_TICKERS: TickerFields = TickerFields::of(&[
 /// The quotes of HTX `market/tickers`.
 const HTX_BIDS_ASKS: TickerFields = BINANCE_BIDS_ASKS;
 
+/// How far Singapore's clock is ahead of universal time, all the year round: HTX begins its days there.
+const SINGAPORE: Duration = Duration::from_secs(8 * 3_600);
+
 impl Profile {
     /// What is known of an exchange; of an unknown one nothing is expected.
     ///
     /// Sources: the public REST documentation of the exchanges; that Kraken fills bars without trades is also seen in
     /// captures (216 of 721 rows), and that KuCoin leaves them out. Of HTX it is not known, so a gap is not held against it.
+    /// HTX's days, weeks and months begin at 00:00 in Singapore (its documentation of klines).
     #[must_use]
     pub fn of(exchange: &Exchange, kind: Kind) -> Self {
         let mut profile = Self::default();
@@ -279,6 +285,7 @@ impl Profile {
             "kraken" => {
                 profile.dense_candles = true;
                 profile.history = Some(720);
+                profile.calendar = BarCalendar::UTC.weeks(WeekStart::Thursday);
                 if matches!(kind, Kind::Ticker | Kind::Tickers) {
                     profile.expected = KRAKEN_TICKER;
                 }
@@ -292,14 +299,18 @@ impl Profile {
                     _ => {}
                 }
             }
-            "kucoin" => match kind {
-                Kind::Ticker => profile.expected = KUCOIN_TICKER,
-                Kind::Tickers => profile.expected = KUCOIN_TICKERS,
-                Kind::BidsAsks => profile.expected = KUCOIN_BIDS_ASKS,
-                _ => {}
-            },
+            "kucoin" => {
+                profile.calendar = BarCalendar::UTC.weeks(WeekStart::Thursday);
+                match kind {
+                    Kind::Ticker => profile.expected = KUCOIN_TICKER,
+                    Kind::Tickers => profile.expected = KUCOIN_TICKERS,
+                    Kind::BidsAsks => profile.expected = KUCOIN_BIDS_ASKS,
+                    _ => {}
+                }
+            }
             "htx" => {
                 profile.history = Some(2_000);
+                profile.calendar = BarCalendar::UTC.ahead(SINGAPORE);
                 match kind {
                     Kind::Ticker => profile.expected = HTX_TICKER,
                     Kind::Tickers => profile.expected = HTX_TICKERS,
@@ -326,6 +337,13 @@ impl Profile {
     ) -> Self {
         self.price_tick = price_tick;
         self.amount_step = amount_step;
+        self
+    }
+
+    /// The same with the calendar by which bars of a day and longer begin.
+    #[must_use]
+    pub const fn with_calendar(mut self, calendar: BarCalendar) -> Self {
+        self.calendar = calendar;
         self
     }
 

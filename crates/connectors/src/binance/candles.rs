@@ -4,9 +4,10 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
+use robust_market::{BarCalendar, Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
 use serde::de::SeqAccess;
 
+use crate::calendar::end_of_bar;
 use crate::wire::{
     Bar, Blank, Cells, FillRow, InList, InRow, Notes, Raw, RowValues, Rows, Values, Window, fill,
     room,
@@ -26,7 +27,7 @@ impl Blank for WithEnd {
 fn judged((mut candle, end): WithEnd, interval: Interval, now: Timestamp) -> Candle {
     candle.closed = match end {
         Some(end) => end.as_ms() < now.as_ms(),
-        None => candle.time.saturating_add(interval.duration()) <= now,
+        None => end_of_bar(candle.time, interval, BarCalendar::UTC) <= now,
     };
     candle
 }

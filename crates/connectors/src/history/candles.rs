@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 
 use robust_market::{
-    Candle, Candles, Coverage, Interval, Missing, MissingReason, Request, Stopped, Symbol,
-    Timestamp,
+    BarGrid, Candle, Candles, Coverage, Missing, MissingReason, Request, Stopped, Symbol, Timestamp,
 };
 
-use super::grid::{Round, grid};
 use super::left_out::LeftOut;
 use super::{EmptyBars, Paging};
 
@@ -15,7 +13,7 @@ use super::{EmptyBars, Paging};
 #[derive(Debug)]
 pub struct CandlePages {
     symbol: Symbol,
-    interval: Interval,
+    grid: BarGrid,
     paging: Paging,
     from: Timestamp,
     limit: u64,
@@ -40,25 +38,25 @@ pub struct CandlePages {
 }
 
 impl CandlePages {
-    /// `limit` bars from `since` on; without `since` the newest `limit` bars.
+    /// `limit` bars from `since` on; without `since` the newest `limit` bars. `bars` says how long they are and where they begin:
+    /// [`Connector::calendar`](crate::Connector::calendar); an interval alone is that of an exchange with days of universal time.
     #[must_use]
     pub fn new(
         symbol: Symbol,
-        interval: Interval,
+        bars: impl Into<BarGrid>,
         since: Option<Timestamp>,
         limit: u32,
         paging: Paging,
         now: Timestamp,
     ) -> Self {
-        let step = interval.duration();
-        let newest = grid(now, interval, Round::Down);
+        let grid = bars.into();
         let from = since.map_or_else(
-            || newest.saturating_sub(step.saturating_mul(limit.saturating_sub(1))),
-            |since| grid(since, interval, Round::Up),
+            || grid.after(grid.floor(now), -i64::from(limit.saturating_sub(1))),
+            |since| grid.ceil(since),
         );
         Self {
             symbol,
-            interval,
+            grid,
             paging,
             from,
             limit: u64::from(limit),
@@ -83,7 +81,7 @@ impl CandlePages {
         let limit = self.page_rows();
         Some(Request::Candles {
             symbol: self.symbol.clone(),
-            interval: self.interval,
+            interval: self.grid.interval(),
             since: self.paging.from_time.then_some(since),
             limit: Some(if self.paging.from_time {
                 limit
@@ -141,7 +139,7 @@ impl CandlePages {
         } else {
             newest
                 .filter(|_| self.rows.len() > before)
-                .map(|row| row.time.saturating_add(self.interval.duration()))
+                .map(|row| self.grid.end(row.time))
                 .filter(|next| *next < end)
         };
     }
@@ -181,8 +179,7 @@ impl CandlePages {
     /// An exchange may answer with the span of as many bars as were asked for, so an empty page says nothing of what comes after
     /// it: the market may be listed later, or nobody traded for as long.
     fn after_silence(&self) -> Option<Timestamp> {
-        let page = self.interval.duration().saturating_mul(self.page_rows());
-        let after = self.next?.saturating_add(page);
+        let after = self.grid.after(self.next?, i64::from(self.page_rows()));
         (after < self.end() && after <= self.now).then_some(after)
     }
 
@@ -194,9 +191,8 @@ impl CandlePages {
 
     /// The end of what was asked for.
     fn end(&self) -> Timestamp {
-        let limit = u32::try_from(self.limit).unwrap_or(u32::MAX);
-        self.from
-            .saturating_add(self.interval.duration().saturating_mul(limit))
+        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        self.grid.after(self.from, limit)
     }
 
     /// The series, and the report on it as of `now`.
@@ -209,7 +205,7 @@ impl CandlePages {
         let gaps = Gaps { pages: &self, now };
         gaps.note(&mut coverage);
         coverage.stopped = self.stopped;
-        let mut candles = Candles::new(self.symbol, self.interval);
+        let mut candles = Candles::new(self.symbol, self.grid.interval());
         candles.rows = self.rows;
         (candles, coverage)
     }
@@ -224,7 +220,6 @@ struct Gaps<'a> {
 impl Gaps<'_> {
     fn note(&self, coverage: &mut Coverage) {
         let pages = self.pages;
-        let step = pages.interval.duration();
         let mut due = pages.from;
         for (index, row) in pages.rows.iter().enumerate() {
             let broken = pages.broken.get(&row.time).copied().unwrap_or(0);
@@ -234,14 +229,12 @@ impl Gaps<'_> {
             } else {
                 self.hole(coverage, due, row.time, broken, self.silence());
             }
-            due = row.time.saturating_add(step);
+            due = pages.grid.end(row.time);
         }
         // What has not begun yet cannot be missing for any other reason.
         let end = pages.end();
-        let begun = grid(self.now, pages.interval, Round::Down)
-            .saturating_add(step)
-            .min(end)
-            .max(due);
+        let newest = pages.grid.floor(self.now);
+        let begun = pages.grid.end(newest).min(end).max(due);
         let reached = pages.next.map_or(begun, |next| next.clamp(due, begun));
         let broken = pages.carried.saturating_add(pages.trailing);
         if pages.rows.is_empty() {
@@ -263,15 +256,14 @@ impl Gaps<'_> {
     /// Notes what of the first missing rows the exchange does not serve any more, and says where that ends.
     fn beyond(&self, coverage: &mut Coverage, from: Timestamp, to: Timestamp) -> Timestamp {
         let pages = self.pages;
-        let step = pages.interval.duration();
         // What could not be read before the oldest row was served all the same.
         let served = pages
             .oldest
-            .map(|oldest| oldest.saturating_sub(step.saturating_mul(pages.before_oldest)));
+            .map(|oldest| pages.grid.after(oldest, -i64::from(pages.before_oldest)));
         // The newest row may count as one of those that are kept.
         let kept = pages.paging.depth.map(|depth| {
-            let rows = depth.rows.saturating_sub(1);
-            grid(self.now, pages.interval, Round::Down).saturating_sub(step.saturating_mul(rows))
+            let rows = i64::from(depth.rows.saturating_sub(1));
+            pages.grid.after(pages.grid.floor(self.now), -rows)
         });
         let edge = if pages.paging.from_time {
             kept.map(|kept| served.map_or(kept, |served| served.min(kept)))
@@ -313,7 +305,7 @@ impl Gaps<'_> {
         broken: u64,
         other: MissingReason,
     ) {
-        let rows = steps(from, to, self.pages.interval);
+        let rows = self.pages.grid.between(from, to);
         let broken = broken.min(rows);
         for (rows, reason) in [(broken, MissingReason::Broken), (rows - broken, other)] {
             if rows > 0 {
@@ -328,7 +320,7 @@ impl Gaps<'_> {
     }
 
     fn miss(&self, coverage: &mut Coverage, from: Timestamp, to: Timestamp, reason: MissingReason) {
-        let rows = steps(from, to, self.pages.interval);
+        let rows = self.pages.grid.between(from, to);
         if rows > 0 {
             coverage.miss(Missing {
                 from,
@@ -337,17 +329,5 @@ impl Gaps<'_> {
                 reason,
             });
         }
-    }
-}
-
-/// The bars between two times.
-fn steps(from: Timestamp, to: Timestamp, interval: Interval) -> u64 {
-    let step = interval.duration().as_nanos();
-    let rows = u64::try_from(to.since(from).as_nanos() / step.max(1)).unwrap_or(u64::MAX);
-    // Calendar months differ in length, so what is shorter than a step is none.
-    if interval.is_calendar_month() && rows <= 1 {
-        0
-    } else {
-        rows
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
+use robust_market::{BarCalendar, Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
 use serde::Deserialize;
 
 use super::envelope::{fill_payload, open_about, rows};
@@ -16,8 +16,8 @@ use crate::wire::{
 };
 use crate::{Context, Reply, Verdict};
 
-/// How far Singapore's clock is ahead of UTC; it has no summer time.
-const SINGAPORE: Duration = Duration::from_secs(8 * 3_600);
+/// Singapore's clock is 8 hours ahead of UTC; it has no summer time.
+pub(super) const SINGAPORE: BarCalendar = BarCalendar::UTC.ahead(Duration::from_secs(8 * 3_600));
 
 #[derive(Debug, Deserialize)]
 struct CandleWire<'a> {

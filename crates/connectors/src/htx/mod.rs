@@ -21,7 +21,7 @@ mod trades;
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use robust_market::{Decoded, DepthLimit, Exchange, Kind, Payload, Request};
+use robust_market::{BarCalendar, Decoded, DepthLimit, Exchange, Kind, Payload, Request};
 
 use crate::history::{EmptyBars, Paging};
 use crate::wire::{Window, either};
@@ -71,6 +71,10 @@ impl Connector for Htx {
             }),
             empty_bars: EmptyBars::Unknown,
         })
+    }
+
+    fn calendar(&self) -> BarCalendar {
+        candles::SINGAPORE
     }
 
     fn windows(&self) -> Vec<RateWindow> {

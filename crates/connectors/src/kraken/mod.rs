@@ -21,7 +21,9 @@ mod trades;
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use robust_market::{Decoded, DepthLimit, Exchange, Kind, Payload, Request};
+use robust_market::{
+    BarCalendar, Decoded, DepthLimit, Exchange, Kind, Payload, Request, WeekStart,
+};
 
 use crate::history::{EmptyBars, Paging};
 use crate::wire::{Window, either};
@@ -74,6 +76,11 @@ impl Connector for Kraken {
             }),
             _ => None,
         }
+    }
+
+    /// Bars are whole intervals since 1970, weeks among them.
+    fn calendar(&self) -> BarCalendar {
+        BarCalendar::UTC.weeks(WeekStart::Thursday)
     }
 
     fn windows(&self) -> Vec<RateWindow> {

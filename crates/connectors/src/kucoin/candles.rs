@@ -4,9 +4,9 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use std::time::Duration;
-
-use robust_market::{Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp};
+use robust_market::{
+    BarCalendar, Candle, Candles, Decoded, Interval, Payload, Symbol, Timestamp, WeekStart,
+};
 use serde::de::SeqAccess;
 
 use super::envelope::{fill_data, open_rows};
@@ -21,8 +21,11 @@ type CandleWire<'a> = Cells<'a, 7>;
 
 const DOCUMENTED: Order = Order::NewestFirst;
 
+/// Weeks begin on Thursday (kucoin-api-docs, issues 350 and 373).
+pub(super) const CALENDAR: BarCalendar = BarCalendar::UTC.weeks(WeekStart::Thursday);
+
 fn is_closed(candle: &Candle, interval: Interval, now: Timestamp) -> bool {
-    end_of_bar(candle.time, interval, Duration::ZERO) <= now
+    end_of_bar(candle.time, interval, CALENDAR) <= now
 }
 
 /// A row in which nothing is broken.

@@ -2,6 +2,7 @@
 
 use robust_market::{Exchange, Interval, Request, Symbol, Timestamp};
 
+use super::candles::CALENDAR;
 use crate::target::Target;
 use crate::{Context, EncodeError, SymbolTable, WireRequest, range};
 
@@ -137,16 +138,16 @@ fn span(
     since: Option<Timestamp>,
     limit: Option<u32>,
 ) -> (Option<Timestamp>, Timestamp) {
-    let bars = |count: u32| interval.duration().saturating_mul(count);
+    let bars = CALENDAR.grid(interval);
     match (since, limit) {
         (Some(since), limit) => {
-            let end = since.saturating_add(bars(limit.unwrap_or(CANDLES_MAX)));
+            let end = bars.after(since, limit.unwrap_or(CANDLES_MAX).into());
             (Some(since), end)
         }
-        (None, Some(limit)) => (
-            Some(now.saturating_sub(bars(limit)).max(Timestamp::EPOCH)),
-            now,
-        ),
+        (None, Some(limit)) => {
+            let start = bars.after(now, -i64::from(limit));
+            (Some(start.max(Timestamp::EPOCH)), now)
+        }
         (None, None) => (None, now),
     }
 }

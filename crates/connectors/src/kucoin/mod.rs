@@ -23,7 +23,7 @@ use std::borrow::Cow;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
-use robust_market::{Decoded, DepthLimit, Exchange, Kind, Payload, Request};
+use robust_market::{BarCalendar, Decoded, DepthLimit, Exchange, Kind, Payload, Request};
 
 use crate::history::{EmptyBars, Paging};
 use crate::wire::{Window, either};
@@ -98,6 +98,10 @@ impl Connector for KuCoin {
             }),
             _ => None,
         }
+    }
+
+    fn calendar(&self) -> BarCalendar {
+        candles::CALENDAR
     }
 
     fn windows(&self) -> Vec<RateWindow> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use robust_market::{Candles, Interval, Request, Timestamp};
+use robust_market::{BarCalendar, Candles, Request, Timestamp};
 
 /// Bars that every exchange sends when nobody says how many.
 const USUAL: u32 = 100;
@@ -20,6 +20,7 @@ pub(super) fn fill(
     last: Option<SystemTime>,
     nominal: SystemTime,
     page: Option<u32>,
+    calendar: BarCalendar,
 ) -> Option<Request> {
     let Request::Candles {
         symbol,
@@ -30,20 +31,19 @@ pub(super) fn fill(
     else {
         return None;
     };
-    let last = last?;
-    let length = interval.duration().as_secs().max(1);
-    let bars = seconds(nominal) / length - (seconds(last) / length).min(seconds(nominal) / length);
+    let grid = calendar.grid(*interval);
+    let (last, open) = (grid.floor(stamp(last?)), grid.floor(stamp(nominal)));
+    let bars = grid.between(last, open);
     let wanted = u32::try_from((bars + 1).min(MOST)).unwrap_or(u32::MAX);
     if wanted <= limit.unwrap_or(USUAL) {
         return None;
     }
     let beyond = page.is_some_and(|page| wanted > page);
-    let first = (seconds(nominal) / length).saturating_sub(u64::from(wanted) - 1);
-    let from = i64::try_from(first * length).unwrap_or(i64::MAX);
+    let first = grid.after(open, 1 - i64::from(wanted));
     Some(Request::Candles {
         symbol: symbol.clone(),
         interval: *interval,
-        since: beyond.then(|| Timestamp::from_secs(from)).flatten(),
+        since: beyond.then_some(first),
         limit: Some(wanted),
     })
 }
@@ -87,6 +87,7 @@ pub(super) fn at_most(mut request: Request, rows: u32) -> Request {
 pub(super) fn left_out(
     request: &Request,
     last: Option<SystemTime>,
+    calendar: BarCalendar,
 ) -> Option<(Timestamp, Timestamp)> {
     let Request::Candles {
         interval,
@@ -96,31 +97,38 @@ pub(super) fn left_out(
     else {
         return None;
     };
-    let length = interval.duration().as_secs().max(1);
-    let from = i64::try_from(seconds(last?) / length * length).ok()?;
-    let from = Timestamp::from_secs(from)?;
+    let from = calendar.grid(*interval).floor(stamp(last?));
     (from < *first).then_some((from, *first))
 }
 
 /// Whether the bar that closed at `nominal` or last before it is not there yet, or there and not finished.
-pub(super) fn lacks_the_last_bar(bars: &Candles, interval: Interval, nominal: SystemTime) -> bool {
-    let length = interval.duration().as_secs().max(1);
-    let Some(opened) = (seconds(nominal) / length * length).checked_sub(length) else {
-        return false;
-    };
+///
+/// Asked of the bars themselves: the one after the newest finished bar is over by then. So nobody waits for a bar of a day on which
+/// the exchange closes none.
+pub(super) fn lacks_the_last_bar(
+    bars: &Candles,
+    nominal: SystemTime,
+    calendar: BarCalendar,
+) -> bool {
+    let grid = calendar.grid(bars.interval);
     let newest = bars.rows.iter().rev().find(|row| row.closed);
-    let opened = i64::try_from(opened).unwrap_or(i64::MAX);
-    newest.is_none_or(|newest| newest.time.as_secs() < opened)
+    newest.is_none_or(|newest| grid.after(newest.time, 2) <= stamp(nominal))
 }
 
-fn seconds(time: SystemTime) -> u64 {
+fn stamp(time: SystemTime) -> Timestamp {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
+    since.map_or(Timestamp::EPOCH, |since| {
+        Timestamp::EPOCH.saturating_add(since)
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use robust_market::{Candle, Interval, WeekStart};
+
     use super::*;
+
+    const UTC: BarCalendar = BarCalendar::UTC;
 
     fn at(secs: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(secs)
@@ -136,7 +144,7 @@ mod tests {
     }
 
     fn asked(last: u64, nominal: u64, limit: Option<u32>, page: u32) -> Option<(Option<i64>, u32)> {
-        let request = fill(&bars(limit), Some(at(last)), at(nominal), Some(page))?;
+        let request = fill(&bars(limit), Some(at(last)), at(nominal), Some(page), UTC)?;
         match request {
             Request::Candles { since, limit, .. } => Some((since.map(Timestamp::as_secs), limit?)),
             _ => None,
@@ -148,7 +156,7 @@ mod tests {
         // Nothing is missing, or nothing that is not asked for anyway.
         assert_eq!(asked(540, 600, Some(5), 720), None);
         assert_eq!(asked(0, 600, None, 720), None);
-        assert_eq!(fill(&bars(Some(5)), None, at(600), Some(720)), None);
+        assert_eq!(fill(&bars(Some(5)), None, at(600), Some(720), UTC), None);
         // Thirty minutes away.
         assert_eq!(asked(600, 2_400, Some(5), 720), Some((None, 31)));
         assert_eq!(asked(659, 2_401, Some(5), 720), Some((None, 31)));
@@ -162,18 +170,107 @@ mod tests {
     #[test]
     fn of_a_hole_beyond_the_most_the_newest_bars_are_asked_for_and_the_others_told() {
         // A million bars, up to the one that opens at 60,000,000.
-        let asked = fill(&bars(Some(5)), Some(at(0)), at(60_000_000), Some(1_000)).unwrap();
+        let asked = fill(
+            &bars(Some(5)),
+            Some(at(0)),
+            at(60_000_000),
+            Some(1_000),
+            UTC,
+        )
+        .unwrap();
         let Request::Candles { since, limit, .. } = &asked else {
             panic!("{asked:?}")
         };
         let first = 60_000_000 - 9_999 * 60;
         let since = since.map(Timestamp::as_secs);
         assert_eq!((since, *limit), (Some(first), Some(10_000)));
-        let (from, to) = left_out(&asked, Some(at(0))).unwrap();
+        let (from, to) = left_out(&asked, Some(at(0)), UTC).unwrap();
         assert_eq!((from.as_secs(), to.as_secs()), (0, first));
         // Nothing is left out of one that the most holds.
-        let asked = fill(&bars(Some(5)), Some(at(659)), at(66_000), Some(720)).unwrap();
-        assert_eq!(left_out(&asked, Some(at(659))), None);
+        let asked = fill(&bars(Some(5)), Some(at(659)), at(66_000), Some(720), UTC).unwrap();
+        assert_eq!(left_out(&asked, Some(at(659)), UTC), None);
+    }
+
+    /// Bars of an exchange as they are at a moment, the open one last.
+    fn series(interval: &str, calendar: BarCalendar, now: Timestamp) -> Candles {
+        let mut bars = Candles::new("BTC/USD".parse().unwrap(), interval.parse().unwrap());
+        let grid = calendar.grid(bars.interval);
+        bars.rows = (-9..=0)
+            .map(|nth| grid.after(grid.floor(now), nth))
+            .map(|time| Candle {
+                time,
+                open: 1.into(),
+                high: 1.into(),
+                low: 1.into(),
+                close: 1.into(),
+                volume: 1.into(),
+                quote_volume: None,
+                vwap: None,
+                count: None,
+                closed: grid.end(time) <= now,
+            })
+            .collect();
+        bars
+    }
+
+    #[test]
+    fn nobody_waits_for_a_week_a_month_or_a_day_that_is_not_over() {
+        let singapore = UTC.ahead(Duration::from_secs(8 * 3_600));
+        let epoch = UTC.weeks(WeekStart::Thursday);
+        for (interval, calendar) in [
+            ("1w", UTC),
+            ("1w", epoch),
+            ("1w", singapore),
+            ("1M", UTC),
+            ("1M", singapore),
+            ("1d", singapore),
+            ("3d", UTC),
+        ] {
+            // Six hours after another, over three months.
+            for quarter in 0..360 {
+                let now = at(1_700_000_000 + quarter * 21_600);
+                let whole = series(interval, calendar, stamp(now));
+                let text = format!("{interval} {calendar:?} {now:?}");
+                assert!(!lacks_the_last_bar(&whole, now, calendar), "{text}");
+                let mut late = whole.clone();
+                late.rows.pop();
+                let before = late.rows.last_mut().unwrap();
+                before.closed = false;
+                assert!(lacks_the_last_bar(&late, now, calendar), "{text}");
+                late.rows.pop();
+                assert!(lacks_the_last_bar(&late, now, calendar), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hole_of_weeks_or_months_is_counted_by_the_calendar_of_the_exchange() {
+        let ask = |interval: &str, last, nominal, page| {
+            let request = Request::Candles {
+                symbol: "BTC/USD".parse().unwrap(),
+                interval: interval.parse().unwrap(),
+                since: None,
+                limit: Some(1),
+            };
+            let asked = fill(&request, Some(at(last)), at(nominal), Some(page), UTC);
+            match asked {
+                Some(Request::Candles { since, limit, .. }) => {
+                    Some((since.map(|since| since.to_string()), limit.unwrap()))
+                }
+                _ => None,
+            }
+        };
+        // From Saturday the 11th of November 2023 to Sunday the 12th: no week in between. To Monday: one.
+        assert_eq!(ask("1w", 1_699_660_800, 1_699_747_200, 720), None);
+        let one = ask("1w", 1_699_660_800, 1_699_833_600, 720);
+        assert_eq!(one, Some((None, 2)));
+        // From 31 January 2024 to 1 February: one month; to 31 January 2025: twelve, and more than a page from the first on.
+        assert_eq!(
+            ask("1M", 1_706_659_200, 1_706_745_600, 720),
+            Some((None, 2))
+        );
+        let year = ask("1M", 1_706_659_200, 1_738_281_600, 5);
+        assert_eq!(year, Some((Some("2024-01-01T00:00:00Z".to_owned()), 13)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use robust_market::{
-    Coverage, Missing, MissingReason, Payload, Sample, Stopped, Symbol, Timestamp,
+    BarCalendar, Coverage, Missing, MissingReason, Payload, Sample, Stopped, Symbol, Timestamp,
 };
 
 use super::run::system;
@@ -31,14 +31,18 @@ pub(super) const fn symbol(payload: &Payload) -> Option<&Symbol> {
 }
 
 /// What a series lacks that another run can bring; `None` when it reaches the run's moment.
-pub(super) fn short(sample: &Sample<Arc<Payload>>, nominal: SystemTime) -> Option<Short> {
+pub(super) fn short(
+    sample: &Sample<Arc<Payload>>,
+    nominal: SystemTime,
+    calendar: BarCalendar,
+) -> Option<Short> {
     let coverage = sample.meta.coverage.as_deref()?;
     // How far the last row goes: a bar is of a time, a trade of a moment.
     let (last, upto) = match &*sample.data {
         Payload::Candles(bars) => {
             let last = bars.rows.last().map(|row| row.time);
-            let length = bars.interval.duration();
-            (last, last.map(|last| last.saturating_add(length)))
+            let grid = calendar.grid(bars.interval);
+            (last, last.map(|last| grid.end(last)))
         }
         Payload::Trades(trades) => {
             let last = trades.rows.last().map(|row| row.time);

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use robust_connectors::history::{EmptyBars, Paging};
 use robust_limiter::Limiter;
-use robust_market::{Exchange, Payload, Request, Sample, Symbol, Timestamp};
+use robust_market::{BarCalendar, Exchange, Payload, Request, Sample, Symbol, Timestamp};
 use robust_scheduler::{Run, RunError};
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -182,7 +182,7 @@ impl Work {
         {
             self.warn(run, &sample.meta.exchange, symbol, (from, to), reason);
         }
-        let short = reach::short(sample, run.nominal);
+        let short = reach::short(sample, run.nominal, self.calendar(&sample.meta.exchange));
         let from = short.as_ref().map(|short| short.from);
         let mut reached = self.reached();
         // Once its moment is reached, its success says where the next one begins.
@@ -229,13 +229,16 @@ impl Work {
         // A series that was cut short goes on where it ended.
         let last = run.last_success.max(*self.reached());
         let page = self.paging(&query).map(|paging| paging.page);
+        let calendar = self.calendar(query.exchange());
         let request = if self.since_last {
             hole::since(&query.request, last, run.nominal, self.period, page)
         } else {
-            hole::fill(&query.request, last, run.nominal, page)
+            hole::fill(&query.request, last, run.nominal, page, calendar)
         };
         if let Some(request) = request {
-            if let (Some(part), Some(symbol)) = (hole::left_out(&request, last), request.symbol()) {
+            if let (Some(part), Some(symbol)) =
+                (hole::left_out(&request, last, calendar), request.symbol())
+            {
                 let reason = "more bars than a job fills a hole with; `rdm fetch` brings them";
                 self.warn(run, query.exchange(), symbol, part, reason);
             }
@@ -252,6 +255,17 @@ impl Work {
         let shared = self.shared.upgrade()?;
         let venue = shared.venue(query.exchange()).ok()?;
         venue.source.connector().paging(query.request().kind())
+    }
+
+    /// By whose clock the bars of an exchange begin.
+    fn calendar(&self, exchange: &Exchange) -> BarCalendar {
+        let shared = self.shared.upgrade();
+        let venue = shared
+            .as_ref()
+            .and_then(|shared| shared.venue(exchange).ok());
+        venue.map_or(BarCalendar::UTC, |venue| {
+            venue.source.connector().calendar()
+        })
     }
 
     async fn get(&self, query: Query) -> Result<Sample<Arc<Payload>>, DataError> {
@@ -283,7 +297,7 @@ impl Work {
         if !self.aligned || self.is_sparse(query) {
             return Ok(());
         }
-        if hole::lacks_the_last_bar(bars, bars.interval, run.nominal) {
+        if hole::lacks_the_last_bar(bars, run.nominal, self.calendar(query.exchange())) {
             // Asked for again from there on: a hole of many pages is not fetched twice.
             if let (Some(_), Some(last)) = (&sample.meta.coverage, bars.rows.last()) {
                 *self.reached() = Some(system(last.time));

@@ -7,6 +7,7 @@
 
 mod bans;
 mod blocking;
+mod calendars;
 mod configured;
 mod edges;
 mod events;

@@ -1,6 +1,6 @@
 //! Where bars of an interval begin.
 
-use robust_market::{Candles, Interval, Timestamp};
+use robust_market::{BarCalendar, BarGrid, Candles, Interval, Timestamp};
 
 const NS_PER_SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * NS_PER_SECOND;
@@ -8,7 +8,8 @@ const DAY: i64 = 86_400 * NS_PER_SECOND;
 /// The grid of one interval: bars of fixed length, or calendar months.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Grid {
-    interval: Interval,
+    bars: BarGrid,
+    calendar: BarCalendar,
     /// Length of a bar in nanoseconds, or in months.
     step: i64,
     /// Start of a bar, in nanoseconds after a multiple of the length.
@@ -16,41 +17,32 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// The grid that these bars are on.
+    /// The grid that these bars are on, where days begin as the source's `calendar` says.
     ///
-    /// Bars up to a day start at a multiple of their length. Longer ones start on a day that each exchange chooses (weeks
-    /// on Monday, or on Thursday as the epoch did), so their anchor is that of the first bar that starts at midnight.
-    pub(crate) fn of(candles: &Candles) -> Self {
-        let interval = candles.interval;
-        let nanoseconds = i64::try_from(interval.duration().as_nanos()).unwrap_or(i64::MAX);
-        if interval.is_calendar_month() {
-            let months = nanoseconds / (30 * DAY);
-            return Self {
-                interval,
-                step: months.max(1),
-                anchor: 0,
-            };
-        }
-        let step = nanoseconds.max(1);
-        let anchor = if step > DAY && step % DAY == 0 {
-            candles
+    /// Bars longer than a day start on a day that each exchange chooses (weeks on Monday, or on Thursday as the epoch did), so
+    /// their anchor is that of the first bar that starts with a day; where there is none, that of the calendar.
+    pub(crate) fn of(candles: &Candles, calendar: BarCalendar) -> Self {
+        let mut bars = calendar.grid(candles.interval);
+        let step = bars.step();
+        if !candles.interval.is_calendar_month() && step > DAY && step % DAY == 0 {
+            let midnight = calendar.day_start();
+            let found = candles
                 .rows
                 .iter()
                 .map(|row| row.time.as_ns().rem_euclid(step))
-                .find(|offset| offset % DAY == 0)
-                .unwrap_or(0)
-        } else {
-            0
-        };
+                .find(|offset| offset % DAY == midnight);
+            bars = found.map_or(bars, |anchor| bars.anchored(anchor));
+        }
         Self {
-            interval,
+            bars,
+            calendar,
             step,
-            anchor,
+            anchor: bars.anchor(),
         }
     }
 
     pub(crate) const fn interval(&self) -> Interval {
-        self.interval
+        self.bars.interval()
     }
 
     /// Length of a bar, in the unit of [`steps`](Self::steps).
@@ -60,8 +52,8 @@ impl Grid {
 
     /// The number of the bar that holds `time`.
     pub(crate) fn slot(&self, time: Timestamp) -> i64 {
-        if self.interval.is_calendar_month() {
-            month(time).0.div_euclid(self.step)
+        if self.interval().is_calendar_month() {
+            self.bars.number(time)
         } else {
             time.as_ns()
                 .saturating_sub(self.anchor)
@@ -71,7 +63,7 @@ impl Grid {
 
     /// Both [`slot`](Self::slot) and [`offset`](Self::offset), in one division.
     pub(crate) fn place(&self, time: Timestamp) -> (i64, i64) {
-        if self.interval.is_calendar_month() {
+        if self.interval().is_calendar_month() {
             return (self.slot(time), self.offset(time));
         }
         let from = time.as_ns().saturating_sub(self.anchor);
@@ -89,7 +81,7 @@ impl Grid {
     ) -> (i64, i64) {
         match before {
             Some((last, slot, offset))
-                if !self.interval.is_calendar_month()
+                if !self.interval().is_calendar_month()
                     && last.as_ns().checked_add(self.step) == Some(time.as_ns())
                     && last.as_ns().checked_sub(self.anchor).is_some() =>
             {
@@ -101,8 +93,8 @@ impl Grid {
 
     /// How far into its bar `time` lies, in nanoseconds; zero on the grid.
     pub(crate) fn offset(&self, time: Timestamp) -> i64 {
-        if self.interval.is_calendar_month() {
-            month(time).1
+        if self.interval().is_calendar_month() {
+            self.bars.offset(time)
         } else {
             time.as_ns()
                 .saturating_sub(self.anchor)
@@ -112,7 +104,7 @@ impl Grid {
 
     /// A bar that starts before this is over by `now`, however long a month is.
     pub(crate) fn over_before(&self, now: Timestamp) -> Timestamp {
-        let longest = if self.interval.is_calendar_month() {
+        let longest = if self.interval().is_calendar_month() {
             self.step.saturating_mul(31 * DAY)
         } else {
             self.step
@@ -123,32 +115,19 @@ impl Grid {
     /// When a bar that starts at `time` ends.
     #[inline]
     pub(crate) fn end(&self, time: Timestamp) -> Timestamp {
-        if self.interval.is_calendar_month() {
-            self.end_of_month(time)
+        if self.interval().is_calendar_month() {
+            self.bars.end(time)
         } else {
             Timestamp::from_ns(time.as_ns().saturating_add(self.step))
         }
-    }
-
-    fn end_of_month(&self, time: Timestamp) -> Timestamp {
-        // The shortest month first: a bar is never called open that is over by the calendar.
-        let start = month(time).0;
-        (28..=31 * self.step)
-            .map(|days| {
-                time.saturating_add(std::time::Duration::from_secs(
-                    u64::try_from(days).unwrap_or(0).saturating_mul(86_400),
-                ))
-            })
-            .find(|end| month(*end).0 >= start.saturating_add(self.step))
-            .unwrap_or_else(|| time.saturating_add(self.interval.duration()))
     }
 
     /// Distances of bars in ascending order of time, equal times left out.
     pub(crate) fn steps(&self, times: impl Iterator<Item = Timestamp>) -> Vec<i64> {
         let mut places: Vec<i64> = times
             .map(|time| {
-                if self.interval.is_calendar_month() {
-                    month(time).0
+                if self.interval().is_calendar_month() {
+                    self.calendar.month(time)
                 } else {
                     time.as_ns()
                 }
@@ -167,28 +146,12 @@ impl Grid {
 
     /// A distance in words.
     pub(crate) fn words(&self, steps: i64) -> String {
-        if self.interval.is_calendar_month() {
+        if self.interval().is_calendar_month() {
             format!("{steps} months")
         } else {
             format!("{} s", steps / NS_PER_SECOND)
         }
     }
-}
-
-/// The month that holds a time, counted from year 0, and how far into it the time lies.
-fn month(time: Timestamp) -> (i64, i64) {
-    let days = time.as_ns().div_euclid(DAY);
-    // Civil date from days, after Howard Hinnant's chrono-compatible algorithm: years begin in March.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5;
-    let months = (era * 400 + year_of_era) * 12 + march_month + 2;
-    (months, day * DAY + time.as_ns().rem_euclid(DAY))
 }
 
 #[cfg(test)]
@@ -201,7 +164,10 @@ mod tests {
 
     fn grid(interval: &str) -> Grid {
         let symbol = "BTC/USD".parse().unwrap();
-        Grid::of(&Candles::new(symbol, interval.parse().unwrap()))
+        Grid::of(
+            &Candles::new(symbol, interval.parse().unwrap()),
+            BarCalendar::UTC,
+        )
     }
 
     #[test]
@@ -215,8 +181,8 @@ mod tests {
         assert_eq!(grid.end(january), february);
         assert_eq!(grid.end(february), march); // 29 days in 2024
         assert_eq!(grid.steps([march, january, february].into_iter()), [1, 1]);
-        assert_eq!(month(at(0)), (1970 * 12, 0));
-        assert_eq!(month(at(-1)).0, 1970 * 12 - 1);
+        assert_eq!((grid.slot(at(0)), grid.offset(at(0))), (1970 * 12, 0));
+        assert_eq!(grid.slot(at(-1)), 1970 * 12 - 1);
     }
 
     #[test]
@@ -237,7 +203,7 @@ mod tests {
             count: None,
             closed: true,
         });
-        assert_eq!(Grid::of(&weeks).offset(monday), 0);
+        assert_eq!(Grid::of(&weeks, BarCalendar::UTC).offset(monday), 0);
     }
 
     #[test]

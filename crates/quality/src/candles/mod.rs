@@ -56,7 +56,7 @@ pub(crate) fn candles(
     asked_for(&mut tally, candles, context);
     let lacking = defects::rows(&mut tally, decoded, candles.rows.len());
 
-    let grid = Grid::of(candles);
+    let grid = Grid::of(candles, context.profile.calendar);
     let timed = possible(&mut tally, candles, decoded, context, &grid);
     let straight = one_after_the_other(&timed);
     let regular = (straight && timed.len() > 2) || interval(&mut tally, &timed, &grid, context);

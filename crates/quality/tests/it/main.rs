@@ -7,6 +7,7 @@
 )]
 
 mod beside;
+mod calendars;
 mod clean;
 mod faults;
 mod metamorphic;
