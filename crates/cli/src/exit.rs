@@ -40,7 +40,12 @@ fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let mut line = words.join(" ");
     if line.chars().any(char::is_control) {
-        line = line.escape_debug().to_string();
+        // What others have escaped already stays as it is.
+        let shown = |sign: char| match sign.is_control() {
+            true => sign.escape_debug().to_string(),
+            false => sign.to_string(),
+        };
+        line = line.chars().map(shown).collect();
     }
     if line.chars().count() > LONGEST {
         line = line.chars().take(LONGEST).collect::<String>() + "…";
@@ -72,6 +77,10 @@ mod tests {
     fn a_complaint_is_one_short_line_without_control_characters() {
         assert_eq!(one_line("a\n  b\tc"), "a b c");
         assert_eq!(one_line("a\u{1b}[31m"), "a\\u{1b}[31m");
+        assert_eq!(
+            one_line("job \"a\\u{7}\" isn't\u{1b}"),
+            "job \"a\\u{7}\" isn't\\u{1b}"
+        );
         assert_eq!(one_line(&"x".repeat(9_000)).chars().count(), 501);
     }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use http::uri::PathAndQuery;
+use robust_market::escape;
 
 use crate::signature::hex;
 use crate::target::encoded;
@@ -71,6 +72,7 @@ impl Traces {
                 hex(text.as_bytes()),
                 encoded(text).to_string(),
                 text.escape_debug().to_string(),
+                escape(text),
                 text.replace('/', "\\/"),
             ] {
                 traces.hide(&form);

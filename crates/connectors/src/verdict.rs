@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use robust_market::Timestamp;
+use robust_market::{Timestamp, escape};
 
 /// What kind of refusal an answer is; decides whether to try again, and how soon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,7 +48,7 @@ impl Class {
 ///
 /// Made once, by the connector, from status, headers and body together; every layer above acts on it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}{}: {message}", class.as_str(), code.as_deref().map(|code| format!(" {code}")).unwrap_or_default())]
+#[error("{}{}: {message}", class.as_str(), own_code(code.as_deref(), message))]
 #[non_exhaustive]
 pub struct Verdict {
     /// What kind of refusal it is.
@@ -65,6 +65,12 @@ pub struct Verdict {
     pub until: Option<Timestamp>,
 }
 
+/// The exchange's code, where its words do not begin with it anyway.
+fn own_code(code: Option<&str>, message: &str) -> String {
+    let code = code.filter(|code| !message.starts_with(&escape(code)));
+    code.map(|code| format!(" {code}")).unwrap_or_default()
+}
+
 impl Verdict {
     /// A verdict; the message is escaped and cut.
     #[must_use]
@@ -74,7 +80,7 @@ impl Verdict {
             class,
             status,
             code: code.map(Into::into),
-            message: cut.escape_debug().to_string().into_boxed_str(),
+            message: escape(&cut).into_boxed_str(),
             retry_after: None,
             until: None,
         }
@@ -92,5 +98,33 @@ impl Verdict {
     pub fn with_until(mut self, end: Option<Timestamp>) -> Self {
         self.until = end;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_escaped_and_stay_readable() {
+        let words = "not kucoin's envelope: {\"a\": 1}\n\u{1b}[31m\u{202e}";
+        let verdict = Verdict::new(Class::Malformed, 200, None, words);
+        assert_eq!(
+            verdict.to_string(),
+            "malformed: not kucoin's envelope: {\"a\": 1}\\n\\u{1b}[31m\\u{202e}"
+        );
+    }
+
+    #[test]
+    fn a_code_that_is_the_words_is_said_once() {
+        let code = Some("EGeneral:Too many requests");
+        let verdict = Verdict::new(Class::RateLimited, 200, code, code.unwrap());
+        assert_eq!(
+            verdict.to_string(),
+            "rate_limited: EGeneral:Too many requests"
+        );
+        assert_eq!(verdict.code.as_deref(), code);
+        let verdict = Verdict::new(Class::Permanent, 400, Some("-1121"), "Invalid symbol.");
+        assert_eq!(verdict.to_string(), "permanent -1121: Invalid symbol.");
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use robust_data_manager::market::{Acceptance, Dimension, Issue, Payload, Report, Severity};
+use robust_data_manager::market::{
+    Acceptance, Dimension, Issue, Payload, Report, Severity, escape,
+};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -182,7 +184,7 @@ const fn word(severity: Severity) -> &'static str {
 /// What others have written in the data, without control characters.
 fn plain(message: &str) -> String {
     if message.chars().any(char::is_control) {
-        message.escape_debug().to_string()
+        escape(message)
     } else {
         message.to_owned()
     }

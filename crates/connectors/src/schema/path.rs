@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use robust_market::escape;
+
 /// The longest key that is shown whole, in characters.
 const LONGEST: usize = 60;
 
@@ -49,7 +51,7 @@ impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cut: String = self.0.chars().take(LONGEST).collect();
         let dots = if cut.len() < self.0.len() { "…" } else { "" };
-        write!(f, "\"{}{dots}\"", cut.escape_debug())
+        write!(f, "\"{}{dots}\"", escape(&cut).replace('"', "\\\""))
     }
 }
 
