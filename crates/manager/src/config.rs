@@ -291,15 +291,7 @@ impl Config {
         let mut jobs = Vec::new();
         if let Some(name) = &self.plan {
             let plan = Plan::named(name)?;
-            let narrowed = plan.of(|exchange| self.exchanges.contains_key(exchange));
-            if narrowed.is_empty() {
-                let names: Vec<String> = plan.exchanges().into_iter().collect();
-                let remedy = format!(
-                    "none of its exchanges is configured; add a table [exchanges.NAME] for one of {}",
-                    names.join(", ")
-                );
-                return Err(out_of_range("plan", quote(name), &remedy));
-            }
+            let narrowed = plan.narrowed(|exchange| self.exchanges.contains_key(exchange))?;
             jobs.extend(narrowed.settings().iter().cloned());
         }
         jobs.extend(self.jobs.iter().cloned());

@@ -1,5 +1,6 @@
 //! Reads that come due by themselves, and everything else that does.
 
+mod answerable;
 mod class;
 mod end;
 mod gate;

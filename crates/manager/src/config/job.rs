@@ -442,6 +442,12 @@ impl JobSettings {
             };
             return Err(self.wrong("timeout", format!("{timeout:?}"), remedy));
         }
+        for (key, rows) in [("depth", self.depth), ("limit", self.limit)] {
+            if rows == Some(0) {
+                let remedy = "use 1 or more, or leave it away for the exchange's own";
+                return Err(self.wrong(key, 0, remedy));
+            }
+        }
         if let Some(retries) = self.retries.filter(|retries| *retries > 20) {
             return Err(self.wrong("retries", retries, "use 0 to 20"));
         }

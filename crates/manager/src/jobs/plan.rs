@@ -121,6 +121,23 @@ impl Plan {
         Self::new(self.name.clone(), jobs)
     }
 
+    /// The same, of which something is there.
+    pub(crate) fn narrowed(&self, there: impl Fn(&str) -> bool) -> Result<Self, ConfigError> {
+        let narrowed = self.of(there);
+        if !narrowed.is_empty() || self.is_empty() {
+            return Ok(narrowed);
+        }
+        let names: Vec<String> = self.exchanges().into_iter().collect();
+        Err(ConfigError::OutOfRange {
+            field: "plan".to_owned(),
+            value: quote(&self.name),
+            remedy: format!(
+                "none of its exchanges is configured; add a table [exchanges.NAME] for one of {}",
+                names.join(", ")
+            ),
+        })
+    }
+
     /// Its jobs.
     ///
     /// # Errors

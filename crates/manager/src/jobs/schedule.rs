@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use robust_connectors::Connector;
+use robust_connectors::{Connector, EncodeError};
 use robust_limiter::{Limiter, Window};
 use robust_market::{Exchange, Kind, Request, Symbol, quote};
 use robust_scheduler::{AddError, Dependents, Failures, Job, JobBuilder, JobId, Trigger};
@@ -119,10 +119,48 @@ pub enum ScheduleError {
         /// The job.
         job: String,
     },
+    /// The exchange cannot answer the job, whenever it is asked.
+    #[error("job \"{job}\": {key}: {error}")]
+    Unanswerable {
+        /// The job.
+        job: String,
+        /// The key of a config file that says what cannot be asked.
+        key: &'static str,
+        /// Why not.
+        error: EncodeError,
+    },
+    /// A term of the job means nothing, or cannot be kept to.
+    #[error("job \"{job}\": {key} = {value}: {remedy}")]
+    Term {
+        /// The job.
+        job: String,
+        /// Its key in a config file.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What to do instead.
+        remedy: &'static str,
+    },
     /// A configured job has a setting that cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The scheduler refuses the job: its name is taken, its period too short, the manager shut down.
+    /// The job never comes due.
+    #[error("job \"{job}\": {when} never comes; name a moment that is still to come")]
+    Never {
+        /// The job.
+        job: String,
+        /// What should make it come due.
+        when: String,
+    },
+    /// The scheduler refuses the job: its period is too short, its time too.
+    #[error("job \"{job}\": {error}")]
+    NotTaken {
+        /// The job.
+        job: String,
+        /// Why not.
+        error: AddError,
+    },
+    /// The scheduler refuses the job: its name is taken, the manager shut down.
     #[error(transparent)]
     Refused(#[from] AddError),
 }
@@ -178,8 +216,8 @@ impl DataManager {
     ///
     /// [`ScheduleError`] for the first job that cannot be added; [`ScheduleError::Config`] when none of its exchanges is configured.
     pub fn schedule_plan(&self, plan: &Plan) -> Result<Vec<JobId>, ScheduleError> {
-        let plan = plan.of(|name| self.source(name).is_ok());
-        self.schedule_all(plan.jobs()?)
+        let there = plan.narrowed(|name| self.source(name).is_ok())?;
+        self.schedule_all(there.jobs()?)
     }
 
     /// The jobs of the configuration, its plan's first, in its order.
@@ -246,6 +284,7 @@ impl DataManager {
     pub(super) fn prepare(&self, job: &DataJob) -> Result<(JobBuilder, Work), ScheduleError> {
         job.check_names()?;
         let name = || job.name.clone();
+        job.check_terms()?;
         let (rank, class) = (job.rank(), job.class);
         let timeout = job.timeout.unwrap_or_else(|| class.usual());
         if timeout > class.longest() {
@@ -272,6 +311,7 @@ impl DataManager {
                 ScheduleError::Query { job, error }
             })?;
             let connector = &**source.connector();
+            job.check_answerable(connector, &source.symbols(), self.clock().now())?;
             let rates = Rates::of(&source);
             let usual = job.requests(connector, exchange)?;
             let times = usual.iter().map(|request| rates.share(connector, request));
@@ -333,6 +373,23 @@ impl DataManager {
                 job: name.to_string(),
                 upstream: upstream.to_string(),
             };
+        }
+        match (&error, job) {
+            (AddError::Never { .. }, Some(job)) => {
+                return ScheduleError::Never {
+                    job: job.name.clone(),
+                    when: job.when(),
+                };
+            }
+            // These name no job.
+            (
+                AddError::PeriodTooShort { .. } | AddError::Priority { .. } | AddError::NoTime,
+                Some(job),
+            ) => {
+                let job = job.name.clone();
+                return ScheduleError::NotTaken { job, error };
+            }
+            _ => {}
         }
         let (
             AddError::Overload {

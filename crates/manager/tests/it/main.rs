@@ -37,5 +37,6 @@ mod sharing;
 mod signed;
 mod status;
 mod twisted;
+mod unanswerable;
 mod validated;
 mod world;
