@@ -117,13 +117,13 @@ mod tests {
 
     #[test]
     fn a_code_that_is_the_words_is_said_once() {
-        let code = Some("EGeneral:Too many requests");
-        let verdict = Verdict::new(Class::RateLimited, 200, code, code.unwrap());
+        let words = "EGeneral:Too many requests";
+        let verdict = Verdict::new(Class::RateLimited, 200, Some(words), words);
         assert_eq!(
             verdict.to_string(),
             "rate_limited: EGeneral:Too many requests"
         );
-        assert_eq!(verdict.code.as_deref(), code);
+        assert_eq!(verdict.code.as_deref(), Some(words));
         let verdict = Verdict::new(Class::Permanent, 400, Some("-1121"), "Invalid symbol.");
         assert_eq!(verdict.to_string(), "permanent -1121: Invalid symbol.");
     }
