@@ -7,7 +7,7 @@ use robust_connectors::Class;
 use robust_limiter::Class as Urgency;
 use robust_market::{Exchange, Origin, Payload};
 use robust_sim::Fault;
-use robust_source::{Cause, SourceConfig};
+use robust_source::{Cause, SourceConfig, SourceError};
 use tokio::time::Instant;
 
 use crate::world::World;
@@ -32,6 +32,14 @@ async fn a_good_answer_is_data_that_says_it_is_simulated() {
     }
 }
 
+/// Asks, and is refused without any waiting.
+async fn refused_at_once(world: &World) -> SourceError {
+    let began = Instant::now();
+    let refused = world.ask().await.unwrap_err();
+    assert_eq!(began.elapsed(), Duration::ZERO, "refused at once");
+    refused
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hanging_exchange_times_out_opens_the_breaker_and_is_left_alone() {
     let world = World::kraken();
@@ -44,13 +52,7 @@ async fn a_hanging_exchange_times_out_opens_the_breaker_and_is_left_alone() {
     }
     assert!(matches!(world.source.breaker().state(), State::Open { .. }));
     let before = world.sim.stats().requests;
-    let began = Instant::now();
-    let refused = world.ask().await.unwrap_err();
-    assert_eq!(
-        began.elapsed(),
-        Duration::ZERO,
-        "an open breaker refuses at once"
-    );
+    let refused = refused_at_once(&world).await;
     let Cause::Open(open) = &refused.cause else {
         panic!("{refused}")
     };
@@ -93,9 +95,7 @@ async fn a_ban_opens_the_breaker_for_as_long_as_it_lasts_and_nothing_is_sent() {
     // Up to 30 s before its end: a call that is made later is worth waiting with.
     for _ in 0..85 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let began = Instant::now();
-        assert!(world.ask().await.is_err());
-        assert_eq!(began.elapsed(), Duration::ZERO, "refused at once");
+        refused_at_once(&world).await;
     }
     assert_eq!(
         world.sim.stats().requests,

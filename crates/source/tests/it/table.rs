@@ -9,19 +9,10 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use robust_breaker::State;
 use robust_connectors::Binance;
 use robust_http::{Error, Fetched, Kind, NewConnection, Phase};
-use robust_limiter::Class;
-use robust_market::{Request, RequestId};
-use robust_source::{Answer, Call, Source, SourceConfig, SourceError, SourceStats, Transport};
+use robust_source::{Source, SourceConfig, SourceError, SourceStats, Transport};
 use tokio::time::Instant;
 
-/// Asks for the time, with the usual patience.
-async fn ask(source: &Source) -> Result<Answer, SourceError> {
-    let end = Instant::now() + Duration::from_secs(3_600);
-    let request = Arc::new(Request::ServerTime);
-    source
-        .call(Call::new(request, Class::High, end, RequestId(1)))
-        .await
-}
+use crate::world::ask;
 
 fn source(transport: Transport) -> Source {
     Source::builder(Arc::new(Binance))

@@ -9,14 +9,13 @@ use futures_util::future::join_all;
 use http::{HeaderValue, StatusCode};
 use robust_breaker::State;
 use robust_connectors::Binance;
-use robust_limiter::Class;
-use robust_market::{Clock, Exchange, Request, RequestId, Timestamp};
+use robust_market::{Clock, Exchange, Timestamp};
 use robust_sim::VirtualClock;
-use robust_source::{Answer, Call, Cause, Source, SourceConfig, SourceError};
+use robust_source::{Cause, Source, SourceConfig};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::world::World;
+use crate::world::{World, ask};
 
 /// Status and `Retry-After`.
 type Says = (u16, Option<&'static str>);
@@ -68,14 +67,6 @@ impl Desk {
             .build(door)
             .unwrap()
     }
-}
-
-async fn ask(source: &Source) -> Result<Answer, SourceError> {
-    let end = Instant::now() + Duration::from_secs(3_600);
-    let request = Arc::new(Request::ServerTime);
-    source
-        .call(Call::new(request, Class::High, end, RequestId(1)))
-        .await
 }
 
 fn single() -> SourceConfig {

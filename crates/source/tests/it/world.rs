@@ -26,6 +26,15 @@ pub(crate) fn door(sim: &Sim) -> Transport {
     })
 }
 
+/// Asks a source for the time, with the patience of an hour.
+pub(crate) async fn ask(source: &Source) -> Result<Answer, SourceError> {
+    let end = Instant::now() + Duration::from_secs(3_600);
+    let request = Arc::new(Request::ServerTime);
+    source
+        .call(Call::new(request, Class::High, end, RequestId(1)))
+        .await
+}
+
 impl World {
     pub(crate) fn of(exchange: &Exchange, config: SourceConfig) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(Timestamp::from_ns(
