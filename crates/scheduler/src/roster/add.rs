@@ -1,6 +1,6 @@
 //! Jobs come and are changed: checked first, all of them, then put in.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -10,7 +10,6 @@ use super::stop::Stage;
 use super::{Entry, LEAST_PERIOD, Roster, Slot};
 use crate::error::AddError;
 use crate::event::Event;
-use crate::graph::circle;
 use crate::job::{JobId, Spec};
 use crate::ledger::{SkipReason, Tally};
 use crate::moment::{Nanos, length, nanos};
@@ -36,7 +35,7 @@ impl<H: super::Handle> Roster<H> {
             let first_too_many = limit.saturating_sub(self.names.len());
             return Err((first_too_many, AddError::Full { limit }));
         }
-        self.check_edges(specs, None)?;
+        self.check_edges(specs)?;
         self.check_load(specs, now)
     }
 
@@ -69,57 +68,6 @@ impl<H: super::Handle> Roster<H> {
             });
         }
         self.check_trigger(spec, now)
-    }
-
-    /// Everybody waits for somebody who is there, and nobody for himself.
-    pub(super) fn check_edges(
-        &self,
-        specs: &[&Spec],
-        replaced: Option<&Arc<str>>,
-    ) -> Result<(), (usize, AddError)> {
-        if specs.iter().all(|spec| spec.waits_for().next().is_none()) {
-            // Without edges of their own they close no circle: nobody could wait for them without
-            // having said that they come later; and those who have wait for them, not they for those.
-            return Ok(());
-        }
-        let fresh: HashSet<&str> = specs.iter().map(|spec| &*spec.name).collect();
-        for (index, spec) in specs.iter().enumerate() {
-            let missing = spec.waits_for().find(|name| {
-                let pending = spec
-                    .upstreams
-                    .iter()
-                    .any(|upstream| upstream.name == **name && upstream.pending);
-                !pending && !fresh.contains(&***name) && self.slot_of(name).is_none()
-            });
-            if let Some(upstream) = missing {
-                return Err((
-                    index,
-                    AddError::NoUpstream {
-                        name: Arc::clone(&spec.name),
-                        upstream: Arc::clone(upstream),
-                    },
-                ));
-            }
-        }
-        let edges_of =
-            |spec: &Spec| -> Vec<Arc<str>> { spec.waits_for().map(Arc::clone).collect() };
-        let mut edges: HashMap<Arc<str>, Vec<Arc<str>>> = self
-            .dependents
-            .values()
-            .flatten()
-            .filter_map(|slot| self.entry(*slot))
-            .filter(|job| Some(&job.spec.name) != replaced)
-            .map(|job| (Arc::clone(&job.spec.name), edges_of(&job.spec)))
-            .collect();
-        for spec in specs {
-            edges.insert(Arc::clone(&spec.name), edges_of(spec));
-        }
-        for (index, spec) in specs.iter().enumerate() {
-            if let Some(path) = circle([Arc::clone(&spec.name)], &edges) {
-                return Err((index, AddError::Circle { path }));
-            }
-        }
-        Ok(())
     }
 
     /// Makes room for these, so that nothing grows step by step while they are put in.
@@ -272,24 +220,6 @@ impl<H: super::Handle> Roster<H> {
         JobId {
             slot: index,
             generation: 0,
-        }
-    }
-
-    /// Notes, or forgets, who waits for whom.
-    pub(super) fn link(&mut self, slot: u32, yes: bool) {
-        let Some(job) = self.entry(slot) else {
-            return;
-        };
-        let names: SmallVec<[Arc<str>; 4]> = job.spec.waits_for().map(Arc::clone).collect();
-        for name in names {
-            let waiters = self.dependents.entry(Arc::clone(&name)).or_default();
-            waiters.retain(|waiter| *waiter != slot);
-            if yes {
-                waiters.push(slot);
-            }
-            if waiters.is_empty() {
-                self.dependents.remove(&name);
-            }
         }
     }
 

@@ -138,8 +138,11 @@ impl<H: super::Handle> Roster<H> {
                 let Some(job) = self.entry(waiter) else {
                     continue;
                 };
+                if job.spec.trigger.upstreams().is_empty() {
+                    continue;
+                }
                 let rate = self.rate(&job.spec, now);
-                if job.spec.trigger.upstreams().is_empty() || rate.to_bits() == job.rate.to_bits() {
+                if rate.to_bits() == job.rate.to_bits() {
                     continue;
                 }
                 self.weigh(waiter, false);

@@ -10,6 +10,7 @@ mod clock;
 mod comes;
 mod demand;
 mod dispatch;
+mod edges;
 mod end;
 mod gather;
 mod lane;

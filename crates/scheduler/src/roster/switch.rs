@@ -1,5 +1,6 @@
 //! Jobs are paused, disabled, run by hand and removed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Roster;
@@ -136,11 +137,12 @@ impl<H: super::Handle> Roster<H> {
             }
             Dependents::Cascade => {
                 let mut all = vec![slot];
+                let mut known = HashSet::from([slot]);
                 let mut next = 0;
                 while let Some(slot) = all.get(next).copied() {
                     next += 1;
                     for waiter in self.waiters(slot) {
-                        if !all.contains(&waiter) {
+                        if known.insert(waiter) {
                             all.push(waiter);
                         }
                     }

@@ -42,8 +42,7 @@ impl<H: super::Handle> Roster<H> {
             return Err(AddError::Unknown);
         }
         self.check_spec(&spec, now)?;
-        self.check_edges(&[&spec], Some(&spec.name))
-            .map_err(|(_, error)| error)?;
+        self.check_edges(&[&spec]).map_err(|(_, error)| error)?;
         self.check_heavier(slot, &spec, now)?;
 
         let wait = self.stands_still(slot);

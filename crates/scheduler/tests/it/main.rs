@@ -10,6 +10,7 @@ mod contained;
 mod crashes;
 mod dependencies;
 mod dispatch;
+mod edges;
 mod failures;
 mod ledger;
 mod outcomes;
