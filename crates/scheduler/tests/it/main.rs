@@ -21,6 +21,7 @@ mod restart;
 mod simulated;
 mod sources;
 mod stopping;
+mod thresholds;
 mod triggers;
 mod updates;
 
