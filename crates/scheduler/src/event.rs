@@ -128,7 +128,7 @@ pub enum Event {
     Parked {
         /// The source's name.
         source: Arc<str>,
-        /// For how long.
+        /// For how long; a day at most, then it is asked again.
         wait: Duration,
     },
     /// The jobs of a source ask more than its budget.

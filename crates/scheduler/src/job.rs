@@ -221,7 +221,8 @@ impl JobBuilder {
 
     /// How long after its release a run may still start. Default until the job's next moment.
     ///
-    /// One that still waits then is skipped as [`SkipReason::TooLate`](crate::SkipReason::TooLate).
+    /// One that still waits then, for whatever, is skipped as
+    /// [`SkipReason::TooLate`](crate::SkipReason::TooLate); one that waits for another try has none.
     pub fn useful_for(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.spec.useful_for = time.into();
         self

@@ -64,7 +64,7 @@ pub enum SkipReason {
     Removed,
     /// The scheduler shut down while the occurrence waited.
     Shutdown,
-    /// It was useful no more when it could have started.
+    /// It was useful no more, and had not started.
     TooLate,
     /// It was released later than its grace, or beyond what the misfire policy catches up.
     Misfired,

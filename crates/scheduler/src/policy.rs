@@ -31,7 +31,7 @@ pub enum Overlap {
     /// It waits; a newer one takes its place.
     #[default]
     BufferOne,
-    /// It waits behind at most this many others; beyond, the oldest gives way.
+    /// Up to this many wait, at least one; beyond, the oldest gives way.
     Queue(u16),
     /// The run under way is told to end, and dropped after the builder's `cancel_grace`.
     CancelOther,

@@ -119,13 +119,13 @@ impl RunError {
     }
 
     /// The source is out of tokens: it is parked for this long, and the occurrence waits with it.
-    /// No failure.
+    /// No failure. A wait of more than a day is one of a day.
     pub fn throttled(text: impl AsRef<str>, wait: Duration) -> Self {
         Self::of(Class::SourceAway, text.as_ref()).retry_after(wait)
     }
 
     /// The source is down: it is parked for this long, and the occurrence waits with it. No failure
-    /// of the job.
+    /// of the job. A wait of more than a day is one of a day.
     pub fn source_down(text: impl AsRef<str>, wait: Duration) -> Self {
         Self::of(Class::SourceAway, text.as_ref()).retry_after(wait)
     }
@@ -148,7 +148,7 @@ impl RunError {
         self
     }
 
-    /// No retry before this has passed.
+    /// No retry before this has passed. A wait of more than a day is one of a day.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);

@@ -1,15 +1,17 @@
 //! The tasks that runs are made in.
 
-use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout_at;
 
+use crate::contained::contained;
 use crate::roster::{End, Start, Ticket};
-use crate::run::{CancelToken, Run};
+use crate::run::{CancelToken, Run, RunError};
 use crate::shared::{Begin, Shared};
 
 /// How many runs of a task follow each other before others get the thread.
@@ -112,11 +114,14 @@ async fn run(start: Begin, cancel_grace: Duration, all: Arc<watch::Receiver<bool
         cancel,
     };
     // Called inside the task, so that a panic of the closure itself is contained too.
-    let work = AssertUnwindSafe(async move { (handler.0)(run).await }).catch_unwind();
+    let Some(work) = contained(|| (handler.0)(run)) else {
+        return End::Panicked;
+    };
+    let mut work = Work(Some(work));
     let work = async {
         match deadline {
-            Some(deadline) => timeout_at(deadline, work).await,
-            None => Ok(work.await),
+            Some(deadline) => timeout_at(deadline, &mut work).await,
+            None => Ok((&mut work).await),
         }
     };
     let result = match told {
@@ -127,11 +132,37 @@ async fn run(start: Begin, cancel_grace: Duration, all: Arc<watch::Receiver<bool
         },
     };
     match result {
-        Some(Ok(Ok(Ok(())))) => End::Ok,
-        Some(Ok(Ok(Err(error)))) => End::Failed(error),
-        Some(Ok(Err(_))) => End::Panicked,
+        Some(Ok(Some(Ok(())))) => End::Ok,
+        Some(Ok(Some(Err(error)))) => End::Failed(error),
+        Some(Ok(None)) => End::Panicked,
         Some(Err(_)) => End::TimedOut,
         None => End::Cancelled,
+    }
+}
+
+/// What a handler does. It gives nothing if it panics; that it panics when it is dropped, as at its
+/// timeout, changes nothing about how the run ended.
+struct Work(Option<BoxFuture<'static, Result<(), RunError>>>);
+
+impl Future for Work {
+    type Output = Option<Result<(), RunError>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(work) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        match contained(|| work.as_mut().poll(context)) {
+            Some(Poll::Pending) => Poll::Pending,
+            Some(Poll::Ready(result)) => Poll::Ready(Some(result)),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let work = self.0.take();
+        contained(|| drop(work));
     }
 }
 

@@ -90,7 +90,8 @@ pub struct SourceStatus {
     pub latency: Duration,
     /// The exponentially weighted share of failed runs, 0 to 1.
     pub errors: f64,
-    /// How long its interval data takes to settle, as far as it has been learned.
+    /// How long its interval data takes to settle, as far as it has been learned: the first guess as
+    /// long as nobody has asked in time.
     pub settle: Option<Duration>,
     /// Where the occurrences of its jobs went.
     pub ledger: Ledger,

@@ -62,7 +62,8 @@ impl<H: super::Handle> Roster<H> {
         if times.into_iter().flatten().any(|time| time.is_zero()) {
             return Err(AddError::NoTime);
         }
-        if !spec.trigger.is_counted() {
+        let own = now.saturating_add(self.time.offset());
+        if !spec.trigger.is_counted() || !spec.trigger.settles_after(own) {
             return Err(AddError::OutOfRange {
                 name: Arc::clone(&spec.name),
             });

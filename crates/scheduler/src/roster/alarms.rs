@@ -4,7 +4,7 @@ use super::Roster;
 use super::queue::Place;
 use crate::event::Event;
 use crate::ledger::SkipReason;
-use crate::moment::{Nanos, system};
+use crate::moment::{Nanos, length, system};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) enum Alarm {
     DepLimit(u32),
     /// A source may be asked again.
     Unpark(u32),
+    /// An occurrence of this job waits and is of no use any more.
+    Useless(u32),
     /// This run should have ended by its timeout.
     Stuck(u32, u64),
 }
@@ -31,6 +33,7 @@ impl<H: super::Handle> Roster<H> {
                 Alarm::Retry(slot) => self.retry(slot, key, now),
                 Alarm::DepLimit(slot) => self.end_of_patience(slot, key),
                 Alarm::Unpark(source) => self.sources.unpark(source, key),
+                Alarm::Useless(slot) => self.end_of_use(slot),
                 Alarm::Stuck(slot, number) => self.stuck(slot, number),
             }
         }
@@ -62,6 +65,36 @@ impl<H: super::Handle> Roster<H> {
             self.after_skip(slot);
             self.come_forward(slot);
         }
+    }
+
+    /// Minds how long the waiting occurrence of a job is of use, wherever it waits.
+    pub(super) fn mind_use(&mut self, slot: u32) {
+        if let Some(key) = self.end_of_use_key(slot) {
+            self.alarms.insert(key, Alarm::Useless(slot));
+        }
+    }
+
+    /// The waiting occurrence of a job is about to wait no more, or to be another.
+    pub(super) fn forget_use(&mut self, slot: u32) {
+        if let Some(key) = self.end_of_use_key(slot) {
+            self.alarms.remove(&key);
+        }
+    }
+
+    /// The alarm of the waiting occurrence of a job: not kept, but made again from what is.
+    fn end_of_use_key(&self, slot: u32) -> Option<(Nanos, u64)> {
+        /// Apart from the numbers of other alarms, which are counted from one.
+        const OF_A_JOB: u64 = 1 << 63;
+        let job = self.entry(slot)?;
+        let useful = length(job.spec.useful_for?);
+        let end = job.waiting.as_ref()?.release.saturating_add(useful);
+        (end < Nanos::MAX).then(|| (end, OF_A_JOB | u64::from(slot)))
+    }
+
+    fn end_of_use(&mut self, slot: u32) {
+        self.skip_waiting(slot, SkipReason::TooLate);
+        self.after_skip(slot);
+        self.come_forward(slot);
     }
 
     fn stuck(&mut self, slot: u32, number: u64) {

@@ -231,6 +231,7 @@ impl<H: super::Handle> Roster<H> {
 
     fn start(&mut self, slot: u32, source: u32, trial: bool, now: Nanos) -> Option<Start<H>> {
         self.withdraw(slot);
+        self.forget_use(slot);
         let generation = self.slots.get(slot as usize)?.generation;
         let mut occurrence = self.entry_mut(slot)?.waiting.take()?;
         let again = occurrence.attempts > 0;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::queue::Place;
+use super::sources::LONGEST_WAIT;
 use super::{Alarm, Occurrence, Roster, Running, Ticket};
 use crate::event::Event;
 use crate::job::JobId;
@@ -49,13 +50,18 @@ impl<H: super::Handle> Roster<H> {
         let run = self.take_run(ticket)?;
         let nominal = run.occurrence.nominal;
         let settle = self.entry(slot)?.spec.trigger.settle_at(nominal);
+        let in_time =
+            settle.is_some_and(|settle| self.asked_in_time(slot, settle, &run.occurrence));
         let excused = matches!(&end, End::Failed(error) if error.excused);
         let end = match end {
             End::Failed(error) if error.late => End::TimedOut,
             end => end,
         };
         let (class, retry_after) = match &end {
-            End::Failed(error) => (Some(error.class), error.retry_after),
+            End::Failed(error) => {
+                let wait = error.retry_after.map(|wait| wait.min(LONGEST_WAIT));
+                (Some(error.class), wait)
+            }
             End::Panicked | End::TimedOut => (Some(Class::Transient), None),
             End::Ok | End::Cancelled => (None, None),
         };
@@ -70,7 +76,7 @@ impl<H: super::Handle> Roster<H> {
                 && run.occurrence.attempts == 1
                 && matches!((&end, class), (End::Ok, _) | (_, Some(Class::NotReady)))
             {
-                state.learn_settle(settle, matches!(end, End::Ok));
+                state.learn_settle(settle, matches!(end, End::Ok), in_time);
             }
         }
         if let Some(job) = self.entry_mut(slot) {
@@ -233,6 +239,7 @@ impl<H: super::Handle> Roster<H> {
         if let Some(job) = self.entry_mut(slot) {
             job.waiting = Some(occurrence);
         }
+        self.mind_use(slot);
         self.tell_of(slot, |job| Event::Retrying {
             job,
             nominal: system(nominal),
@@ -248,6 +255,7 @@ impl<H: super::Handle> Roster<H> {
     /// The occurrence that waits for another try gets none.
     pub(super) fn give_up(&mut self, slot: u32) {
         self.withdraw(slot);
+        self.forget_use(slot);
         if let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.take()) {
             self.drop_turn(slot);
             self.conclude(slot, &waiting);

@@ -213,6 +213,7 @@ impl<H: super::Handle> Roster<H> {
     /// Books the waiting occurrence as skipped.
     pub(super) fn skip_waiting(&mut self, slot: u32, reason: SkipReason) {
         self.withdraw(slot);
+        self.forget_use(slot);
         let Some(mut waiting) = self.entry_mut(slot).and_then(|job| job.waiting.take()) else {
             return;
         };
@@ -286,6 +287,7 @@ impl<H: super::Handle> Roster<H> {
                 };
                 job.backlog.pop_front();
                 job.waiting = Some(waiting);
+                self.mind_use(slot);
             }
             self.line_up(slot);
             if self.entry(slot).is_some_and(|job| job.waiting.is_some()) {

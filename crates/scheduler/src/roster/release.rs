@@ -339,6 +339,7 @@ impl<H: super::Handle> Roster<H> {
                 if let Some(job) = self.entry_mut(slot) {
                     job.waiting = Some(waiting);
                 }
+                self.mind_use(slot);
             }
             Some(place) => {
                 if let Some(job) = self.entry_mut(slot) {
@@ -370,6 +371,7 @@ impl<H: super::Handle> Roster<H> {
             // Waiting for others until its next moment was all the patience it had.
             let timed_out = matches!(place, Place::Upstream(_));
             self.withdraw(slot);
+            self.forget_use(slot);
             self.book(slot, |tally| {
                 tally.pending = tally.pending.saturating_sub(1)
             });
@@ -380,6 +382,9 @@ impl<H: super::Handle> Roster<H> {
             waiting.release = release;
             if timed_out {
                 waiting.aged = release;
+            }
+            self.mind_use(slot);
+            if timed_out {
                 self.skip(slot, old, 1, SkipReason::DepTimeout);
             } else {
                 self.supersede(slot, next, 1, false);

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::lane::Lane;
 use super::queue::Key;
-use super::{Alarm, Roster};
+use super::{Alarm, Occurrence, Roster};
 use crate::ledger::Tally;
 use crate::moment::{Nanos, duration, length};
 use crate::source::Settings;
@@ -13,6 +14,16 @@ use crate::trigger::Settle;
 
 /// The source of jobs that name none.
 pub(super) const NONE: u32 = 0;
+
+/// The longest that a source is parked, or a retry put off: a number that came over the net must not
+/// stop anything for good. Whoever still means it says it again.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
+/// The steps in which a settle time is learned: down.
+const PART: Nanos = 5_000_000;
+
+/// And up, of which one outweighs 19 down.
+const STEP_UP: Nanos = 19 * PART;
 
 /// All sources; the first is that of jobs that name none.
 #[derive(Debug)]
@@ -324,21 +335,41 @@ impl State {
     }
 
     /// Follows the 95th percentile of what data takes to settle: up by 19 parts when it was not
-    /// ready, down by one when it was (the step rule of Robbins and Monro for a quantile).
-    pub(super) fn learn_settle(&mut self, settle: Settle, ready: bool) {
-        const PART: Nanos = 5_000_000;
+    /// ready, down by one when it was (the step rule of Robbins and Monro for a quantile). An answer to
+    /// somebody who asked later than it takes to settle says nothing of that.
+    pub(super) fn learn_settle(&mut self, settle: Settle, ready: bool, in_time: bool) {
         let Settle::Adaptive { first, most } = settle else {
             return;
         };
         let now = self.settle.unwrap_or(length(first));
-        let next = if ready { now - PART } else { now + 19 * PART };
+        let next = match (in_time, ready) {
+            (false, _) => now,
+            (true, true) => now - PART,
+            (true, false) => now.saturating_add(STEP_UP),
+        };
         self.settle = Some(next.clamp(0, length(most).max(0)));
     }
 }
 
 impl<H: super::Handle> Roster<H> {
-    /// A source cannot be asked before `until`.
+    /// Whether the first try of an occurrence was made when its data was to have settled, give or take
+    /// one step of learning.
+    pub(super) fn asked_in_time(&self, slot: u32, settle: Settle, asked: &Occurrence) -> bool {
+        let Some(job) = self.entry(slot) else {
+            return false;
+        };
+        let source = job.sources.first().copied().unwrap_or(NONE);
+        // Splays, and other triggers of the job that settle longer.
+        let beside = self
+            .delay(slot)
+            .saturating_sub(self.sources.settle(source, settle));
+        let late = asked.first_start.saturating_sub(asked.release);
+        (-STEP_UP..=STEP_UP).contains(&late.saturating_add(beside))
+    }
+
+    /// A source cannot be asked before `until`, or for a day.
     pub(super) fn park(&mut self, source: u32, until: Nanos, now: Nanos) {
+        let until = until.min(now.saturating_add(length(LONGEST_WAIT)));
         let later = |state: &State| state.parked.is_none_or(|(parked, _)| parked < until);
         if !self.sources.get(source).is_some_and(later) {
             return;

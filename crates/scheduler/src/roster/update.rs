@@ -56,6 +56,7 @@ impl<H: super::Handle> Roster<H> {
         held.iter()
             .for_each(|source| self.sources.count_job(*source, true));
         self.withdraw(slot);
+        self.forget_use(slot);
         self.drop_turn(slot);
         self.link(slot, false);
         self.weigh(slot, false);
@@ -82,6 +83,7 @@ impl<H: super::Handle> Roster<H> {
             Some(after) => self.plan_after(slot, after),
             None => self.schedule(slot),
         }
+        self.mind_use(slot);
         self.goes_on(slot, wait);
         if after.is_some() {
             self.mark(slot);

@@ -156,6 +156,23 @@ impl Trigger {
         })
     }
 
+    /// Whether the release of the next interval's end can be counted, its settle time as first guessed
+    /// included.
+    pub(crate) fn settles_after(&self, own: Nanos) -> bool {
+        self.parts().iter().all(|part| match part {
+            Self::Aligned { interval, settle } => {
+                let settle = match settle {
+                    Settle::Fixed(settle) => *settle,
+                    Settle::Adaptive { first, most } => *first.min(most),
+                };
+                let end = own.checked_add(length(*interval));
+                end.and_then(|end| end.checked_add(length(settle)))
+                    .is_some()
+            }
+            _ => true,
+        })
+    }
+
     /// How the data of the interval that ends with this moment settles, if it is one's end.
     pub(crate) fn settle_at(&self, nominal: Nanos) -> Option<Settle> {
         if let Self::Aligned { settle, .. } = self {

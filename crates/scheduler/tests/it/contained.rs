@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use robust_scheduler::{
-    Dependents, Event, Job, JobMark, Mark, MemoryStore, Scheduler, SimClock, Store,
+    Dependents, Event, Failures, Job, JobMark, JobState, Mark, MemoryStore, Scheduler, SimClock,
+    Store,
 };
 use tokio::time::sleep;
 
@@ -146,4 +147,54 @@ async fn a_handler_that_panics_when_it_is_dropped_takes_nobody_with_it() {
     let ledger = scheduler.ledger();
     assert_eq!((ledger.pending, ledger.running), (0, 0), "{ledger:?}");
     assert_eq!(diary.entries().len(), 20);
+}
+
+/// What a handler panics with.
+struct BadNews;
+
+impl Drop for BadNews {
+    fn drop(&mut self) {
+        burst();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_panics_when_it_is_dropped_changes_nothing_about_how_a_run_ends() {
+    let scheduler = crate::builder().start();
+    let diary = Diary::default();
+    let job = |name: &str| {
+        let job = Job::every(name, secs(10)).timeout(secs(2));
+        job.failures(Failures::default().quarantine_after(3).backoff(ms(0)))
+    };
+    let hangs = job("hangs").handler(|_| async {
+        let _dropped = Bomb;
+        std::future::pending().await
+    });
+    let panics = job("panics").handler(|_| async { std::panic::resume_unwind(Box::new(BadNews)) });
+    let at_once = job("at once")
+        .handler(|_| -> std::future::Ready<_> { std::panic::resume_unwind(Box::new(BadNews)) });
+    let returns = job("returns").handler(|_| async {
+        let _dropped = Bomb;
+        Ok(())
+    });
+    let ids = scheduler
+        .add_all([hangs, panics, at_once, returns])
+        .unwrap();
+    let other = Job::every("other", secs(10)).handler(diary.keeps(ms(0)));
+    scheduler.add(other).unwrap();
+    sleep(secs(35)).await;
+    let ends: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            let outcomes = scheduler.job_ledger(*id).unwrap().outcomes;
+            (outcomes.timed_out, outcomes.panicked, outcomes.total())
+        })
+        .collect();
+    assert_eq!(ends, [(3, 0, 3), (0, 3, 3), (0, 3, 3), (0, 3, 3)]);
+    // They count as the failures that they are.
+    let quarantined = scheduler.jobs().into_iter();
+    let quarantined = quarantined.filter(|job| job.state == JobState::Quarantined);
+    assert_eq!(quarantined.count(), 4);
+    assert_eq!(diary.entries().len(), 3);
+    assert!(scheduler.ledger().balances());
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use robust_scheduler::{
-    Event, Job, JobState, Misfire, Outcome, Overlap, Retry, Run, RunError, SkipReason, Trigger,
+    Admission, Ask, Event, Job, JobState, Misfire, Outcome, Overlap, Retry, Run, RunError,
+    SkipReason, Source, Trigger, Upstream,
 };
 use tokio::time::{Instant, sleep};
 
@@ -450,4 +451,83 @@ async fn a_run_that_cannot_be_dropped_is_told_of_and_keeps_its_place() {
     assert_eq!(scheduler.ledger().running, 1);
     drop(release);
     scheduler.shutdown(secs(5)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_useful_no_more_ends_when_it_is_wherever_it_waits() {
+    let (scheduler, diary) = (crate::builder().max_in_flight(4).start(), Diary::default());
+    scheduler.source(Source::new("narrow").max_in_flight(1));
+    let closed = |ask: &Ask| Admission::NotBefore(ask.now + secs(500));
+    scheduler.source(Source::new("closed").gate(closed));
+    let fish = |name: &str| once(name).useful_for(secs(5));
+    // What each of them waits behind goes on for longer than it is of use.
+    let holds = once("holds").source("narrow").exclusive("hose");
+    scheduler
+        .add(holds.handler(diary.keeps(secs(300))))
+        .unwrap();
+    let own = scheduler
+        .add(fish("own run").handler(diary.keeps(secs(300))))
+        .unwrap();
+    let tries = fish("next try").retry(Retry::up_to(1).between(secs(60), secs(60)));
+    let tries = tries.handler(|_| async { Err(RunError::new("once")) });
+    let tries = scheduler.add(tries).unwrap();
+    sleep(secs(1)).await;
+    scheduler.run_now(own).unwrap();
+    let waiting = [
+        fish("full source").source("narrow"),
+        fish("parked source").source("closed"),
+        fish("group").exclusive("hose"),
+        fish("others").after(Upstream::success_of("holds").wait_max(secs(200))),
+    ];
+    let mut ids: Vec<_> = waiting
+        .into_iter()
+        .map(|job| scheduler.add(job.handler(diary.keeps(ms(0)))).unwrap())
+        .collect();
+    ids.push(own);
+    // An update of what waits, and one of how long it is of use.
+    scheduler.update(ids[0], |job| job.priority(1)).unwrap();
+    scheduler
+        .update(ids[2], |job| job.useful_for(secs(6)))
+        .unwrap();
+    scheduler
+        .update(ids[2], |job| job.useful_for(secs(5)))
+        .unwrap();
+    let too_late = |id: &_| {
+        let ledger = scheduler.job_ledger(*id).unwrap();
+        let skipped = ledger.skipped.get(&SkipReason::TooLate).copied();
+        (ledger.pending, skipped)
+    };
+    sleep(secs(5) - ms(10)).await;
+    assert_eq!(ids.iter().map(too_late).collect::<Vec<_>>(), [(1, None); 5]);
+    sleep(ms(20)).await;
+    assert_eq!(
+        ids.iter().map(too_late).collect::<Vec<_>>(),
+        [(0, Some(1)); 5]
+    );
+    // One that waits for another try has none.
+    let ledger = scheduler.job_ledger(tries).unwrap();
+    assert_eq!((ledger.retrying, ledger.outcomes.failed), (0, 1));
+
+    // All places taken.
+    for nth in 0..2 {
+        let job = once(&format!("place {nth}")).handler(diary.keeps(secs(300)));
+        scheduler.add(job).unwrap();
+    }
+    sleep(ms(1)).await;
+    let id = scheduler
+        .add(fish("place").handler(diary.keeps(ms(0))))
+        .unwrap();
+    sleep(secs(5) - ms(2)).await;
+    assert_eq!(too_late(&id), (1, None));
+    sleep(ms(5)).await;
+    assert_eq!(too_late(&id), (0, Some(1)));
+    // Nobody is told so who was started in time.
+    sleep(secs(1_000)).await;
+    let ledger = scheduler.ledger();
+    assert_eq!(
+        (ledger.skipped_total(), ledger.pending),
+        (6, 0),
+        "{ledger:?}"
+    );
+    assert!(ledger.balances());
 }

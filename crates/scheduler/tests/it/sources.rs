@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use robust_scheduler::{AddError, Admission, Ask, Cron, Event, Job, Overload, RunError, Source};
+use robust_scheduler::{
+    AddError, Admission, Ask, Cron, Event, Job, Overload, Retry, RunError, Source,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::{Diary, builder, ms, once, secs};
@@ -587,4 +590,50 @@ async fn a_forecast_of_what_lies_on_no_grid_looks_through_a_million_moments_and_
     let day = scheduler.forecast(secs(86_400));
     assert!(day.at_least, "{day:?}");
     assert_eq!(day.runs, 1_000_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_number_from_outside_stops_a_source_or_a_job_for_more_than_a_day() {
+    const DAY: u64 = 86_400;
+    let waits = [secs(60), secs(DAY), secs(DAY + 1), Duration::MAX];
+    for wait in waits {
+        let scheduler = builder().start();
+        let mut events = scheduler.events();
+        let tries = Arc::new(AtomicU64::new(0));
+        let away = Arc::clone(&tries);
+        let away = Job::at("away", crate::base() + secs(1))
+            .source("well")
+            .handler(move |_| {
+                let first = away.fetch_add(1, Ordering::SeqCst) == 0;
+                async move {
+                    if first {
+                        return Err(RunError::throttled("slowly", wait));
+                    }
+                    Ok(())
+                }
+            });
+        let again = Job::at("again", crate::base() + secs(1)).retry(Retry::up_to(1));
+        let again = again.handler(move |run| async move {
+            if run.attempt == 1 {
+                return Err(RunError::new("429").retry_after(wait));
+            }
+            Ok(())
+        });
+        scheduler.add_all([away, again]).unwrap();
+        sleep(secs(2)).await;
+        let told = wait.min(secs(DAY));
+        let mut parked = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            match event {
+                Event::Parked { wait, .. } => parked.push(wait),
+                Event::Retrying { wait, .. } => assert_eq!(wait, told),
+                _ => {}
+            }
+        }
+        assert_eq!(parked, [told]);
+        sleep(told - secs(2)).await;
+        assert_eq!(scheduler.ledger().outcomes.ok, 0, "{wait:?}");
+        sleep(secs(2)).await;
+        assert_eq!(scheduler.ledger().outcomes.ok, 2, "{wait:?}");
+    }
 }

@@ -121,6 +121,86 @@ async fn an_adaptive_settle_learns_when_the_data_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_adaptive_settle_learns_nothing_from_those_who_asked_late() {
+    for (waits, splay, learned) in [
+        (secs(5), ms(0), secs(2)),
+        (ms(0), secs(8), secs(2)),
+        (ms(0), ms(0), ms(0)),
+    ] {
+        let scheduler = builder().max_in_flight(1).start();
+        let hog = Job::every("hog", secs(10)).phase(Phase::Epoch).priority(1);
+        let hog = hog.handler(move |_| async move {
+            sleep(waits).await;
+            Ok(())
+        });
+        let (first, most) = (secs(2), secs(5));
+        let asks = Job::aligned("candle", secs(10))
+            .source("exchange")
+            .splay(splay)
+            .settle(Settle::Adaptive { first, most })
+            .handler(|_| async { Ok(()) });
+        // The first of its class is not delayed by its splay.
+        let other = Job::aligned("other", secs(10))
+            .source("exchange")
+            .settle(Settle::Fixed(secs(2)));
+        scheduler
+            .add_all([hog, other.handler(|_| async { Ok(()) }), asks])
+            .unwrap();
+        sleep(secs(5_000)).await;
+        let settle = scheduler.sources()[0].settle;
+        assert_eq!(settle, Some(learned), "{waits:?} {splay:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settle_time_beyond_the_end_of_time_is_refused_and_a_limit_there_harms_nobody() {
+    let (scheduler, diary) = (builder().start(), Diary::default());
+    let job = |name: &str, settle| {
+        Job::aligned(name, secs(10))
+            .source("exchange")
+            .settle(settle)
+    };
+    let max = Duration::MAX;
+    for settle in [
+        Settle::Fixed(max),
+        Settle::Fixed(Duration::from_nanos(u64::MAX / 2)),
+        Settle::Adaptive {
+            first: max,
+            most: max,
+        },
+    ] {
+        let refused = scheduler.add(job("a", settle).handler(diary.keeps(ms(0))));
+        let name = "a".into();
+        assert_eq!(refused, Err(AddError::OutOfRange { name }), "{settle:?}");
+    }
+    let limitless = Settle::Adaptive {
+        first: ms(500),
+        most: max,
+    };
+    let not_ready = job("b", limitless).handler(|_| async { Err(RunError::not_ready("never")) });
+    scheduler.add(not_ready).unwrap();
+    // As much as fits: learning more must not burst.
+    let far = base().duration_since(std::time::UNIX_EPOCH).unwrap() + secs(20);
+    let far = Duration::from_nanos(i64::MAX as u64) - far;
+    let far = job(
+        "c",
+        Settle::Adaptive {
+            first: far,
+            most: max,
+        },
+    );
+    let far = far
+        .run_at_start(true)
+        .handler(|_| async { Err(RunError::not_ready("never")) });
+    scheduler.add(far).unwrap();
+    sleep(secs(1_000)).await;
+    let ledger = scheduler.ledger();
+    assert!(ledger.balances() && ledger.retries > 100, "{ledger:?}");
+    let settle = scheduler.sources()[0].settle.unwrap();
+    assert!(settle > secs(5), "{settle:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn at_comes_once_and_the_earlier_of_several_triggers_wins() {
     let (scheduler, diary, began) = (builder().start(), Diary::default(), Instant::now());
     let once = scheduler
