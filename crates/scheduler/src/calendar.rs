@@ -125,7 +125,8 @@ impl Calendar {
         *self = Self::default();
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
         self.len == 0
     }
 
@@ -138,7 +139,8 @@ impl Calendar {
     }
 
     /// The slots, in no order.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
+    #[cfg(test)]
+    fn slots(&self) -> impl Iterator<Item = u32> + '_ {
         let places = (0..).zip(&self.places);
         places.filter_map(|(slot, place)| (*place != Place::Absent).then_some(slot))
     }

@@ -28,7 +28,8 @@ pub enum OnFailure {
     Skip,
     /// It runs all the same.
     Run,
-    /// It waits for the next success.
+    /// It waits for the next success: of any moment, if the other had none yet that is not later than
+    /// its own.
     Wait,
 }
 

@@ -138,7 +138,7 @@ pub enum Event {
         /// Their demand, in percent of the budget.
         percent: u32,
     },
-    /// The wall clock was set.
+    /// The wall clock was set by more than half a second, or the machine slept. Told within 5 s.
     ClockStepped {
         /// Whether it was set back.
         back: bool,

@@ -16,8 +16,14 @@ const LONGEST_TEXT: usize = 256;
 pub struct Run {
     /// The job's name.
     pub job: Arc<str>,
-    /// The moment this occurrence stands for; strictly increasing for a job. With the name it is a
-    /// key that makes a repeated delivery recognisable.
+    /// The moment this occurrence stands for, as the wall clock shows it; strictly increasing for a
+    /// job, unless that clock is set back by more than three hours. With the name it is a key that makes
+    /// a repeated delivery recognisable.
+    ///
+    /// While the clock shows what it has shown before, that of an interval is just later than the last.
+    /// A run by hand has the moment at which it was asked for, or an earlier one: before what is still
+    /// to come, like a candle that has not settled, and just after what was last followed for a job
+    /// that comes by the success of others.
     pub nominal: SystemTime,
     /// The moment of the last success. What happened from then to `nominal` has been seen by no
     /// run, so one request for all of it leaves no hole.

@@ -23,8 +23,15 @@ pub struct JobMark {
     pub fresh: bool,
     /// The moment of its last success.
     pub last_success: Option<i64>,
+    /// The latest success of others that it came due by, where that is not `nominal`; the least number
+    /// if there was none. Marks of earlier versions lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed: Option<i64>,
     /// Failures in a row.
     pub failures: u32,
+    /// Whether it is held back after failures, and until when. Marks of earlier versions lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<i64>,
     /// Whether only probes run.
     pub quarantined: bool,
     /// Whether its occurrences are skipped.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::comes::anchor;
+use super::comes::{anchor, within_reach};
 use super::stop::Stage;
 use super::{Entry, LEAST_PERIOD, Roster, Slot};
 use crate::error::AddError;
@@ -90,13 +90,13 @@ impl<H: super::Handle> Roster<H> {
             .collect();
         let class = class_of(&spec, &sources);
         let nth = self.sources.enrol(class.0, class.1);
-        let offset = self.time.offset();
-        let shift = spec.follows_mono().then_some(offset);
-        let own = now.saturating_add(offset);
+        let mono = spec.follows_mono();
+        let own = now.saturating_add(self.time.of(mono));
         let known = self.known(&spec, own);
-        let anchor = known
-            .anchor
-            .or_else(|| anchor(&spec, own, self.limits.seed, nth));
+        let anchor = match known.anchor {
+            Some(anchor) => Some(within_reach(&spec, anchor, own)),
+            None => anchor(&spec, own, self.limits.seed, nth),
+        };
         let timetable = timetable(&spec, anchor);
         let splay = spec.splay_of(class.1, self.limits.seed, nth);
         let rate = self.rate(&spec, now);
@@ -110,7 +110,7 @@ impl<H: super::Handle> Roster<H> {
         let entry = Entry {
             handler,
             order,
-            shift,
+            mono,
             anchor,
             timetable,
             splay,
@@ -119,6 +119,7 @@ impl<H: super::Handle> Roster<H> {
             rate,
             next: next.ok().flatten(),
             watermark: known.watermark,
+            followed: known.followed,
             last_success: known.last_success,
             last_other: None,
             redo: Vec::new(),
@@ -131,7 +132,7 @@ impl<H: super::Handle> Roster<H> {
             inherited: None,
             failures: known.failures,
             failed_in_a_row: known.failures,
-            not_before: None,
+            not_before: known.not_before,
             quarantined: known.quarantined,
             timed_out_last: false,
             paused: known.paused,
@@ -165,10 +166,18 @@ impl<H: super::Handle> Roster<H> {
         }
         let at_start = run_at_start && !known.disabled && self.is_lit(id.slot, own);
         if at_start {
+            // What was missed meanwhile comes first; that of a job that waits for others comes when
+            // they are here too.
+            if self
+                .entry(id.slot)
+                .is_some_and(|job| job.spec.upstreams.is_empty())
+            {
+                self.release_if_due(id.slot, now);
+            }
             let nominal = self.fresh_nominal(id.slot, now);
             self.due_now(id.slot, nominal, now);
         }
-        if at_start || !known.marked {
+        if at_start || !known.marked || known.behind {
             self.mark(id.slot);
         }
         id
@@ -192,16 +201,6 @@ impl<H: super::Handle> Roster<H> {
     pub(super) fn is_lit(&self, slot: u32, own: Nanos) -> bool {
         let job = self.entry(slot);
         job.is_some_and(|job| job.timetable.free_from(own) == Ok(own))
-    }
-
-    /// A moment for an occurrence that no timetable holds: now, or just after the last.
-    pub(super) fn fresh_nominal(&self, slot: u32, now: Nanos) -> Nanos {
-        let Some(job) = self.entry(slot) else {
-            return now;
-        };
-        let own = self.own_time(job, now);
-        job.watermark
-            .map_or(own, |seen| own.max(seen.saturating_add(1)))
     }
 
     fn place(&mut self, entry: Entry<H>) -> JobId {

@@ -101,3 +101,18 @@ pub(super) fn anchor(spec: &Spec, own: Nanos, seed: u64, nth: u64) -> Option<Nan
         _ => Some(table.free_from(drawn).unwrap_or(drawn)),
     }
 }
+
+/// Where the grid of a job begins, as a journal knows it, when no later than two periods from now: the
+/// wall clock may have been set back since.
+pub(super) fn within_reach(spec: &Spec, anchor: Nanos, own: Nanos) -> Nanos {
+    let Some(period) = spec.trigger.shortest_period() else {
+        return anchor.min(own);
+    };
+    let period = length(period).max(1);
+    let ahead = anchor.saturating_sub(own);
+    if ahead > period.saturating_mul(2) {
+        own.saturating_add(ahead % period)
+    } else {
+        anchor
+    }
+}

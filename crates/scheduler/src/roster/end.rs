@@ -282,7 +282,7 @@ impl<H: super::Handle> Roster<H> {
             tally.outcomes.not_ready += u64::from(not_ready);
         });
         self.remember(slot, occurrence, &outcome, now);
-        let (nominal, stops) = (occurrence.nominal, !self.is_open());
+        let (nominal, stops) = (self.counted(slot, occurrence.nominal), !self.is_open());
         let Some(job) = self.entry_mut(slot) else {
             return;
         };
@@ -302,13 +302,14 @@ impl<H: super::Handle> Roster<H> {
                 job.failed_in_a_row = job.failed_in_a_row.saturating_add(1);
                 if blame != Blame::Other {
                     job.failures = job.failures.saturating_add(1);
-                    self.hold_back(slot, nominal, blame == Blame::Hopeless);
+                    let moment = self.moment_of(slot, occurrence);
+                    self.hold_back(slot, moment, blame == Blame::Hopeless);
                 }
             }
             Outcome::Cancelled | Outcome::Deferred => {
                 job.last_other = job.last_other.max(Some(nominal));
                 if outcome == Outcome::Cancelled && stops && job.spec.mark == Mark::AfterRun {
-                    job.redo.push(nominal);
+                    job.redo.push(occurrence.nominal);
                 }
             }
         }
@@ -323,14 +324,14 @@ impl<H: super::Handle> Roster<H> {
     }
 
     fn remember(&mut self, slot: u32, occurrence: &Occurrence, outcome: &Outcome, now: Nanos) {
-        let offset = self.time.offset();
-        let source = self
-            .entry(slot)
-            .and_then(|job| self.sources.name(job.last_source));
+        let Some(job) = self.entry(slot) else {
+            return;
+        };
+        let shift = self.time.of(job.mono);
+        let source = self.sources.name(job.last_source);
         let Some(job) = self.entry_mut(slot) else {
             return;
         };
-        let shift = job.shift.unwrap_or(offset);
         let times = Times {
             nominal: occurrence.nominal,
             release: occurrence.release.saturating_add(shift),
@@ -344,8 +345,20 @@ impl<H: super::Handle> Roster<H> {
         }
     }
 
-    /// After a failure: stretches the gap to the next run, or quarantines the job.
-    fn hold_back(&mut self, slot: u32, nominal: Nanos, permanent: bool) {
+    /// The moment of an occurrence on the clock of its job as it is now. That of an interval is where
+    /// its release lies: its nominal may be another since the wall clock was set.
+    fn moment_of(&self, slot: u32, occurrence: &Occurrence) -> Nanos {
+        match self.entry(slot) {
+            Some(job) if job.mono => {
+                let release = self.own_time(job, occurrence.release);
+                release.saturating_sub(self.delay(slot))
+            }
+            _ => self.counted(slot, occurrence.nominal),
+        }
+    }
+
+    /// After a failure: stretches the gap from this moment to the next run, or quarantines the job.
+    fn hold_back(&mut self, slot: u32, moment: Nanos, permanent: bool) {
         let Some(job) = self.entry_mut(slot) else {
             return;
         };
@@ -354,7 +367,7 @@ impl<H: super::Handle> Roster<H> {
         let most = length(policy.backoff);
         let too_many = limit.is_some_and(|limit| permanent || job.failures >= limit);
         if too_many {
-            let probe = nominal.saturating_add(most.max(SECOND));
+            let probe = moment.saturating_add(most.max(SECOND));
             job.not_before = Some(probe);
             let failures = job.failures;
             if !std::mem::replace(&mut job.quarantined, true) {
@@ -368,7 +381,7 @@ impl<H: super::Handle> Roster<H> {
         }
         let period = match (job.spec.trigger.period(), job.next) {
             (Some(period), _) => length(period),
-            (None, Some(next)) => next.saturating_sub(nominal),
+            (None, Some(next)) => next.saturating_sub(moment),
             (None, None) => return,
         };
         if job.failures >= 2 && most > 0 {
@@ -376,7 +389,7 @@ impl<H: super::Handle> Roster<H> {
                 .checked_shl(job.failures.min(40) - 1)
                 .unwrap_or(i64::MAX);
             let gap = period.saturating_mul(factor).min(most);
-            job.not_before = Some(nominal.saturating_add(gap));
+            job.not_before = Some(moment.saturating_add(gap));
         }
     }
 

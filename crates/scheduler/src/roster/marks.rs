@@ -4,7 +4,7 @@ use super::clock::RE_ANCHOR;
 use super::{Entry, Roster};
 use crate::job::Spec;
 use crate::journal::JobMark;
-use crate::moment::Nanos;
+use crate::moment::{Nanos, SECOND, length};
 use crate::policy::Mark;
 use crate::trigger::Trigger;
 
@@ -15,9 +15,13 @@ pub(super) struct Known {
     pub(super) from: Option<Nanos>,
     /// The latest moment that had come due.
     pub(super) watermark: Option<Nanos>,
+    /// The latest success of others that it came due by.
+    pub(super) followed: Option<Nanos>,
     pub(super) last_success: Option<Nanos>,
     pub(super) anchor: Option<Nanos>,
     pub(super) failures: u32,
+    /// No run before this, after failures.
+    pub(super) not_before: Option<Nanos>,
     pub(super) quarantined: bool,
     pub(super) paused: bool,
     pub(super) disabled: bool,
@@ -25,6 +29,9 @@ pub(super) struct Known {
     pub(super) open: Vec<Nanos>,
     /// Whether there was a mark at all.
     pub(super) marked: bool,
+    /// Whether the mark is behind: it holds the job back for longer than any failure does, since the
+    /// wall clock was set back.
+    pub(super) behind: bool,
 }
 
 impl<H: super::Handle> Roster<H> {
@@ -37,22 +44,36 @@ impl<H: super::Handle> Roster<H> {
             self.restored.remove(&*spec.name)
         };
         let Some(mark) = mark else {
+            // What others did before it came does not concern it.
+            let slowest = follows.then(|| self.slowest_of(spec)).flatten();
             return Known {
-                // What others did before it came does not concern it.
-                watermark: follows.then(|| self.slowest_of(spec)).flatten(),
+                watermark: slowest,
+                followed: slowest,
                 ..Known::default()
             };
         };
         // The clock was set far back while nobody looked: planned anew, as when it happens in sight.
         let seen = mark.nominal <= own.saturating_add(RE_ANCHOR);
-        let from = if seen { mark.nominal } else { own };
+        // An interval does not wait until the clock shows again what it had shown.
+        let period = spec.trigger.period().map_or(0, length);
+        let waits = seen && !(spec.follows_mono() && mark.nominal > own.saturating_add(period));
         let began = !mark.fresh || (follows && mark.nominal > Nanos::MIN);
+        let followed = mark.followed.or(mark.open.iter().copied().max());
+        let followed = followed.unwrap_or(mark.nominal);
+        let latest = own.saturating_add(length(spec.failures.backoff).max(SECOND));
         Known {
-            from: Some(from),
-            watermark: (seen && began).then_some(from),
+            from: Some(if waits { mark.nominal } else { own }),
+            watermark: (seen && began).then_some(mark.nominal),
+            followed: if seen {
+                (followed > Nanos::MIN).then_some(followed)
+            } else {
+                self.slowest_of(spec)
+            },
             last_success: mark.last_success.filter(|success| seen || *success <= own),
             anchor: mark.anchor,
             failures: mark.failures,
+            not_before: mark.not_before.map(|moment| moment.min(latest)),
+            behind: mark.not_before.is_some_and(|moment| moment > latest),
             quarantined: mark.quarantined,
             paused: mark.paused,
             disabled: mark.disabled,
@@ -63,7 +84,7 @@ impl<H: super::Handle> Roster<H> {
 
     /// The oldest of the last successes of those that a job comes by, if all have had one; of those
     /// that are not here yet, as the journal knows it.
-    fn slowest_of(&self, spec: &Spec) -> Option<Nanos> {
+    pub(super) fn slowest_of(&self, spec: &Spec) -> Option<Nanos> {
         let successes = spec.trigger.upstreams().iter().map(|name| {
             let here = self.slot_of(name).and_then(|slot| self.entry(slot));
             match here {
@@ -97,28 +118,32 @@ impl<H: super::Handle> Roster<H> {
             }
         };
         open.sort_unstable();
+        let own = self.own_time(job, self.now);
         let nominal = match (job.watermark, open.first()) {
             (Some(seen), Some(open)) => seen.min(open.saturating_sub(1)),
             (Some(seen), None) => seen,
             (None, _) if matches!(job.spec.trigger, Trigger::OnSuccess(_)) => Nanos::MIN,
-            (None, _) => {
-                let own = self.own_time(job, self.now);
-                job.next.map_or(own, |next| own.min(next.saturating_sub(1)))
-            }
+            (None, _) => job.next.map_or(own, |next| own.min(next.saturating_sub(1))),
         };
         let comes_back = |moment: &Nanos| {
             let before = moment.saturating_sub(1);
-            job.timetable.next_after(before) == Some(*moment)
+            // An interval that is ahead of a clock which was set back does not wait for it.
+            let waits = !job.mono || *moment <= own;
+            waits && job.timetable.next_after(before) == Some(*moment)
         };
         // Looked up only where it may be otherwise: a long backlog is marked at each of its runs.
         open.retain(|moment| job.strays && !comes_back(moment));
+        let followed = job.followed.unwrap_or(Nanos::MIN);
+        let follows = !job.spec.trigger.upstreams().is_empty();
         JobMark {
             job: job.spec.name.to_string(),
             nominal,
             open,
             fresh: job.watermark.is_none(),
             last_success: job.last_success,
+            followed: (follows && followed != nominal).then_some(followed),
             failures: job.failures,
+            not_before: job.not_before,
             quarantined: job.quarantined,
             paused: job.paused,
             disabled: job.disabled,

@@ -142,8 +142,8 @@ struct Entry<H> {
     handler: H,
     /// The how many-th job it is; of jobs due at one moment the first comes first.
     order: u32,
-    /// Its own time less the monotonic one, for a job that follows the monotonic clock.
-    shift: Option<Nanos>,
+    /// Whether a step of the wall clock does not move its releases.
+    mono: bool,
     /// Where its grid begins, for the journal.
     anchor: Option<Nanos>,
     timetable: Timetable,
@@ -154,8 +154,10 @@ struct Entry<H> {
     /// How often it comes due a second.
     rate: f64,
     next: Option<Nanos>,
-    /// The latest moment that came due.
+    /// The latest nominal of an occurrence. The next one has a later one.
     watermark: Option<Nanos>,
+    /// The latest success of others that it came due by. Runs by hand do not move it.
+    followed: Option<Nanos>,
     last_success: Option<Nanos>,
     /// The latest moment that ended otherwise.
     last_other: Option<Nanos>,
@@ -372,12 +374,12 @@ impl<H: Handle> Roster<H> {
 
     /// A job's own time on the monotonic clock.
     fn mono_of(&self, job: &Entry<H>, own: Nanos) -> Nanos {
-        own.saturating_sub(job.shift.unwrap_or(self.time.offset()))
+        own.saturating_sub(self.time.of(job.mono))
     }
 
     /// The monotonic time on a job's own clock.
     fn own_time(&self, job: &Entry<H>, mono: Nanos) -> Nanos {
-        mono.saturating_add(job.shift.unwrap_or(self.time.offset()))
+        mono.saturating_add(self.time.of(job.mono))
     }
 
     /// The monotonic time on the wall clock.
@@ -418,6 +420,20 @@ impl<H> Entry<H> {
 
     fn is_idle(&self) -> bool {
         self.waiting.is_none() && self.runs.is_empty() && self.backlog.is_empty()
+    }
+
+    /// The nominals of all that has come due and has not ended.
+    fn under_way(&self) -> impl Iterator<Item = Nanos> {
+        let runs = self.runs.iter().map(|run| run.occurrence.nominal);
+        let waiting = self.waiting.iter().map(|waiting| waiting.nominal);
+        runs.chain(waiting).chain(self.backlog.iter().copied())
+    }
+
+    /// Where its next moment is looked for at `own`: one that follows the wall clock has no moment
+    /// twice, though the clock shows it twice.
+    fn search_from(&self, own: Nanos) -> Nanos {
+        let seen = self.watermark.filter(|_| !self.mono);
+        seen.map_or(own, |seen| seen.max(own))
     }
 }
 

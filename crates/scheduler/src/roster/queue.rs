@@ -250,11 +250,12 @@ impl<H: super::Handle> Roster<H> {
             return;
         }
         self.book(slot, |tally| tally.skip(reason, count));
+        let counted = self.counted(slot, latest);
         let Some(job) = self.entry_mut(slot) else {
             return;
         };
         job.missed += count;
-        job.last_other = job.last_other.max(Some(latest));
+        job.last_other = job.last_other.max(Some(counted));
         if reason == SkipReason::Shutdown {
             job.redo.push(latest);
             self.count_unstarted(slot, count);
@@ -280,8 +281,8 @@ impl<H: super::Handle> Roster<H> {
                 let Some(nominal) = job.backlog.front().copied() else {
                     return;
                 };
-                let release = self.released_at(slot, nominal);
-                let waiting = self.occurrence(nominal, release, now.max(release));
+                let release = self.released_at(slot, nominal).min(now);
+                let waiting = self.occurrence(nominal, release, now);
                 let Some(job) = self.entry_mut(slot) else {
                     return;
                 };

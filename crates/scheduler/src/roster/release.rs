@@ -62,17 +62,20 @@ impl<H: super::Handle> Roster<H> {
         let Some(job) = self.entry(slot) else {
             return;
         };
-        let (order, shift) = (job.order, job.shift);
+        let (order, mono) = (job.order, job.mono);
         let at = job.next.map(|next| next.saturating_add(self.delay(slot)));
         let comes = !job.removed && !job.disabled && !job.faulted && self.is_open();
         let at = at.filter(|_| comes);
-        match (at, shift) {
-            (None, _) => {
+        match at {
+            None => {
                 self.by_mono.remove(slot);
                 self.by_wall.remove(slot);
             }
-            (Some(at), Some(shift)) => self.by_mono.set(slot, at.saturating_sub(shift), order),
-            (Some(at), None) => self.by_wall.set(slot, at, order),
+            Some(at) if mono => {
+                let at = at.saturating_sub(self.time.of(true));
+                self.by_mono.set(slot, at, order);
+            }
+            Some(at) => self.by_wall.set(slot, at, order),
         }
     }
 
@@ -184,6 +187,19 @@ impl<H: super::Handle> Roster<H> {
         self.occur(slot, &due, now);
     }
 
+    /// Releases what is to be released by now, before anything else is done with the job.
+    pub(super) fn release_if_due(&mut self, slot: u32, now: Nanos) {
+        let delay = self.delay(slot);
+        let due = self.entry(slot).is_some_and(|job| {
+            let own = self.own_time(job, now);
+            let next = job.next.map(|next| next.saturating_add(delay));
+            next.is_some_and(|at| at <= own) && !job.disabled && !job.faulted
+        });
+        if due && self.is_open() {
+            self.release(slot, now);
+        }
+    }
+
     pub(super) fn fault(&mut self, slot: u32) {
         if let Some(job) = self.entry_mut(slot) {
             job.faulted = true;
@@ -195,17 +211,34 @@ impl<H: super::Handle> Roster<H> {
     }
 
     /// Takes in the occurrences of a job that came due together.
+    ///
+    /// Their nominals are their moments, unless those are no later than the last nominal, after the
+    /// wall clock was set back: then just later than that.
     pub(super) fn occur(&mut self, slot: u32, due: &Due, now: Nanos) {
-        let Some(latest) = due.latest.last().copied() else {
+        self.book(slot, |tally| tally.due += due.count);
+        let Some(job) = self.entry(slot) else {
             return;
         };
-        self.book(slot, |tally| tally.due += due.count);
+        let own = self.own_time(job, now);
+        let mut seen = job.watermark;
+        let later = |moment: &Nanos| {
+            let nominal = seen.map_or(*moment, |seen| seen.saturating_add(1).max(*moment));
+            *seen.insert(nominal)
+        };
+        let nominals: SmallVec<[Nanos; 1]> = due.latest.iter().map(later).collect();
+        let (Some(moment), Some(latest)) = (due.latest.last().copied(), seen) else {
+            return;
+        };
         let stops = !self.is_open();
         let Some(job) = self.entry_mut(slot) else {
             return;
         };
-        job.watermark = job.watermark.max(Some(latest));
-        let early = job.not_before.is_some_and(|not_before| latest < not_before);
+        job.strays |= latest != moment;
+        job.watermark = Some(latest);
+        let by_clock = moment.min(own);
+        let early = job
+            .not_before
+            .is_some_and(|not_before| by_clock < not_before);
         let reason = if stops {
             Some(SkipReason::Shutdown)
         } else if job.paused {
@@ -224,21 +257,22 @@ impl<H: super::Handle> Roster<H> {
         match job.spec.misfire {
             Misfire::Once => {
                 self.supersede(slot, latest, due.count - 1, due.at_least);
-                self.arrive_at(slot, latest, self.oldest(slot, due));
+                let release = self.released_at(slot, moment).min(now);
+                self.arrive_at(slot, latest, release, self.oldest(slot, due));
             }
             Misfire::Skip => {
-                let release = self.released_at(slot, latest);
-                let late = now.saturating_sub(release) > self.grace(slot, latest, due.next);
+                let release = self.released_at(slot, moment).min(now);
+                let late = now.saturating_sub(release) > self.grace(slot, moment, due.next);
                 let skipped = due.count - u64::from(!late);
                 self.skip_counted(slot, latest, (skipped, due.at_least), SkipReason::Misfired);
                 if late {
                     return self.after_skip(slot);
                 }
-                self.arrive_at(slot, latest, release);
+                self.arrive_at(slot, latest, release, release);
             }
             Misfire::All { .. } => {
                 let kept = due.latest.len() as u64;
-                if let Some(oldest) = due.latest.first() {
+                if let Some(oldest) = nominals.first() {
                     let skipped = due.count.saturating_sub(kept);
                     self.skip_counted(
                         slot,
@@ -247,9 +281,9 @@ impl<H: super::Handle> Roster<H> {
                         SkipReason::Misfired,
                     );
                 }
-                for nominal in &due.latest {
-                    let release = self.released_at(slot, *nominal);
-                    self.arrive_at(slot, *nominal, release);
+                for (moment, nominal) in due.latest.iter().zip(nominals) {
+                    let release = self.released_at(slot, *moment).min(now);
+                    self.arrive_at(slot, nominal, release, release);
                 }
             }
         }
@@ -298,8 +332,7 @@ impl<H: super::Handle> Roster<H> {
     }
 
     /// One occurrence finds its place by the overlap policy.
-    fn arrive_at(&mut self, slot: u32, nominal: Nanos, aged: Nanos) {
-        let release = self.released_at(slot, nominal);
+    fn arrive_at(&mut self, slot: u32, nominal: Nanos, release: Nanos, aged: Nanos) {
         let Some(job) = self.entry(slot) else {
             return;
         };
@@ -367,7 +400,7 @@ impl<H: super::Handle> Roster<H> {
             let Some(next) = job.backlog.pop_front() else {
                 return;
             };
-            let release = self.released_at(slot, next);
+            let release = self.released_at(slot, next).min(self.now);
             // Waiting for others until its next moment was all the patience it had.
             let timed_out = matches!(place, Place::Upstream(_));
             self.withdraw(slot);
@@ -438,7 +471,6 @@ impl<H: super::Handle> Roster<H> {
             return;
         }
         let own = self.own_time(job, self.now);
-        let from = job.watermark.map_or(own, |last| last.max(own));
-        self.rest_from(slot, from);
+        self.rest_from(slot, own);
     }
 }

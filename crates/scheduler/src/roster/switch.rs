@@ -65,8 +65,7 @@ impl<H: super::Handle> Roster<H> {
         if !(job.disabled || job.quarantined || job.faulted) {
             return Ok(());
         }
-        let after =
-            (job.disabled || job.faulted).then(|| job.watermark.map_or(own, |seen| seen.max(own)));
+        let after = (job.disabled || job.faulted).then(|| job.search_from(own));
         (job.disabled, job.quarantined, job.faulted) = (false, false, false);
         (job.failures, job.not_before) = (0, None);
         self.tell_of(slot, |job| Event::Enabled { job });
@@ -81,9 +80,34 @@ impl<H: super::Handle> Roster<H> {
         Ok(())
     }
 
+    /// A moment for an occurrence that no timetable holds: now, or just after the last.
+    ///
+    /// What is still to come has later moments, also where they lie before now: that of a candle which
+    /// has not settled yet; or of a success that will be followed, for a job without a clock.
+    pub(super) fn fresh_nominal(&self, slot: u32, now: Nanos) -> Nanos {
+        /// Room for as many runs by hand before a candle has settled as nobody asks for.
+        const ROOM: Nanos = 1_000_000;
+        let Some(job) = self.entry(slot) else {
+            return now;
+        };
+        let own = self.own_time(job, now);
+        let follows = !job.spec.trigger.upstreams().is_empty();
+        let moment = match job.next {
+            _ if follows => match job.watermark {
+                Some(seen) => seen,
+                None => self.before_theirs(job, own),
+            },
+            Some(next) if next <= own => next.saturating_sub(ROOM),
+            _ => own,
+        };
+        let after = job.watermark.map(|seen| seen.saturating_add(1));
+        after.map_or(moment, |after| moment.max(after))
+    }
+
     /// One occurrence more, now. A pause or a quarantine does not hold it; its own run may.
     pub(crate) fn run_now(&mut self, id: JobId, now: Nanos) -> Result<(), UnknownJob> {
         let slot = self.find(id).ok_or(UnknownJob)?;
+        self.release_if_due(slot, now);
         let nominal = self.fresh_nominal(slot, now);
         let Some(job) = self.entry_mut(slot) else {
             return Err(UnknownJob);

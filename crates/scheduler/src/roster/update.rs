@@ -100,17 +100,25 @@ impl<H: super::Handle> Roster<H> {
         sources: &[u32],
         now: Nanos,
     ) -> Option<Nanos> {
-        let (offset, seed) = (self.time.offset(), self.limits.seed);
+        let (mono, seed) = (spec.follows_mono(), self.limits.seed);
+        let clock = self.time.of(mono);
         let job = self.entry(slot)?;
         let same_trigger = job.spec.trigger.comes_with(&spec.trigger);
         let other_times = !same_trigger || job.spec.blackouts != spec.blackouts;
         let (old, class) = (class_of(&job.spec, &job.sources), class_of(spec, sources));
+        // From its old clock to the one that it follows from now on.
+        let step = clock.saturating_sub(self.time.of(job.mono));
+        let followed = if same_trigger {
+            job.followed
+        } else {
+            self.slowest_of(spec)
+        };
         // Its place among those of its class is not kept: it gets the next one.
         let nth = (old != class || job.spec.splay != spec.splay || !same_trigger).then(|| {
             self.sources.leave(old.0, old.1);
             self.sources.enrol(class.0, class.1)
         });
-        let own = now.saturating_add(offset);
+        let own = now.saturating_add(clock);
         let job = self.entry_mut(slot)?;
         if let Some(nth) = nth {
             job.splay = spec.splay_of(class.1, seed, nth);
@@ -118,13 +126,11 @@ impl<H: super::Handle> Roster<H> {
         if !other_times {
             return None;
         }
-        // From its old clock to the one that it follows from now on.
-        let step = offset.saturating_sub(job.shift.unwrap_or(offset));
         let next = job.next.map(|next| next.saturating_add(step));
         // A moment that has come and not been released yet, as it had to settle, is still to come.
         let unreleased = next.filter(|next| *next <= own);
         let from = unreleased.map_or(own, |next| next.saturating_sub(1));
-        job.shift = spec.follows_mono().then_some(offset);
+        (job.mono, job.followed) = (mono, followed);
         let kept = job.anchor.map(|anchor| anchor.saturating_add(step));
         let comes =
             |kept: &Nanos| matches!(timetable(spec, Some(*kept)).find_after(own), Ok(Some(_)));
@@ -135,7 +141,7 @@ impl<H: super::Handle> Roster<H> {
         job.timetable = timetable(spec, job.anchor);
         job.faulted = false;
         job.strays = true;
-        Some(job.watermark.map_or(from, |seen| seen.max(from)))
+        Some(job.search_from(from))
     }
 
     /// No source that refuses overload is asked more than it bears because of a change, and more than

@@ -8,11 +8,9 @@ use super::queue::Place;
 use super::{Entry, Roster};
 use crate::dependency::{OnFailure, Upstream};
 use crate::ledger::SkipReason;
-use crate::moment::{Nanos, length};
-use crate::trigger::Due;
-
-/// Most moments of another job that are looked through for the one that is meant.
-const LOOK_AHEAD: usize = 1_000;
+use crate::moment::{Nanos, SECOND, length};
+use crate::record::PER_JOB;
+use crate::trigger::{Due, Timetable};
 
 /// How an occurrence stands with the jobs that it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +29,7 @@ impl<H: super::Handle> Roster<H> {
         let Some(nominal) = job.waiting.as_ref().map(|waiting| waiting.nominal) else {
             return;
         };
+        let nominal = self.counted(slot, nominal);
         let needs = job.spec.upstreams.iter().map(|upstream| {
             let other = self.slot_of(&upstream.name)?;
             as_of(self.entry(other)?, nominal)
@@ -49,6 +48,7 @@ impl<H: super::Handle> Roster<H> {
         let Some(nominal) = job.waiting.as_ref().map(|waiting| waiting.nominal) else {
             return Standing::Met;
         };
+        let nominal = self.counted(slot, nominal);
         let mut standing = Standing::Met;
         for (nth, upstream) in job.spec.upstreams.iter().enumerate() {
             let need = job.needs.get(nth).copied().flatten();
@@ -78,17 +78,20 @@ impl<H: super::Handle> Roster<H> {
             OnFailure::Wait => Standing::Wait,
         };
         let (Some(other), Some(need)) = (other, need) else {
-            // It has had no moment, or is not there: nothing that could be waited for.
-            return if upstream.allow_missing {
-                Standing::Met
-            } else {
-                otherwise(SkipReason::UpstreamDown)
+            // It has had no moment, or is not there: nothing that could be waited for but the next
+            // success, and any is that.
+            return match otherwise(SkipReason::UpstreamDown) {
+                _ if upstream.allow_missing => Standing::Met,
+                Standing::Wait if other.is_some() && last.is_some() => Standing::Met,
+                standing => standing,
             };
         };
         if last.is_some_and(|last| last >= need) {
             Standing::Met
         } else if other.quarantined || other.disabled || other.faulted {
             otherwise(SkipReason::UpstreamDown)
+        } else if other.under_way().any(|nominal| nominal == need) {
+            Standing::Wait
         } else if other.last_other.is_some_and(|ended| ended >= need) {
             otherwise(SkipReason::UpstreamFailed)
         } else {
@@ -115,6 +118,10 @@ impl<H: super::Handle> Roster<H> {
             .is_some_and(|waiting| matches!(waiting.place, Place::Upstream(_)));
         if !waits {
             return;
+        }
+        let unknown = |job: &Entry<H>| job.needs.iter().any(Option::is_none);
+        if self.entry(slot).is_some_and(unknown) {
+            self.find_needs(slot);
         }
         match self.standing(slot) {
             Standing::Wait => {}
@@ -161,17 +168,32 @@ impl<H: super::Handle> Roster<H> {
         let Some(nominal) = slowest.and_then(|all| all.into_iter().min()) else {
             return;
         };
-        if job.watermark.is_some_and(|seen| nominal <= seen) {
+        if job.followed.is_some_and(|seen| nominal <= seen) {
             return;
+        }
+        if let Some(job) = self.entry_mut(slot) {
+            job.followed = Some(nominal);
         }
         if self.is_lit(slot, now.saturating_add(self.time.offset())) {
             return self.due_now(slot, nominal, now);
         }
         // What falls into a blackout is no occurrence, and none after it either.
         if let Some(job) = self.entry_mut(slot) {
-            job.watermark = Some(nominal);
+            job.watermark = job.watermark.max(Some(nominal));
         }
         self.mark(slot);
+    }
+
+    /// A moment before all that may yet succeed of those that a job comes by, but not before the job
+    /// was added.
+    pub(super) fn before_theirs(&self, job: &Entry<H>, own: Nanos) -> Nanos {
+        let names = job.spec.trigger.upstreams().iter();
+        let theirs = names.filter_map(|name| self.entry(self.slot_of(name)?));
+        let open = theirs.filter_map(|other| other.under_way().chain(other.next).min());
+        let before = open
+            .min()
+            .map_or(own, |open| own.min(open.saturating_sub(1)));
+        job.anchor.map_or(before, |added| before.max(added))
     }
 
     /// One occurrence that no timetable holds.
@@ -230,17 +252,96 @@ impl<H: super::Handle> Roster<H> {
 
 /// The latest moment of a job that is not later than this, also when it has not been released yet.
 fn as_of<H>(job: &Entry<H>, nominal: Nanos) -> Option<Nanos> {
-    // It may be ahead already; then its success for the very moment is enough.
-    let mut found = job.watermark.map(|seen| seen.min(nominal));
-    let mut next = job.next;
-    for _ in 0..LOOK_AHEAD {
-        match next {
-            Some(moment) if moment <= nominal => {
-                found = Some(moment);
-                next = job.timetable.next_after(moment);
-            }
-            _ => break,
+    let seen = job.watermark;
+    let to_come = |next: &Nanos| *next <= nominal && seen.is_none_or(|seen| *next > seen);
+    let on_grid = !job.spec.trigger.rests();
+    if let Some(next) = job.next.filter(to_come) {
+        let due = job.timetable.due(next, nominal, 1).ok();
+        let last = due.and_then(|mut due| due.latest.pop());
+        return last.filter(|_| on_grid).or(Some(next));
+    }
+    if seen? <= nominal {
+        return seen;
+    }
+    // It is ahead: which moments it had before is known of the last, and of all that lie on a grid.
+    let ended = job.recent.last.iter().map(|ended| ended.nominal);
+    let known = ended
+        .chain(job.under_way())
+        .chain(job.last_success)
+        .chain(job.last_other);
+    let known = known.filter(|moment| *moment <= nominal).max();
+    let grid = on_grid.then(|| last_until(&job.timetable, nominal));
+    let found = known.max(grid.flatten());
+    // Of what is forgotten, a success for the very moment is enough.
+    let forgotten = job.recent.last.len() >= PER_JOB;
+    found.or(forgotten.then_some(nominal))
+}
+
+/// The last moment up to this one, of a timetable that only looks ahead: from doubling distances, then
+/// by halves.
+fn last_until(timetable: &Timetable, until: Nanos) -> Option<Nanos> {
+    /// More than the four years between two 29ths of February.
+    const FARTHEST: Nanos = 5 * 366 * 86_400 * SECOND;
+    let comes = |after| timetable.next_after(after).filter(|next| *next <= until);
+    let mut back = SECOND;
+    let mut last = loop {
+        match comes(until.saturating_sub(back)) {
+            Some(moment) => break moment,
+            None if back > FARTHEST => return None,
+            None => back *= 2,
+        }
+    };
+    let mut end = until;
+    while end.saturating_sub(last) > 1 {
+        let middle = last + (end - last) / 2;
+        match comes(middle) {
+            Some(moment) => last = moment,
+            None => end = middle,
         }
     }
-    found
+    comes(last).or(Some(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cron::Cron;
+    use crate::trigger::Rule;
+
+    proptest! {
+        #[test]
+        fn the_last_moment_is_the_one_that_counting_finds(first in -500_i64..500, period in 1_i64..5_000, until in -1_000_i64..100_000) {
+            let (first, period, until) = (first * SECOND, period * SECOND / 7, until * SECOND / 3);
+            let table = |rule| Timetable { rule, blackouts: Box::default() };
+            let grid = table(Rule::grid_from(first, period));
+            let counted = (first..=until).contains(&first).then(|| until - (until - first) % period);
+            prop_assert_eq!(last_until(&grid, until), counted);
+            let cron = table(Rule::Cron(Cron::parse("*/7 3-5,20 0,13 * * *").unwrap()));
+            // The years of cron begin with 1970.
+            let until = until + 1_800_000_000 * SECOND;
+            let last = last_until(&cron, until);
+            let next = last.and_then(|last| cron.next_after(last));
+            prop_assert!(last.is_some_and(|last| last <= until) && next.is_some_and(|next| next > until));
+            prop_assert_eq!(last.and_then(|last| cron.next_after(last - 1)), last);
+        }
+    }
+
+    #[test]
+    fn what_never_came_before_has_no_last_moment() {
+        let never = Timetable {
+            rule: Rule::Never,
+            blackouts: Box::default(),
+        };
+        assert_eq!(last_until(&never, 1_800_000_000 * SECOND), None);
+        assert_eq!(last_until(&never, Nanos::MIN), None);
+        let leap = Timetable {
+            rule: Rule::Cron(Cron::parse("0 0 29 2 *").unwrap()),
+            blackouts: Box::default(),
+        };
+        // 2028-02-28 asks for 2024-02-29.
+        let found = last_until(&leap, 1_835_308_800 * SECOND);
+        assert_eq!(found, Some(1_709_164_800 * SECOND));
+    }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod as_of;
+mod by_hand;
 mod cadence;
 mod chained;
 mod clock_changes;
@@ -18,6 +20,7 @@ mod overlap;
 mod policies;
 mod refusals;
 mod restart;
+mod resumed;
 mod simulated;
 mod sources;
 mod stopping;
