@@ -13,6 +13,7 @@ use crate::moment::nanos;
 use crate::roster::{Limits, Roster, Time};
 use crate::scheduler::{Owner, Scheduler};
 use crate::shared::Shared;
+use crate::source::Gate;
 
 /// Settings of a scheduler, from [`Scheduler::builder`].
 #[must_use = "nothing runs before `start`"]
@@ -21,6 +22,7 @@ pub struct Builder {
     events: usize,
     clock: Arc<dyn Clock>,
     store: Option<Box<dyn Store>>,
+    gate: Option<Arc<dyn Gate>>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -48,6 +50,7 @@ impl Default for Builder {
             events: 1_024,
             clock: Arc::new(SystemClock),
             store: None,
+            gate: None,
         }
     }
 }
@@ -59,19 +62,33 @@ impl Builder {
         self
     }
 
-    /// How many of them only priorities 1 and 2 may take. Default none.
+    /// How many of them only priorities 1 and 2 may take; one is left for the others whatever is said
+    /// here. Default none.
     pub fn reserve(mut self, runs: usize) -> Self {
         self.limits.reserve = runs;
         self
     }
 
-    /// How many occurrences of a priority may wait for a turn; one more is skipped as
+    /// Asks this gate before each run of any job, as the gate of a source is asked before each of its
+    /// own. While it says [`NotBefore`](crate::Admission::NotBefore) nothing is started; what comes due
+    /// waits by its overlap policy, so that one run of each job makes up for all.
+    ///
+    /// This is where a lease goes, if of several processes one is to run the jobs: see
+    /// `examples/lease.rs`. The one that takes over may run a moment that the other has run; the job's
+    /// name with [`Run::nominal`](crate::Run::nominal) is the key that tells. Default none.
+    pub fn gate(mut self, gate: impl Gate) -> Self {
+        self.gate = Some(Arc::new(gate));
+        self
+    }
+
+    /// How many occurrences of a priority may wait for a turn, at least 1; one more is skipped as
     /// [`SkipReason::QueueFull`](crate::SkipReason::QueueFull). Default one for each job, as many as
     /// there can be.
     pub fn queue(mut self, priority: u8, occurrences: usize) -> Self {
         let class = usize::from(priority).checked_sub(1);
         if let Some(bound) = class.and_then(|class| self.limits.queues.get_mut(class)) {
-            *bound = occurrences;
+            // What could start at once waits for a turn too, if only for an instant.
+            *bound = occurrences.max(1);
         }
         self
     }
@@ -131,7 +148,8 @@ impl Builder {
     pub fn start(mut self) -> Scheduler {
         let time = Time::new(Instant::now(), nanos(self.clock.now()));
         let restored = self.store.as_mut().map(|store| store.load());
-        let roster = Roster::new(self.limits, time, restored);
+        self.limits.reserve = self.limits.reserve.min(self.limits.max_in_flight - 1);
+        let roster = Roster::new(self.limits, time, restored).behind(self.gate);
         let journal = self.store.map(Journal::new);
         let shared = Shared::new(roster, self.clock, time, self.events, journal);
         let shared = Arc::new(shared);

@@ -17,6 +17,8 @@ pub(super) enum Alarm {
     Unpark(u32),
     /// An occurrence of this job waits and is of no use any more.
     Useless(u32),
+    /// The gate of all may be asked again.
+    Reopen,
     /// This run should have ended by its timeout.
     Stuck(u32, u64),
 }
@@ -34,6 +36,7 @@ impl<H: super::Handle> Roster<H> {
                 Alarm::DepLimit(slot) => self.end_of_patience(slot, key),
                 Alarm::Unpark(source) => self.sources.unpark(source, key),
                 Alarm::Useless(slot) => self.end_of_use(slot),
+                Alarm::Reopen => self.door.closed = false,
                 Alarm::Stuck(slot, number) => self.stuck(slot, number),
             }
         }

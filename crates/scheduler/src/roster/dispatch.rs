@@ -19,10 +19,10 @@ use crate::policy::Overlap;
 use crate::source::{Admission, Ask};
 
 /// How long a source whose gate panicked is left alone.
-const AFTER_PANIC: Nanos = 1_000_000_000;
+pub(super) const AFTER_PANIC: Nanos = 1_000_000_000;
 
 /// The shortest time that a source is parked: the grain of the timer.
-const LEAST_PARK: Nanos = 1_000_000;
+pub(super) const LEAST_PARK: Nanos = 1_000_000;
 
 /// How long after its timeout a run that has not ended is told of as stuck.
 const STUCK_AFTER: Nanos = 1_000_000_000;
@@ -60,7 +60,7 @@ impl<H: super::Handle> Roster<H> {
     /// The next run to be started, if there is one and room for it.
     pub(crate) fn dispatch(&mut self, now: Nanos) -> Option<Start<H>> {
         self.now = self.now.max(now);
-        if !matches!(self.stage, Stage::Open) {
+        if !matches!(self.stage, Stage::Open) || self.door.closed {
             return None;
         }
         let mut passed = 0;
@@ -74,6 +74,9 @@ impl<H: super::Handle> Roster<H> {
                 }
                 Turn::Go { key, free, trial } => {
                     let cost = u64::from(self.entry(key.slot)?.cost_of(source));
+                    if !self.admits(key, cost, now) {
+                        return None;
+                    }
                     let state = self.sources.get_mut(source)?;
                     if free || state.deficit >= cost {
                         state.deficit -= if free { 0 } else { cost };

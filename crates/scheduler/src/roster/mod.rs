@@ -10,6 +10,7 @@ mod clock;
 mod comes;
 mod demand;
 mod dispatch;
+mod door;
 mod edges;
 mod end;
 mod gather;
@@ -45,6 +46,7 @@ use crate::trigger::Timetable;
 use alarms::Alarm;
 pub(crate) use clock::Time;
 pub(crate) use dispatch::Start;
+use door::Door;
 pub(crate) use end::End;
 use gather::Gathering;
 use queue::{Exclusive, Place};
@@ -126,6 +128,7 @@ pub(crate) struct Roster<H> {
     /// Until when nothing is to be done, as the driver was told; it sleeps until then.
     slept_until: Nanos,
     gathering: Gathering,
+    door: Door,
 }
 
 /// A place for a job. The generation tells an old id from a new one.
@@ -273,6 +276,7 @@ impl<H: Handle> Roster<H> {
             cancels: Vec::new(),
             slept_until: Nanos::MIN,
             gathering: Gathering::default(),
+            door: Door::default(),
         }
     }
 
@@ -364,7 +368,8 @@ impl<H: Handle> Roster<H> {
 
     /// Whether there is a place for a run, and perhaps a run for it.
     pub(crate) fn could_start(&self) -> bool {
-        self.running < self.limits.max_in_flight && self.sources.turn().is_some()
+        let room = self.running < self.limits.max_in_flight && !self.door.closed;
+        room && self.sources.turn().is_some()
     }
 
     /// The driver sleeps until this moment, unless it is woken.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use robust_scheduler::{
-    Cron, Dependents, Event, Failures, Job, JobState, MemoryStore, RunError, Scheduler, SimClock,
-    SkipReason, Upstream,
+    Admission, Ask, Cron, Dependents, Event, Failures, Job, JobState, MemoryStore, RunError,
+    Scheduler, SimClock, SkipReason, Upstream,
 };
 use tokio::time::{Instant, sleep};
 
@@ -272,4 +272,71 @@ async fn other_times_are_in_the_journal_when_the_update_returns() {
         })
         .unwrap();
     assert_ne!(marks(), old, "the update has written a mark");
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_closed_gate_nothing_starts_and_one_run_makes_up_for_all() {
+    let (diary, began) = (Diary::default(), Instant::now());
+    let opens = began + secs(60);
+    let gate = move |ask: &Ask| {
+        if ask.now < opens {
+            Admission::NotBefore(opens)
+        } else {
+            Admission::Open
+        }
+    };
+    let scheduler = builder().gate(gate).start();
+    for (name, source) in [("free", None), ("bound", Some("exchange"))] {
+        let job = Job::every(name, secs(10));
+        let job = source.map_or(job.clone(), |source| job.clone().source(source));
+        scheduler.add(job.handler(diary.keeps(ms(0)))).unwrap();
+    }
+    sleep(ms(59_999)).await;
+    assert!(diary.names().is_empty());
+    assert!(scheduler.ledger().due >= 10);
+    sleep(ms(2)).await;
+    for name in ["free", "bound"] {
+        let entries = diary.entries();
+        let run = entries.iter().find(|entry| entry.job == name).unwrap();
+        assert!(run.missed >= 4, "{name} makes up for {}", run.missed);
+    }
+    sleep(secs(30)).await;
+    let ledger = scheduler.ledger();
+    assert!(ledger.balances() && ledger.ran >= 8, "{ledger:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_in_front_of_all_that_panics_is_asked_again_after_a_second() {
+    let asked = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    let gate = move |_: &Ask| {
+        let nth = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        assert!(nth > 2, "the first three times");
+        Admission::Open
+    };
+    let (scheduler, diary, began) = (
+        builder().gate(gate).start(),
+        Diary::default(),
+        Instant::now(),
+    );
+    scheduler
+        .add(once("job").handler(diary.keeps(ms(0))))
+        .unwrap();
+    sleep(secs(10)).await;
+    assert_eq!(diary.starts("job", began), [3_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_all_places_one_is_left_for_the_others_and_of_each_queue_one_place() {
+    let (scheduler, diary) = (
+        builder().max_in_flight(4).reserve(4).queue(2, 0).start(),
+        Diary::default(),
+    );
+    for (name, priority) in [("low", 5), ("high", 2)] {
+        let job = Job::every(name, secs(10)).priority(priority);
+        scheduler.add(job.handler(diary.keeps(ms(1)))).unwrap();
+    }
+    sleep(secs(101)).await;
+    let ledger = scheduler.ledger();
+    assert_eq!((ledger.due, ledger.outcomes.ok), (20, 20));
 }
