@@ -10,9 +10,15 @@ pub enum AddError {
     /// The name is empty.
     #[error("a job needs a name")]
     NoName,
-    /// A job of this name is there, or was removed and its last run has not ended.
+    /// A job of this name is there.
     #[error("there is already a job named {name:?}")]
     Duplicate {
+        /// The name.
+        name: Arc<str>,
+    },
+    /// A job of this name was removed, and its last run has not ended.
+    #[error("{name:?} was removed, but its last run has not ended; the name is free when it has")]
+    Removing {
         /// The name.
         name: Arc<str>,
     },
@@ -109,6 +115,12 @@ pub enum RemoveError {
     #[error("{} wait for it; say whether to cascade or detach", jobs.join(", "))]
     Awaited {
         /// The jobs that wait for it.
+        jobs: Vec<Arc<str>>,
+    },
+    /// Others come by its success alone: without it they never would.
+    #[error("{} would never come due; give them another trigger first, or say to cascade", jobs.join(", "))]
+    Stranded {
+        /// The jobs that come by its success alone.
         jobs: Vec<Arc<str>>,
     },
 }

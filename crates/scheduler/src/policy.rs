@@ -167,7 +167,8 @@ pub enum Dependents {
     Refuse,
     /// They go with it, and theirs with them.
     Cascade,
-    /// They no longer wait for it.
+    /// They no longer wait for it. Those that come by its success alone cannot do without: removing it
+    /// is refused, and while it is disabled they wait.
     Detach,
 }
 

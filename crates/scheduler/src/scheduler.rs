@@ -169,7 +169,8 @@ impl Scheduler {
     }
 
     /// Lets a job come due no more, until it is enabled. Nothing is counted meanwhile. What becomes
-    /// of the jobs that wait for it is for the caller to say.
+    /// of the jobs that wait for it is for the caller to say; one that comes by its success alone goes
+    /// on following it.
     ///
     /// # Errors
     ///
@@ -212,7 +213,7 @@ impl Scheduler {
     }
 
     /// Removes a job that no other waits for. A run goes on to its end; until then its name is
-    /// taken.
+    /// taken, and it is shown as [`JobState::Removing`](crate::JobState::Removing).
     ///
     /// # Errors
     ///
@@ -225,7 +226,8 @@ impl Scheduler {
     ///
     /// # Errors
     ///
-    /// The job is not there, or others wait for it and [`Dependents::Refuse`] was said.
+    /// The job is not there; others wait for it and [`Dependents::Refuse`] was said; others come by its
+    /// success alone and [`Dependents::Detach`] was said.
     pub fn remove_with(&self, id: JobId, dependents: Dependents) -> Result<(), RemoveError> {
         let shared = &self.owner.shared;
         let gone = shared.change(|core, now| {
@@ -250,7 +252,8 @@ impl Scheduler {
         })
     }
 
-    /// All jobs as they are now, in the order of adding.
+    /// All jobs as they are now, in the order of adding; those included that were removed and whose
+    /// last run has not ended.
     pub fn jobs(&self) -> Vec<JobStatus> {
         self.owner.shared.with(|core, now| {
             core.advance(now);

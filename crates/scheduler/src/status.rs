@@ -66,6 +66,8 @@ pub enum JobState {
     Quarantined,
     /// Its moments could not be found.
     Faulted,
+    /// It was removed, and its last run goes on. Until that has ended, its name is taken.
+    Removing,
 }
 
 /// A source at one instant.

@@ -159,7 +159,7 @@ fn moment(time: SystemTime) -> i64 {
 const fn comes_due(state: JobState) -> bool {
     !matches!(
         state,
-        JobState::Paused | JobState::Disabled | JobState::Faulted
+        JobState::Paused | JobState::Disabled | JobState::Faulted | JobState::Removing
     )
 }
 
@@ -174,6 +174,7 @@ const fn word(state: JobState) -> &'static str {
         JobState::Disabled => "disabled",
         JobState::Quarantined => "quarantined",
         JobState::Faulted => "faulted",
+        JobState::Removing => "removing",
         _ => "other",
     }
 }

@@ -24,10 +24,12 @@ impl<H: super::Handle> Roster<H> {
         for (index, spec) in specs.iter().enumerate() {
             let at = |error| (index, error);
             self.check_spec(spec, now).map_err(at)?;
+            let name = || Arc::clone(&spec.name);
+            if self.names.contains_key(&spec.name) && self.slot_of(&spec.name).is_none() {
+                return Err(at(AddError::Removing { name: name() }));
+            }
             if self.names.contains_key(&spec.name) || !fresh.insert(&spec.name) {
-                return Err(at(AddError::Duplicate {
-                    name: Arc::clone(&spec.name),
-                }));
+                return Err(at(AddError::Duplicate { name: name() }));
             }
         }
         let limit = self.limits.max_jobs.min(u32::MAX as usize - 1);

@@ -145,14 +145,29 @@ impl<H: super::Handle> Roster<H> {
                 if rate.to_bits() == job.rate.to_bits() {
                     continue;
                 }
-                self.weigh(waiter, false);
-                if let Some(job) = self.entry_mut(waiter) {
-                    job.rate = rate;
-                }
-                self.weigh(waiter, true);
+                self.weigh_anew(waiter, rate);
                 changed.push(waiter);
             }
         }
+    }
+
+    /// Counts what a job asks of its sources when it comes at this rate.
+    pub(super) fn weigh_anew(&mut self, slot: u32, rate: f64) {
+        let Some(sources) = self.entry(slot).map(|job| job.sources.clone()) else {
+            return;
+        };
+        // Held, so that a source is not forgotten between the job's going and its coming.
+        let count = |roster: &mut Self, comes| {
+            let sources = sources.iter();
+            sources.for_each(|source| roster.sources.count_job(*source, comes));
+        };
+        count(self, true);
+        self.weigh(slot, false);
+        if let Some(job) = self.entry_mut(slot) {
+            job.rate = rate;
+        }
+        self.weigh(slot, true);
+        count(self, false);
     }
 
     /// Counts what a job asks of its sources, or takes it off.

@@ -294,11 +294,18 @@ impl<H: Handle> Roster<H> {
         Some(JobId { slot, generation })
     }
 
+    /// A job that is there, or was removed and whose last run has not ended.
+    fn seen(&self, id: JobId) -> Option<&Entry<H>> {
+        let slot = self.slots.get(id.slot as usize)?;
+        let job = slot.job.as_deref()?;
+        (slot.generation == id.generation).then_some(job)
+    }
+
     /// The slot of a job that was not removed.
     fn find(&self, id: JobId) -> Option<u32> {
-        let slot = self.slots.get(id.slot as usize)?;
-        let job = slot.job.as_ref()?;
-        (slot.generation == id.generation && !job.removed).then_some(id.slot)
+        self.seen(id)
+            .is_some_and(|job| !job.removed)
+            .then_some(id.slot)
     }
 
     /// The slot of a job by its name, if it was not removed.

@@ -10,6 +10,7 @@ use crate::job::JobId;
 use crate::ledger::SkipReason;
 use crate::moment::Nanos;
 use crate::policy::Dependents;
+use crate::trigger::Trigger;
 
 impl<H: super::Handle> Roster<H> {
     /// Occurrences are skipped from now on, those that wait included; a run goes on.
@@ -131,6 +132,9 @@ impl<H: super::Handle> Roster<H> {
     ) -> Result<Vec<H>, RemoveError> {
         let slot = self.find(id).ok_or(UnknownJob)?;
         let mut gone = Vec::new();
+        if dependents == Dependents::Detach {
+            self.check_nobody_is_stranded(slot)?;
+        }
         for slot in self.with_dependents(slot, dependents)? {
             self.mark_gone(slot);
             self.skip_all(slot, SkipReason::Removed);
@@ -183,7 +187,23 @@ impl<H: super::Handle> Roster<H> {
         }
     }
 
-    /// A job no longer waits for another.
+    /// Nobody comes by the success of this job alone.
+    fn check_nobody_is_stranded(&self, slot: u32) -> Result<(), RemoveError> {
+        let name = self.entry(slot).map(|job| &job.spec.name);
+        let waiters = self.waiters(slot);
+        let waiters = waiters.iter().filter_map(|waiter| self.entry(*waiter));
+        let alone = waiters.filter(|waiter| {
+            let mut comes_by = waiter.spec.trigger.upstreams().iter();
+            comes_by.len() > 0 && comes_by.all(|other| Some(other) == name)
+        });
+        let jobs: Vec<_> = alone.map(|job| Arc::clone(&job.spec.name)).collect();
+        match jobs.is_empty() {
+            true => Ok(()),
+            false => Err(RemoveError::Stranded { jobs }),
+        }
+    }
+
+    /// A job no longer waits for another. It goes on coming by its success, if it comes by nothing else.
     fn detach(&mut self, waiter: u32, from: u32) {
         let Some(name) = self.entry(from).map(|job| Arc::clone(&job.spec.name)) else {
             return;
@@ -191,17 +211,24 @@ impl<H: super::Handle> Roster<H> {
         self.link(waiter, false);
         if let Some(job) = self.entry_mut(waiter) {
             job.spec.upstreams.retain(|upstream| upstream.name != name);
-            if let crate::trigger::Trigger::OnSuccess(names) = &mut job.spec.trigger {
-                *names = names
-                    .iter()
-                    .filter(|other| **other != name)
-                    .cloned()
-                    .collect();
+            if let Trigger::OnSuccess(names) = &mut job.spec.trigger {
+                let others = names.iter().filter(|other| **other != name);
+                let others: Arc<[Arc<str>]> = others.cloned().collect();
+                if !others.is_empty() {
+                    *names = others;
+                }
             }
             job.needs = Vec::new();
         }
         self.link(waiter, true);
+        let now = self.now;
+        if let Some(rate) = self.entry(waiter).map(|job| self.rate(&job.spec, now)) {
+            self.weigh_anew(waiter, rate);
+        }
+        self.spread_rate(waiter, now);
         self.find_needs(waiter);
         self.look_again(waiter);
+        // All that it still comes by may have succeeded before.
+        self.catch_up(waiter, now);
     }
 }

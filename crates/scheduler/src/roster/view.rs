@@ -29,7 +29,7 @@ impl<H: super::Handle> Roster<H> {
     }
 
     pub(crate) fn job_ledger(&self, id: JobId) -> Option<Ledger> {
-        let job = self.entry(self.find(id)?)?;
+        let job = self.seen(id)?;
         Some(job.tally.ledger())
     }
 
@@ -49,7 +49,7 @@ impl<H: super::Handle> Roster<H> {
     }
 
     pub(crate) fn job_history(&self, id: JobId) -> Option<Vec<Record>> {
-        let job = self.entry(self.find(id)?)?;
+        let job = self.seen(id)?;
         let records = job
             .recent
             .last
@@ -61,7 +61,7 @@ impl<H: super::Handle> Roster<H> {
     /// The jobs in the order of adding.
     pub(crate) fn jobs(&self) -> Vec<JobStatus> {
         let ids = self.names.values();
-        let jobs = ids.filter_map(|id| Some((*id, self.entry(self.find(*id)?)?)));
+        let jobs = ids.filter_map(|id| Some((*id, self.seen(*id)?)));
         let mut jobs: Vec<_> = jobs.collect();
         jobs.sort_by_key(|(_, job)| job.order);
         jobs.into_iter()
@@ -70,7 +70,7 @@ impl<H: super::Handle> Roster<H> {
     }
 
     pub(crate) fn job(&self, id: JobId) -> Option<JobStatus> {
-        Some(self.status(id, self.entry(self.find(id)?)?))
+        Some(self.status(id, self.seen(id)?))
     }
 
     pub(crate) fn spec(&self, id: JobId) -> Option<Spec> {
@@ -198,7 +198,9 @@ impl<H: super::Handle> Roster<H> {
 impl<H> Entry<H> {
     fn state(&self) -> JobState {
         let place = self.waiting.as_ref().map(|waiting| waiting.place);
-        if self.faulted {
+        if self.removed {
+            JobState::Removing
+        } else if self.faulted {
             JobState::Faulted
         } else if self.disabled {
             JobState::Disabled

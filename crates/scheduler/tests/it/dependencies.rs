@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use robust_scheduler::{
-    AddError, Dependents, Failures, Job, JobBuilder, JobState, OnFailure, RemoveError, RunError,
-    Scheduler, SkipReason, Upstream,
+    AddError, Dependents, Failures, Job, JobBuilder, JobState, Measured, OnFailure, Phase,
+    RemoveError, RunError, Scheduler, SkipReason, Source, Trigger, Upstream,
 };
 use tokio::time::{Instant, sleep};
 
@@ -256,6 +256,86 @@ async fn circles_and_unknown_jobs_are_refused_with_the_path() {
     scheduler.add(follows).unwrap();
     let closing = scheduler.update(a, |job| job.after(Upstream::fresh("c", secs(1))));
     assert_eq!(path(closing.unwrap_err()), "a c b a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_stays_when_its_only_job_comes_at_another_rate() {
+    let (scheduler, diary) = (builder().start(), Diary::default());
+    let quick = |name: &str, every| Job::every(name, secs(every)).handler(|_| async { Ok(()) });
+    let both = Job::on_success("both", ["one", "other"]).source("garden");
+    // The others come behind it, and each tells it how often they do.
+    let jobs = [
+        both.handler(diary.keeps(ms(0))),
+        quick("one", 10),
+        quick("other", 20),
+    ];
+    let ids = scheduler.add_all(jobs).unwrap();
+    let named = || {
+        let sources = scheduler.sources().into_iter();
+        sources
+            .map(|source| (source.name.to_string(), source.jobs))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(named(), [("garden".to_owned(), 1)]);
+    let rarer = Trigger::Every {
+        period: secs(30),
+        phase: Phase::Added,
+        from: Measured::Start,
+    };
+    scheduler.update(ids[2], |job| job.trigger(rarer)).unwrap();
+    assert_eq!(named(), [("garden".to_owned(), 1)]);
+    scheduler.remove_with(ids[2], Dependents::Detach).unwrap();
+    assert_eq!(named(), [("garden".to_owned(), 1)]);
+    sleep(secs(15)).await;
+    assert_eq!(scheduler.source_ledger("garden").unwrap().ran, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_detached_from_all_that_it_comes_by() {
+    let (scheduler, diary) = (builder().start(), Diary::default());
+    let quiet = |every, name: &str| Job::every(name, secs(every)).handler(diary.keeps(ms(0)));
+    let first = scheduler.add(quiet(10, "first")).unwrap();
+    let follows = Job::on_success("follows", ["first"]).after(Upstream::success_of("first"));
+    let follows = scheduler.add(follows.handler(diary.keeps(ms(0)))).unwrap();
+    let jobs = vec![Arc::from("follows")];
+    let refused = scheduler.remove_with(first, Dependents::Detach);
+    assert_eq!(refused, Err(RemoveError::Stranded { jobs }));
+    // Disabling is not for ever: it goes on following when that is over.
+    scheduler.disable(first, Dependents::Detach).unwrap();
+    scheduler.enable(first).unwrap();
+    scheduler.update(follows, |job| job.priority(1)).unwrap();
+    sleep(ms(10_001)).await;
+    assert_eq!(diary.names(), ["first", "follows"]);
+    // With another trigger it may be left alone.
+    let every = Trigger::Every {
+        period: secs(100),
+        phase: Phase::Added,
+        from: Measured::Start,
+    };
+    scheduler.update(follows, |job| job.trigger(every)).unwrap();
+    scheduler.remove_with(first, Dependents::Detach).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_detached_from_the_last_that_was_missing_comes_due() {
+    let (scheduler, diary) = (builder().start(), Diary::default());
+    let source = Source::new("garden").budget(60, secs(60));
+    scheduler.source(source);
+    let quick = once("quick").handler(|_| async { Ok(()) });
+    let slow = Job::every("slow", secs(86_400)).handler(|_| async { Ok(()) });
+    let both = Job::on_success("both", ["quick", "slow"]).source("garden");
+    let [_, slow, both] = scheduler
+        .add_all([quick, slow, both.handler(diary.keeps(ms(0)))])
+        .unwrap()[..]
+    else {
+        panic!("three");
+    };
+    sleep(secs(10)).await;
+    assert!(diary.entries().is_empty());
+    scheduler.remove_with(slow, Dependents::Detach).unwrap();
+    sleep(ms(1)).await;
+    assert_eq!(diary.names(), ["both"]);
+    assert!(scheduler.job_ledger(both).unwrap().balances());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Runs that are slower than their period, and jobs that are paused or removed.
 
-use robust_scheduler::{Event, Job, SkipReason};
+use robust_scheduler::{AddError, Event, Job, JobState, SkipReason};
 use tokio::time::{Instant, sleep};
 
 use crate::{Diary, ms, secs};
@@ -120,12 +120,25 @@ async fn a_removed_job_is_due_no_more_and_its_run_ends_in_peace() {
     sleep(secs(21)).await;
     scheduler.remove(id).unwrap();
     assert!(scheduler.remove(id).is_err() && scheduler.find("slow").is_none());
-    assert!(
-        scheduler.add(job().handler(diary.keeps(ms(0)))).is_err(),
+    let again = scheduler.add(job().handler(diary.keeps(ms(0))));
+    let name = "slow".into();
+    assert_eq!(
+        again,
+        Err(AddError::Removing { name }),
         "its last run goes on"
     );
+    // It is seen as long as it does.
+    let jobs = scheduler.snapshot().jobs;
+    let seen: Vec<_> = jobs
+        .iter()
+        .map(|job| (job.id, job.state, job.running, job.next))
+        .collect();
+    assert_eq!(seen, [(id, JobState::Removing, true, None)]);
+    assert_eq!(scheduler.job(id).as_ref(), jobs.first());
+    assert_eq!(scheduler.job_ledger(id).unwrap().running, 1);
 
     sleep(secs(100)).await;
+    assert!(scheduler.jobs().is_empty() && scheduler.job(id).is_none());
     let ledger = scheduler.ledger();
     assert_eq!(
         (
