@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::comes::{anchor, within_reach};
 use super::stop::Stage;
-use super::{Entry, LEAST_PERIOD, Roster, Slot};
+use super::{Entry, LEAST_PERIOD, NOBODY, Roster, Slot};
 use crate::error::AddError;
 use crate::event::Event;
 use crate::job::{JobId, Spec};
@@ -131,7 +131,7 @@ impl<H: super::Handle> Roster<H> {
             next_run: 0,
             missed: 0,
             needs: Vec::new(),
-            inherited: None,
+            inherited: NOBODY,
             failures: known.failures,
             failed_in_a_row: known.failures,
             not_before: known.not_before,

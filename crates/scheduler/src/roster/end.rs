@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::queue::Place;
 use super::sources::LONGEST_WAIT;
-use super::{Alarm, Occurrence, Roster, Running, Ticket};
+use super::{Alarm, NOBODY, Occurrence, Roster, Running, Ticket};
 use crate::event::Event;
 use crate::job::JobId;
 use crate::ledger::SkipReason;
@@ -286,7 +286,7 @@ impl<H: super::Handle> Roster<H> {
         let Some(job) = self.entry_mut(slot) else {
             return;
         };
-        job.inherited = None;
+        job.inherited = NOBODY;
         match &outcome {
             Outcome::Ok => {
                 job.last_success = job.last_success.max(Some(nominal));

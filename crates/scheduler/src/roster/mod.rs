@@ -60,6 +60,9 @@ pub(crate) const PRIORITY_STEP: Nanos = 2_000_000_000;
 /// The shortest period: tokio's timer has a grain of 1 ms.
 pub(crate) const LEAST_PERIOD: Duration = Duration::from_millis(1);
 
+/// The priority of nobody: it matters less than any.
+const NOBODY: u8 = u8::MAX;
+
 /// The bounds of a scheduler.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -174,8 +177,8 @@ struct Entry<H> {
     missed: u64,
     /// What its upstreams must have reached, found when the occurrence began to wait.
     needs: Vec<Option<Nanos>>,
-    /// The priority of somebody who waits for it.
-    inherited: Option<u8>,
+    /// The priority of somebody who waits for it, or of nobody.
+    inherited: u8,
     failures: u32,
     /// Failed runs in a row, whoever is to blame.
     failed_in_a_row: u32,
@@ -404,7 +407,7 @@ impl<H> Entry<H> {
     /// How much it matters now: somebody more urgent may wait for it.
     fn priority(&self) -> u8 {
         let own = self.spec.priority;
-        self.inherited.map_or(own, |inherited| inherited.min(own))
+        own.min(self.inherited)
     }
 
     /// What a run costs one of its sources.

@@ -235,7 +235,7 @@ impl<H: super::Handle> Roster<H> {
                 if job.priority() <= priority {
                     continue;
                 }
-                job.inherited = Some(priority);
+                job.inherited = priority;
                 let place = job.waiting.as_ref().map(|waiting| waiting.place);
                 match place {
                     Some(Place::Ready { .. }) => {
