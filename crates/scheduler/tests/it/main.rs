@@ -17,6 +17,7 @@ mod failures;
 mod ledger;
 mod outcomes;
 mod overlap;
+mod overtaking;
 mod policies;
 mod refusals;
 mod restart;
