@@ -76,8 +76,8 @@ async fn tell(events: &mut Events, bars: &Bars, as_json: bool) {
                 let symbol = symbol
                     .map(|symbol| format!(" {symbol}"))
                     .unwrap_or_default();
-                let line = format!("{exchange} {kind}{symbol}: {}: {error}", error.name());
-                told(&line, as_json)
+                let why = why(exchange.as_str(), error.name(), &error.to_string());
+                told(&format!("{exchange} {kind}{symbol}: {why}"), as_json)
             }
             Event::Quality(word) => told(&quality(&word), as_json),
             // That all is well is no news.
@@ -150,6 +150,19 @@ fn quality(word: &QualityEvent) -> String {
     )
 }
 
+/// The short name of a failure and its words, each said once beside the exchange.
+fn why(exchange: &str, name: &str, words: &str) -> String {
+    let own = words.strip_prefix(exchange);
+    let words = own
+        .and_then(|words| words.strip_prefix(": "))
+        .unwrap_or(words);
+    if words.starts_with(name) {
+        words.to_owned()
+    } else {
+        format!("{name}: {words}")
+    }
+}
+
 /// Samples alone go where a program reads them.
 fn told(line: &str, as_json: bool) -> bool {
     if as_json {
@@ -209,4 +222,26 @@ fn finish(manager: &DataManager, as_json: bool) -> Result<(), Failure> {
         return Err(Failure::Data("run: no job brought data".to_owned()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::why;
+
+    #[test]
+    fn a_failure_is_told_without_saying_anything_twice() {
+        for (words, told) in [
+            (
+                "kucoin: unexpected_content: not kucoin's envelope",
+                "unexpected_content: not kucoin's envelope",
+            ),
+            ("kucoin: no answer", "unexpected_content: no answer"),
+            (
+                "the data manager is shut down",
+                "unexpected_content: the data manager is shut down",
+            ),
+        ] {
+            assert_eq!(why("kucoin", "unexpected_content", words), told);
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod outlook;
 mod plan;
 mod rates;
 mod reach;
+mod refused;
 mod run;
 mod schedule;
 mod terms;
@@ -26,7 +27,7 @@ pub use class::JobClass;
 pub use gate::SourceGate;
 pub use outlook::{JobOutlook, Moment, Outlook, SourceOutlook, WindowOutlook};
 pub use plan::Plan;
-pub use schedule::ScheduleError;
+pub use refused::ScheduleError;
 pub(crate) use terms::Terms;
 
 pub(crate) use gate::describe;
