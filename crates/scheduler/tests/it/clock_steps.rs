@@ -244,11 +244,14 @@ async fn a_slow_drift_is_in_what_an_interval_is_named() {
     assert_eq!(diary.entries().len(), 166, "by the monotonic clock");
 }
 
+/// From the last success to the moment that a run stands for.
+type Window = (Option<Duration>, Duration);
+
 /// What a handler is told, and what the history says.
 #[tokio::test(start_paused = true)]
 async fn after_a_night_of_sleep_an_interval_asks_for_what_came_since() {
     let (scheduler, clock, diary) = stepping();
-    let asked: Arc<Mutex<Vec<(Option<Duration>, Duration)>>> = Arc::default();
+    let asked: Arc<Mutex<Vec<Window>>> = Arc::default();
     let (asks, keeps) = (Arc::clone(&asked), diary.keeps(ms(0)));
     let job = Job::every("tick", secs(60)).handler(move |run| {
         let window = (run.last_success.map(since), since(run.nominal));
