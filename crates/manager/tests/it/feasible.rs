@@ -242,7 +242,7 @@ async fn agrees(plan: &Plan) -> Result<&'static str, TestCaseError> {
     // One after the other, as far as they wait for nobody who is not there yet, they come to the same.
     let ids = manager.scheduler().jobs();
     for job in ids {
-        let _ = manager.scheduler().remove_with(job.id, Dependents::Detach);
+        let _ = manager.scheduler().remove_with(job.id, Dependents::Cascade);
     }
     for source in manager.scheduler().sources() {
         prop_assert!(
