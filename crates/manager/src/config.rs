@@ -360,7 +360,13 @@ fn suggest(message: &str) -> String {
         return message.trim().replace('\n', " ");
     };
     let nearest = names
-        .max_by(|a, b| strsim::jaro_winkler(a, found).total_cmp(&strsim::jaro_winkler(b, found)));
+        .max_by(|a, b| strsim::jaro_winkler(a, found).total_cmp(&strsim::jaro_winkler(b, found)))
+        // What is nothing like it, and has no word of it, was not meant.
+        .filter(|near| {
+            let mut words = near.split('_').filter(|word| word.len() > 3);
+            strsim::jaro_winkler(near, found) > 0.8
+                || words.any(|word| found.split('_').any(|one| one == word))
+        });
     let what = if message.starts_with("unknown field") {
         "key"
     } else {

@@ -75,6 +75,8 @@ pub struct DataJob {
     timeout: Option<Duration>,
     retries: Option<u32>,
     rate: Option<u32>,
+    max_failures: Option<u32>,
+    exclusive: Option<String>,
     after: Vec<Upstream>,
     min_quality: Option<f64>,
     on_quarantine: Option<OnQuarantine>,
@@ -147,6 +149,8 @@ impl DataJob {
             timeout: None,
             retries: None,
             rate: None,
+            max_failures: None,
+            exclusive: None,
             after: Vec::new(),
             min_quality: None,
             on_quarantine: None,
@@ -253,6 +257,21 @@ impl DataJob {
     /// Each attempt counts, so a read makes as many beyond the first as the limit has room for.
     pub const fn rate(mut self, per_minute: u32) -> Self {
         self.rate = Some(per_minute);
+        self
+    }
+
+    /// After so many failed runs in a row the job is quarantined: a probe each quarter of an hour, until one succeeds. At least 1.
+    /// Default 5.
+    ///
+    /// Failures that are no fault of the job do not count: those of an exchange that is ill, of a value that is not good enough.
+    pub const fn max_failures(mut self, in_a_row: u32) -> Self {
+        self.max_failures = Some(in_a_row);
+        self
+    }
+
+    /// Never runs while another job of this group runs, whatever exchanges they ask; it waits until that has ended.
+    pub fn exclusive(mut self, group: impl Into<String>) -> Self {
+        self.exclusive = Some(group.into());
         self
     }
 

@@ -59,7 +59,7 @@ pub struct Status {
 pub struct SourceStatus {
     /// How well it does, and the figures of its last 100 attempts.
     pub health: HealthStatus,
-    /// `closed`, `open` or `half_open`.
+    /// `closed`, `open`, `half_open`, `disabled` (lets all through) or `metrics_only` (counts, and lets all through).
     pub breaker: &'static str,
     /// When the next probe may be made, if the breaker is open.
     pub probe_in_ms: Option<u64>,

@@ -110,7 +110,11 @@ pub struct JobSettings {
     #[serde(default, with = "humantime_serde")]
     pub settle: Option<Duration>,
     /// One moment, such as `2027-01-01T00:00:00Z`.
-    #[serde(default, with = "humantime_serde")]
+    #[serde(
+        default,
+        serialize_with = "humantime_serde::serialize",
+        deserialize_with = "super::when::moment"
+    )]
     pub at: Option<SystemTime>,
     /// Comes due whenever all of these jobs have succeeded.
     #[serde(default)]
@@ -151,6 +155,12 @@ pub struct JobSettings {
     /// The most requests of the job in any minute.
     #[serde(default)]
     pub rate: Option<u32>,
+    /// Failed runs in a row after which it is quarantined; see [`DataJob::max_failures`]. Default 5.
+    #[serde(default)]
+    pub max_failures: Option<u32>,
+    /// A name of a group of jobs that never run together; see [`DataJob::exclusive`].
+    #[serde(default)]
+    pub exclusive: Option<String>,
     /// Whether it comes due at all.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -211,6 +221,8 @@ impl JobSettings {
             timeout: None,
             retries: None,
             rate: None,
+            max_failures: None,
+            exclusive: None,
             enabled: true,
             at_start: false,
             min_quality: None,
@@ -268,10 +280,15 @@ impl JobSettings {
             return Ok(vec![self.terms(job, trigger, exchanges)]);
         }
         let mut lengths = Vec::new();
+        let key = if self.interval.is_some() {
+            "interval"
+        } else {
+            "intervals"
+        };
         for text in self.interval.iter().chain(&self.intervals) {
             let interval: Result<Interval, InvalidName> = text.parse();
-            let interval = interval
-                .map_err(|error| self.wrong("interval", quote(text), &error.to_string()))?;
+            let interval =
+                interval.map_err(|error| self.wrong(key, quote(text), &error.to_string()))?;
             lengths.push(Some(interval));
         }
         if lengths.is_empty() {
@@ -314,6 +331,12 @@ impl JobSettings {
         }
         if let Some(rate) = self.rate {
             job = job.rate(rate);
+        }
+        if let Some(failures) = self.max_failures {
+            job = job.max_failures(failures);
+        }
+        if let Some(group) = &self.exclusive {
+            job = job.exclusive(group);
         }
         if let Some(score) = self.min_quality {
             job = job.min_quality(score);
@@ -392,7 +415,11 @@ impl JobSettings {
                 "leave it away: kind = \"market\" is about all pairs",
             ),
             (
-                "interval",
+                if self.interval.is_some() {
+                    "interval"
+                } else {
+                    "intervals"
+                },
                 intervals,
                 candles,
                 "leave it away, or use kind = \"candles\"",
@@ -453,6 +480,15 @@ impl JobSettings {
         }
         if let Some(rate) = self.rate.filter(|rate| *rate == 0 || *rate > 1_000_000) {
             return Err(self.wrong("rate", rate, "use 1 to 1000000 requests a minute"));
+        }
+        if self.max_failures == Some(0) {
+            let remedy = "use 1 or more failed runs in a row, after which it is quarantined";
+            return Err(self.wrong("max_failures", 0, remedy));
+        }
+        if let Some(group) = &self.exclusive
+            && let Some(remedy) = name_remedy(group, LONGEST_ID)
+        {
+            return Err(self.wrong("exclusive", quote(group), &remedy));
         }
         if let Some(splay) = self.splay.filter(|splay| *splay > LONGEST) {
             let shown = format!("{splay:?}");

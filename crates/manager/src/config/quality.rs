@@ -101,7 +101,14 @@ impl QualitySettings {
 /// Finds a score that no value can have.
 pub(super) fn check_score(field: String, score: Option<f64>) -> Result<(), ConfigError> {
     match score.filter(|score| !(0.0..=100.0).contains(score)) {
-        Some(score) => Err(out_of_range(field, score, "use a score from 0 to 100")),
+        Some(score) => {
+            // In full, the largest numbers have three hundred digits.
+            let shown = match score.abs() < 1e6 {
+                true => score.to_string(),
+                false => format!("{score:e}"),
+            };
+            Err(out_of_range(field, shown, "use a score from 0 to 100"))
+        }
         None => Ok(()),
     }
 }

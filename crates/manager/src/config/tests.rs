@@ -353,6 +353,71 @@ fn a_cron_expression_is_refused_in_the_words_of_a_config_file() {
     }
 }
 
+/// What is named is what was written, with what to write instead.
+#[test]
+fn a_job_that_cannot_be_is_refused_for_what_was_written() {
+    let every = "every = \"30s\"";
+    let long = "x".repeat(3_000);
+    for (with, named) in [
+        (
+            "aligned = \"1s\"".to_owned(),
+            "jobs.bars.aligned = \"1s\": a bar is asked for 1.5s after its end, which is longer",
+        ),
+        (
+            "at = \"2027-01-01\"".to_owned(),
+            "\"2027-01-01\" is no moment; write one in universal time, such as at = ",
+        ),
+        ("at = 2027-01-01".to_owned(), "is no moment; write one"),
+        (
+            "min_quality = 1e308".to_owned() + "\n" + every,
+            "jobs.bars.min_quality = 1e308: use",
+        ),
+        (format!("cron = \"{long}\""), "jobs.bars.cron = \"xxx"),
+        (
+            format!("cron = \"0 {long} * * *\""),
+            "jobs.bars.cron = \"0 xx",
+        ),
+        (
+            format!("cron = \"0 7 * * *\"\nzone = \"{long}\""),
+            "there is no time zone of this name",
+        ),
+        (
+            format!("max_failures = 0\n{every}"),
+            "jobs.bars.max_failures = 0: use 1 or more",
+        ),
+        (
+            format!("exclusive = \"a\\u202Eb\"\n{every}"),
+            "jobs.bars.exclusive = ",
+        ),
+    ] {
+        let text = BARS.replace(every, &with);
+        let error = error(&text);
+        assert!(error.contains(named), "{with:.60}: {error}");
+        assert!(error.chars().count() < 500, "{}", error.len());
+    }
+    let ticker = BARS.replace("\"candles\"", "\"ticker\"");
+    let lengths = ticker.replace("interval = \"5m\"", "intervals = [\"5m\"]");
+    assert_ne!(ticker, lengths);
+    assert!(error(&lengths).contains("jobs.bars.intervals = set: leave it away"));
+    let lengths = BARS.replace("interval = \"5m\"", "intervals = [\"5m\", \"5 min\"]");
+    assert!(error(&lengths).contains("jobs.bars.intervals = \"5 min\""));
+    let unlike = error(&BARS.replace(every, "schedule = \"5s\""));
+    assert!(
+        unlike.contains("unknown key \"schedule\"") && !unlike.contains("did you mean"),
+        "{unlike}"
+    );
+    // A time as TOML has it is a time.
+    for at in [
+        "2027-01-01T00:00:00Z",
+        "\"2027-01-01T00:00:00Z\"",
+        "2027-01-01 00:00:00",
+    ] {
+        let config = Config::from_toml(&BARS.replace(every, &format!("at = {at}"))).unwrap();
+        let since = std::time::UNIX_EPOCH + Duration::from_secs(1_798_761_600);
+        assert_eq!(config.jobs[0].at, Some(since), "{at}");
+    }
+}
+
 #[test]
 fn no_control_character_of_a_job_reaches_a_terminal() {
     for (good, bad, named) in [

@@ -6,7 +6,8 @@ use robust_market::{Interval, InvalidName, quote};
 use robust_scheduler::{
     CronError, DayMatch, Dialect, Measured, Phase, Settle, Syntax, Trigger, Zone,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::exchange::LONGEST;
 use super::{ConfigError, JobSettings};
@@ -127,9 +128,18 @@ impl JobSettings {
             return Err(self.wrong("aligned", quote(text), remedy));
         }
         let settle = self.settle.map_or_else(Settle::default, Settle::Fixed);
-        if matches!(settle, Settle::Fixed(settle) if settle > interval.duration()) {
-            let shown = format!("{:?}", self.settle.unwrap_or_default());
-            return Err(self.wrong("settle", shown, "use at most the interval"));
+        match (&settle, self.settle) {
+            (Settle::Fixed(settle), Some(said)) if *settle > interval.duration() => {
+                let shown = format!("{said:?}");
+                return Err(self.wrong("settle", shown, "use at most the interval"));
+            }
+            (Settle::Fixed(settle), None) if *settle > interval.duration() => {
+                let remedy = format!(
+                    "a bar is asked for {settle:?} after its end, which is longer; use a longer interval, or say settle"
+                );
+                return Err(self.wrong("aligned", quote(text), &remedy));
+            }
+            _ => {}
         }
         Ok(Trigger::Aligned {
             interval: interval.duration(),
@@ -153,13 +163,47 @@ impl JobSettings {
         }
         let cron = syntax
             .parse(text)
-            .map_err(|error| self.wrong("cron", quote(text), &remedy(&error)))?;
+            .map_err(|error| self.wrong("cron", quote(text), &short(&remedy(&error))))?;
         let zone = match &self.zone {
-            Some(name) => Zone::named(name)
-                .map_err(|error| self.wrong("zone", quote(name), &error.to_string()))?,
+            Some(name) => {
+                Zone::named(name).map_err(|_| self.wrong("zone", quote(name), NO_ZONE))?
+            }
             None => Zone::utc(),
         };
         Ok(Trigger::Cron(cron.zone(zone)))
+    }
+}
+
+/// What a config file says of a name that is no time zone's.
+const NO_ZONE: &str = "there is no time zone of this name; names are those of the IANA database, as in \"Europe/Amsterdam\"";
+
+/// The first 300 characters: what others have written must not fill the screen.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(300) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// A moment: a text, or a time of TOML's own.
+pub(super) fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SystemTime>, D::Error> {
+    let text = match toml::Value::deserialize(from)? {
+        toml::Value::String(text) => Some(text),
+        toml::Value::Datetime(time) => Some(time.to_string()),
+        _ => None,
+    };
+    let parsed = text
+        .as_deref()
+        .map(humantime_serde::re::humantime::parse_rfc3339_weak);
+    match (parsed, text) {
+        (Some(Ok(moment)), _) => Ok(Some(moment)),
+        (_, text) => {
+            let shown = text.map_or_else(String::new, |text| {
+                format!("{} is no moment; ", quote(&text))
+            });
+            let remedy = "write one in universal time, such as at = \"2027-01-01T00:00:00Z\"";
+            Err(D::Error::custom(format!("{shown}{remedy}")))
+        }
     }
 }
 

@@ -27,7 +27,8 @@ pub(crate) fn remedy(name: &str, longest: usize) -> Option<String> {
 impl DataJob {
     /// Finds a name that cannot be printed.
     pub(super) fn check_names(&self) -> Result<(), ScheduleError> {
-        for name in std::iter::once(&self.name).chain(&self.title) {
+        let names = std::iter::once(&self.name);
+        for name in names.chain(&self.title).chain(&self.exclusive) {
             if let Some(remedy) = remedy(name, NAME) {
                 let name = quote(name);
                 return Err(ScheduleError::Name { name, remedy });

@@ -194,8 +194,11 @@ impl DataManager {
             .timeout(timeout)
             .escalated_timeout(class.escalated(timeout))
             // What is no fault of the job is excused one by one: whether the exchange is well is for its breaker to say.
-            .failures(Failures::default().backoff(BACKOFF))
+            .failures(job.failures())
             .run_at_start(job.at_start && job.enabled);
+        if let Some(group) = &job.exclusive {
+            spec = spec.exclusive(group.as_str());
+        }
         for upstream in &job.after {
             spec = spec.after(upstream.clone());
         }
@@ -271,6 +274,14 @@ impl DataManager {
 }
 
 impl DataJob {
+    fn failures(&self) -> Failures {
+        let usual = Failures::default().backoff(BACKOFF);
+        match self.max_failures {
+            Some(in_a_row) => usual.quarantine_after(in_a_row.max(1)),
+            None => usual,
+        }
+    }
+
     /// What a usual run asks this exchange.
     pub(super) fn requests(
         &self,
