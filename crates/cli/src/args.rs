@@ -126,7 +126,7 @@ Examples:
   rdm jobs --plan seed-http --next 1h
   rdm jobs --config engine.toml --json        also runs that a clock change moves or doubles
 
-Exit code 1: an exchange would be asked more than it allows. The plans and the keys of [[jobs]]: docs/jobs.md.")]
+Exit code 2: the file cannot be used, or an exchange would be asked more than it allows. The plans and the keys of [[jobs]]: docs/jobs.md.")]
 pub(crate) struct JobsArgs {
     /// A shipped plan: default or seed-http [default: default].
     #[arg(long, value_name = "NAME", value_parser = plan, conflicts_with = "config")]

@@ -84,6 +84,9 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     if let Some(plan) = &config.plan {
         print(&format!("\nplan = {plan:?}"));
     }
+    if jobs.is_empty() {
+        print("\nno jobs: rdm run has nothing to do; add a [[jobs]], or plan = \"default\"");
+    }
     for job in &config.jobs {
         let pairs: Vec<&str> = job
             .symbol

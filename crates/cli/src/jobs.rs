@@ -20,10 +20,13 @@ struct Told<'a> {
 }
 
 pub(crate) async fn run(args: &JobsArgs) -> Result<(), Failure> {
-    let (of, manager, jobs) = match &args.config {
+    let (of, manager, jobs, marks) = match &args.config {
         Some(file) => {
             let named = |error: &dyn std::fmt::Display| settings::named(file, error);
-            let config = settings::load("--config", file)?;
+            let mut config = settings::load_whole("--config", file)?;
+            let marks = config.journal_marks().map_err(|error| named(&error))?;
+            // It is only read: another process may be using it.
+            config.journal = None;
             let manager = DataManager::builder().config(config).start();
             let manager = manager.map_err(|error| named(&error))?;
             let jobs = manager.configured_jobs().map_err(|error| named(&error))?;
@@ -32,7 +35,7 @@ pub(crate) async fn run(args: &JobsArgs) -> Result<(), Failure> {
                     &"jobs = []: nothing to run; add a [[jobs]], or plan = \"default\"",
                 ));
             }
-            (file.display().to_string(), manager, jobs)
+            (file.display().to_string(), manager, jobs, marks)
         }
         None => {
             let plan = args.plan.clone().unwrap_or_else(Plan::default_plan);
@@ -44,11 +47,11 @@ pub(crate) async fn run(args: &JobsArgs) -> Result<(), Failure> {
                 });
             let manager = builder.start().map_err(Failure::data)?;
             let jobs = plan.jobs().map_err(Failure::data)?;
-            (format!("plan {}", plan.name()), manager, jobs)
+            (format!("plan {}", plan.name()), manager, jobs, Vec::new())
         }
     };
     let outlook = manager
-        .outlook(&jobs, args.next)
+        .outlook_after(&jobs, args.next, &marks)
         .map_err(|error| match &args.config {
             Some(file) => settings::named(file, &error),
             None => Failure::data(error),
@@ -67,7 +70,7 @@ pub(crate) async fn run(args: &JobsArgs) -> Result<(), Failure> {
         .iter()
         .max_by(|(_, one), (_, other)| one.load_percent.total_cmp(&other.load_percent));
     match worst.filter(|_| !outlook.feasible) {
-        Some((exchange, source)) => Err(Failure::Data(format!(
+        Some((exchange, source)) => Err(Failure::Usage(format!(
             "jobs: {exchange} would be asked {:.0} % of what it allows; lengthen periods, or leave jobs away",
             source.load_percent
         ))),
@@ -101,7 +104,7 @@ fn text(of: &str, outlook: &Outlook) -> String {
     ));
     text.push_str("\n\n");
     text.push_str(&table(
-        &["job", "when", "prio", "timeout", "load", "next"],
+        &["job", "when", "prio", "timeout", "load", "asks next"],
         outlook.jobs.iter().map(job),
     ));
     if outlook.clock_changes > 0 {
@@ -162,13 +165,18 @@ fn job(job: &JobOutlook) -> Vec<String> {
     let percent = |load: f64| format!("{load:.1} %");
     let next = job.next.first().map_or_else(
         || if job.enabled { "–" } else { "not enabled" }.to_owned(),
-        |next| next.at.clone(),
+        |next| next.asks_at.as_ref().unwrap_or(&next.at).clone(),
     );
+    let seconds = |ms: u64| format!("{} s", ms as f64 / 1e3);
+    let mut timeout = seconds(job.timeout_ms);
+    if let Some(longer) = job.escalated_ms {
+        timeout.push_str(&format!(", then {}", seconds(longer)));
+    }
     vec![
         job.name.clone(),
         job.when.clone(),
         job.priority.to_string(),
-        format!("{} s", job.timeout_ms as f64 / 1e3),
+        timeout,
         job.load_percent.map_or_else(|| "–".to_owned(), percent),
         next,
     ]

@@ -30,7 +30,32 @@ impl Config {
     }
 }
 
+impl Config {
+    /// How far each job has come by the journal that these settings name, for
+    /// [`DataManager::outlook_after`](crate::DataManager::outlook_after); nothing where they name none, or it is not there yet. Nothing
+    /// is written, and another process may use it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check_journal`](Self::check_journal).
+    pub fn journal_marks(&self) -> Result<Vec<JobMark>, StartError> {
+        self.check_journal()?;
+        let Some(path) = &self.journal else {
+            return Ok(Vec::new());
+        };
+        FileJournal::read_marks(path).map_err(|error| refused(path, &error))
+    }
+}
+
 fn check(path: &Path) -> Result<(), StartError> {
+    // A device or a pipe gives bytes without end, or none for ever.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(StartError::Journal {
+            path: path.to_owned(),
+            reason: "this is no file; name one that is not there yet, or the journal of these jobs"
+                .to_owned(),
+        });
+    }
     FileJournal::check(path).map_err(|error| refused(path, &error))
 }
 

@@ -292,6 +292,11 @@ impl Scheduler {
         })
     }
 
+    /// How long after its moment a job is released: what its data needs to settle, and its part of the splay.
+    pub fn delay(&self, id: JobId) -> Option<Duration> {
+        self.owner.shared.with(|core, _| core.job_delay(id))
+    }
+
     /// What the coming hours bring, up to a week: runs, what each source is asked, and what a clock
     /// change does.
     ///

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::{Scratch, json, run};
+use crate::world::{Scratch, json, run, simulated};
 
 #[test]
 fn both_plans_are_told_with_the_load_of_each_exchange_against_its_limit() {
@@ -96,7 +96,7 @@ fn more_than_an_exchange_allows_is_told_and_fails() {
     );
     let file = Scratch::file("jobs-busy.toml", busy.as_bytes());
     let said = run(&["jobs", "--config", file.path(), "--json"]);
-    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(said.code, Some(2), "{said:?}");
     assert!(
         said.err
             .contains("kraken would be asked 125 % of what it allows"),
@@ -137,7 +137,7 @@ fn a_load_by_cron_by_followers_and_of_jobs_that_are_not_enabled_counts_as_it_doe
         match percent {
             Some(percent) => {
                 let part = format!("kraken would be asked {percent} %");
-                assert_eq!((run_it.code, jobs.code), (Some(2), Some(1)), "{text}");
+                assert_eq!((run_it.code, jobs.code), (Some(2), Some(2)), "{text}");
                 assert!(run_it.err.contains(&part), "{text}: {}", run_it.err);
                 assert!(jobs.err.contains(&part), "{text}: {}", jobs.err);
                 assert!((load - f64::from(percent)).abs() < 0.5, "{text}: {load}");
@@ -206,6 +206,84 @@ fn what_has_passed_is_told_as_the_run_at_once_that_it_is_and_a_group_as_each_of_
 }
 
 #[test]
+fn what_the_journal_knows_to_have_run_is_not_told_again_and_a_bad_journal_is_refused_by_all() {
+    let sim = simulated("binance");
+    let journal = Scratch::file("jobs-known.journal", b"");
+    let text = format!(
+        "journal = {:?}\nenvironment = \"simulated\"\n[quality]\nhistory = false\n[exchanges.binance]\nbase_url = \"{}\"\n[[jobs]]\nid = \"once\"\nexchange = \"binance\"\nkind = \"ticker\"\nsymbol = \"BTC/USDT\"\nat = \"2020-01-01T00:00:00Z\"\n",
+        journal.path(),
+        sim.url
+    );
+    let file = Scratch::file("jobs-known.toml", text.as_bytes());
+    let outlook = || json(&["jobs", "--config", file.path(), "--next", "1m", "--json"]);
+    let before = outlook();
+    assert_eq!(before["runs"], 1);
+    assert_eq!(before["jobs"][0]["next"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        std::fs::read(journal.path()).unwrap(),
+        b"",
+        "it is only read"
+    );
+    let ran = run(&["run", "--config", file.path(), "--for", "1s"]);
+    assert!(ran.out.contains("jobs due 1 = done 1 + "), "{ran:?}");
+    let after = outlook();
+    assert_eq!(after["runs"], 0);
+    let job = &after["jobs"][0];
+    assert_eq!(
+        job["when"],
+        "at 2020-01-01T00:00:00Z, which has passed: it has run"
+    );
+    assert!(job["next"].as_array().unwrap().is_empty());
+    let again = run(&["run", "--config", file.path(), "--for", "300ms"]);
+    assert!(again.out.contains("jobs due 0 = "), "{again:?}");
+
+    let lost = text.replace("jobs-known.journal", "no-such-directory/x.journal");
+    let full = text.replace(journal.path(), "/dev/full");
+    for (text, named) in [(lost, "no-such-directory"), (full, "this is no file")] {
+        let file = Scratch::file("jobs-no-journal.toml", text.as_bytes());
+        for words in [
+            ["config", "check"],
+            ["jobs", "--config"],
+            ["run", "--config"],
+        ] {
+            let said = run(&[words[0], words[1], file.path()]);
+            assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
+            assert!(said.err.contains(named), "{}", said.err);
+        }
+    }
+}
+
+#[test]
+fn when_a_job_asks_and_how_long_it_may_take_is_told_with_what_is_added_to_it() {
+    let told = json(&["jobs", "--plan", "default", "--json"]);
+    let all = told["jobs"].as_array().unwrap();
+    let of = |name: &str| all.iter().find(|job| job["name"] == name).unwrap();
+    let scan = of("daily_comprehensive_kraken");
+    assert_eq!(
+        (&scan["timeout_ms"], &scan["escalated_ms"]),
+        (&120_000.into(), &300_000.into())
+    );
+    let bars: Vec<&Value> = all.iter().filter(|job| job["kind"] == "candles").collect();
+    let mut delays = std::collections::BTreeSet::new();
+    for job in bars {
+        assert!(job["escalated_ms"].is_null());
+        let time = |key: &str| -> humantime::Timestamp {
+            let text = job["next"][0][key].as_str().unwrap();
+            text.replace("+00:00", "Z").parse().unwrap()
+        };
+        let delay = time("asks_at").duration_since(*time("at")).unwrap();
+        assert!(
+            delay.as_millis() >= 1_500 && delay.as_secs() <= 241,
+            "{delay:?}"
+        );
+        delays.insert(delay);
+    }
+    assert!(delays.len() > 25, "spread over four minutes: {delays:?}");
+    let said = run(&["jobs", "--plan", "default"]);
+    assert!(said.out.contains("120 s, then 300 s"), "{}", said.out);
+}
+
+#[test]
 fn a_config_is_called_ok_only_if_its_jobs_can_run() {
     let when = "cron = \"30 2 * * *\"\nzone = \"Europe/Amsterdam\"";
     for (instead, named) in [
@@ -230,6 +308,15 @@ fn a_config_is_called_ok_only_if_its_jobs_can_run() {
     }
     let file = Scratch::file("jobs-checked.toml", CRON.as_bytes());
     assert_eq!(run(&["config", "check", file.path()]).code, Some(0));
+    // One without jobs is good for all but to run it, and says so.
+    let file = Scratch::file("jobs-checked.toml", b"[exchanges.kraken]\n");
+    let checked = run(&["config", "check", file.path()]);
+    assert_eq!(checked.code, Some(0));
+    assert!(
+        checked.out.contains("\nno jobs: rdm run has nothing to do"),
+        "{}",
+        checked.out
+    );
 }
 
 #[test]

@@ -303,7 +303,11 @@ every = "200ms"
 
     // What is no journal is named, and left as it is.
     std::fs::write(journal.path(), text.as_bytes()).unwrap();
-    for words in [["config", "check"], ["run", "--config"]] {
+    for words in [
+        ["config", "check"],
+        ["jobs", "--config"],
+        ["run", "--config"],
+    ] {
         let said = run(&[words[0], words[1], file.path()]);
         assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{said:?}");
         let part = "the file is no journal; it was left as it is; name a file";
@@ -311,6 +315,14 @@ every = "200ms"
         assert!(said.err.contains(journal.path()), "{}", said.err);
     }
     assert_eq!(std::fs::read(journal.path()).unwrap(), text.as_bytes());
-    // A command that runs no jobs has nothing to do with it.
-    assert_eq!(run(&["jobs", "--config", file.path()]).code, Some(0));
+    // A command that has nothing to do with jobs has nothing to do with it.
+    let fetched = run(&[
+        "fetch",
+        "ticker",
+        "binance",
+        "BTC/USDT",
+        "--config",
+        file.path(),
+    ]);
+    assert_eq!(fetched.code, Some(0), "{fetched:?}");
 }

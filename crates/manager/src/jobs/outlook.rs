@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use robust_market::{Exchange, Timestamp};
 use robust_scheduler::{
-    ClockChange, Forecast, JobId, Overload, Scheduler, Settle, SourceForecast, Trigger, Upcoming,
+    ClockChange, Forecast, JobId, JobMark, MemoryStore, Overload, Scheduler, Settle,
+    SourceForecast, Store as _, Trigger, Upcoming,
 };
 use robust_source::Source;
 use serde::Serialize;
@@ -61,6 +62,8 @@ pub struct JobOutlook {
     pub class: JobClass,
     /// How long a run may take, in milliseconds.
     pub timeout_ms: u64,
+    /// How long the one after a run that timed out may take, in milliseconds, where that is longer.
+    pub escalated_ms: Option<u64>,
     /// Attempts beyond the first, where it says so.
     pub retries: Option<u32>,
     /// The most requests in a minute, where it says so.
@@ -84,6 +87,8 @@ pub struct Moment {
     pub job: String,
     /// What the clocks of the job's zone show, with their offset.
     pub at: String,
+    /// When it asks, in universal time, where that is later: the data settle, and runs are spread. Told of the next runs.
+    pub asks_at: Option<String>,
     /// `shifted` when a clock change leaves its wall time out and it comes at the change, `left_out` when it then does not come, `doubled`
     /// when its wall time is shown twice.
     pub clock_change: Option<&'static str>,
@@ -149,12 +154,30 @@ impl DataManager {
     ///
     /// Outside a tokio runtime.
     pub fn outlook(&self, jobs: &[DataJob], span: Duration) -> Result<Outlook, ScheduleError> {
+        self.outlook_after(jobs, span, &[])
+    }
+
+    /// The same for jobs that go on where these marks of a [journal](crate::Config::journal_marks) say.
+    ///
+    /// # Errors
+    ///
+    /// As for [`outlook`](Self::outlook).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn outlook_after(
+        &self,
+        jobs: &[DataJob],
+        span: Duration,
+        marks: &[JobMark],
+    ) -> Result<Outlook, ScheduleError> {
         let feasible = match self.check_jobs(jobs) {
             Ok(()) => true,
             Err(ScheduleError::Overload { .. }) => false,
             Err(error) => return Err(error),
         };
-        let (scheduler, ids) = self.rehearse(jobs, Overload::Warn)?;
+        let (scheduler, ids) = self.rehearse(jobs, Overload::Warn, marks)?;
         // What is not enabled can be, and counts for what its exchange bears.
         let often: Vec<f64> = ids
             .iter()
@@ -168,15 +191,30 @@ impl DataManager {
         let mut told = Vec::with_capacity(jobs.len());
         for ((id, job), often) in ids.iter().zip(jobs).zip(&often) {
             let next = scheduler.preview(*id, NEXT).unwrap_or_default();
-            let mut outlook = self.job_outlook(job, *often, &next)?;
-            if job.enabled && matches!(job.trigger, Trigger::At(moment) if moment <= forecast.from)
-            {
-                outlook.when.push_str(", which has passed: once, at once");
-                outlook.next.push(Moment {
+            let delay = scheduler.delay(*id).unwrap_or_default();
+            let mut outlook = self.job_outlook(job, *often, &next, delay)?;
+            let has_passed = matches!(job.trigger, Trigger::At(moment) if moment <= forecast.from);
+            // What has come due already: a moment that has passed, or by the journal what was missed.
+            let came_due = scheduler
+                .job_ledger(*id)
+                .is_some_and(|ledger| ledger.due > 0);
+            let comes_at_once = came_due && (has_passed || !marks.is_empty());
+            if job.enabled && has_passed && !comes_at_once {
+                outlook.when.push_str(", which has passed: it has run");
+            }
+            if job.enabled && comes_at_once {
+                outlook.when.push_str(match has_passed {
+                    true => ", which has passed: once, at once",
+                    false => "; first what was missed, at once",
+                });
+                let at_once = Moment {
                     job: job.name.clone(),
                     at: utc(forecast.from),
+                    asks_at: None,
                     clock_change: None,
-                });
+                };
+                outlook.next.insert(0, at_once);
+                outlook.next.truncate(NEXT);
                 forecast.runs += 1;
                 if let Some(exchange) = job.exchanges.first() {
                     let name = Some(exchange.as_str().into());
@@ -220,7 +258,7 @@ impl DataManager {
     ///
     /// Outside a tokio runtime.
     pub fn check_jobs(&self, jobs: &[DataJob]) -> Result<(), ScheduleError> {
-        self.rehearse(jobs, Overload::Refuse).map(drop)
+        self.rehearse(jobs, Overload::Refuse, &[]).map(drop)
     }
 
     /// The jobs in a scheduler of their own, which asks nobody.
@@ -228,11 +266,26 @@ impl DataManager {
         &self,
         jobs: &[DataJob],
         overload: Overload,
+        marks: &[JobMark],
     ) -> Result<(Scheduler, Vec<JobId>), ScheduleError> {
         let clock = self.clock();
-        let scheduler = Scheduler::builder()
-            .clock(move || system(clock.now()))
-            .start();
+        let mut scheduler = Scheduler::builder().clock(move || system(clock.now()));
+        if !marks.is_empty() {
+            // Whether a job is enabled is for its settings to say, and one that was quarantined is tried at once.
+            let marks: Vec<JobMark> = marks
+                .iter()
+                .map(|mark| JobMark {
+                    disabled: false,
+                    quarantined: false,
+                    ..mark.clone()
+                })
+                .collect();
+            let mut store = MemoryStore::default();
+            // Memory takes all.
+            let _ = store.append(&marks);
+            scheduler = scheduler.store(store);
+        }
+        let scheduler = scheduler.start();
         for source in self.each_source() {
             scheduler.source(describe(source, overload, usize::MAX));
         }
@@ -252,6 +305,7 @@ impl DataManager {
         job: &DataJob,
         often: f64,
         next: &[Upcoming],
+        delay: Duration,
     ) -> Result<JobOutlook, ScheduleError> {
         let mut requests = 0;
         let mut load: Option<f64> = None;
@@ -279,7 +333,8 @@ impl DataManager {
             when: job.when(),
             priority: job.rank(),
             class: job.class,
-            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+            timeout_ms: whole_ms(timeout),
+            escalated_ms: job.class.escalated(timeout).map(whole_ms),
             retries: job.retries,
             rate: job.rate,
             enabled: job.enabled,
@@ -287,7 +342,10 @@ impl DataManager {
             load_percent: load.map(rounded),
             next: next
                 .iter()
-                .map(|upcoming| moment(&job.name, upcoming))
+                .map(|upcoming| Moment {
+                    asks_at: (!delay.is_zero()).then(|| utc(upcoming.at + delay)),
+                    ..moment(&job.name, upcoming)
+                })
                 .collect(),
         })
     }
@@ -326,6 +384,7 @@ fn moment(job: &str, upcoming: &Upcoming) -> Moment {
     Moment {
         job: job.to_owned(),
         at: upcoming.local.clone(),
+        asks_at: None,
         clock_change: upcoming.change.map(|change| match change {
             ClockChange::Shifted => "shifted",
             ClockChange::LeftOut => "left_out",
@@ -379,6 +438,10 @@ fn window(rate: &Rate, a_second: f64) -> WindowOutlook {
         asked: rounded(a_second * rate.per.as_secs_f64()),
         load_percent: rounded(a_second / granted * 100.0),
     }
+}
+
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Three digits behind the point.

@@ -1,14 +1,16 @@
 //! Jobs from a config file.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use robust_data_manager::market::{Exchange, Kind, OrderBook, Ticker};
+use robust_data_manager::market::{Exchange, Kind, OrderBook, Ticker, Timestamp};
 use robust_data_manager::scheduler::Upstream;
 use robust_data_manager::{
     Config, DataJob, DataManagerBuilder, Environment, Event, Query, ScheduleError,
 };
+use robust_sim::VirtualClock;
 
-use crate::world::World;
+use crate::world::{World, fault};
 
 const JOBS: &str = r#"
 environment = "simulated"
@@ -176,4 +178,57 @@ async fn a_job_made_in_code_has_a_name_that_can_be_printed() {
         text.contains("job \"waits\" waits for \"\\u{1b}[31m\""),
         "{text}"
     );
+}
+
+/// Amsterdam's clocks go from 3 to 2 on 2025-10-26 and from 2 to 3 on 2025-03-30.
+#[tokio::test(start_paused = true)]
+async fn an_outlook_tells_the_runs_that_a_clock_change_moves_or_doubles() {
+    for (from, at, change) in [
+        (1_761_393_600, "2025-10-26T02:30:00+02:00", "doubled"),
+        (1_743_249_600, "2025-03-30T03:00:00+02:00", "shifted"),
+    ] {
+        let now = Timestamp::from_ns(from * 1_000_000_000);
+        let world = World::with(|builder| builder.clock(Arc::new(VirtualClock::starting_at(now))));
+        let text = "[exchanges.kraken]\n[[jobs]]\nid = \"report\"\nexchange = \"kraken\"\nkind = \"ticker\"\nsymbol = \"BTC/USD\"\ncron = \"30 2 * * *\"\nzone = \"Europe/Amsterdam\"";
+        let jobs = Config::from_toml(text).unwrap().jobs[0].jobs().unwrap();
+        let outlook = world
+            .manager
+            .outlook(&jobs, Duration::from_secs(2 * 86_400))
+            .unwrap();
+        assert_eq!((outlook.runs, outlook.clock_changes), (2, 1), "{at}");
+        let changed = &outlook.changed[0];
+        assert_eq!(
+            (changed.at.as_str(), changed.clock_change),
+            (at, Some(change))
+        );
+        assert_eq!(outlook.jobs[0].next[0].at, at);
+        assert!(outlook.jobs[0].next[1].at.contains("T02:30:00+0"));
+    }
+}
+
+/// What the original called a dependency: not while the other runs.
+#[tokio::test(start_paused = true)]
+async fn jobs_of_one_exclusive_group_never_run_together() {
+    for (group, most) in [("exclusive = \"heavy\"", 1), ("", 2)] {
+        let mut text = "environment = \"simulated\"\n[quality]\nhistory = false\n[exchanges.kraken]\n[exchanges.binance]\n".to_owned();
+        for (exchange, pair) in [("kraken", "BTC/USD"), ("binance", "BTC/USDT")] {
+            text.push_str(&format!(
+                "[[jobs]]\nid = \"{exchange}\"\nexchange = \"{exchange}\"\nkind = \"ticker\"\nsymbol = \"{pair}\"\nevery = \"60s\"\nat_start = true\n{group}\n"
+            ));
+        }
+        let world = with(&text);
+        for sim in world.sims.values() {
+            sim.set_fault(fault("latency:2s"));
+        }
+        world.manager.schedule_configured().unwrap();
+        let mut together = 0;
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            together = together.max(world.manager.scheduler().ledger().running);
+        }
+        assert_eq!(together, most, "{group}");
+        let ledger = world.manager.scheduler().ledger();
+        assert!(ledger.outcomes.ok >= 2, "{ledger:?}");
+        world.check();
+    }
 }

@@ -159,6 +159,23 @@ impl FileJournal {
         }
     }
 
+    /// The latest mark of each job in the file at this path, none where there is no file yet. Nothing is written, and another scheduler
+    /// may have it open.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check`](Self::check).
+    pub fn read_marks(path: impl AsRef<Path>) -> Result<Vec<JobMark>, JournalError> {
+        let path = path.as_ref();
+        Self::check(path)?;
+        let (text, _) = read(path)?;
+        let mut marks = BTreeMap::new();
+        for mark in text.lines().filter_map(read_line) {
+            keep(&mut marks, &[mark]);
+        }
+        Ok(marks.into_values().collect())
+    }
+
     /// Whether each write waits until the disk has it. Default no.
     #[must_use]
     pub fn sync(mut self, yes: bool) -> Self {

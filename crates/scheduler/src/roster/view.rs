@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::queue::Place;
 use super::sources::State;
@@ -170,6 +171,10 @@ impl<H: super::Handle> Roster<H> {
 
     pub(crate) fn job_rate(&self, id: JobId) -> Option<f64> {
         Some(self.entry(self.find(id)?)?.rate)
+    }
+
+    pub(crate) fn job_delay(&self, id: JobId) -> Option<Duration> {
+        Some(duration(self.delay(self.find(id)?)))
     }
 
     /// The next moments of a job, with what the clocks of its zone show then.
