@@ -222,10 +222,6 @@ impl<H: super::Handle> Roster<H> {
         }
         self.link(waiter, true);
         let now = self.now;
-        if let Some(rate) = self.entry(waiter).map(|job| self.rate(&job.spec, now)) {
-            self.weigh_anew(waiter, rate);
-        }
-        self.spread_rate(waiter, now);
         self.find_needs(waiter);
         self.look_again(waiter);
         // All that it still comes by may have succeeded before.
