@@ -72,12 +72,11 @@ fn remedy(key: Option<&str>, reason: &str) -> Option<String> {
         });
     }
     if reason.ends_with("wanted string or table") || key == Some("kind") {
-        return Some(match key {
+        let remedy = match key {
             Some("kind") => "use ticker, tickers, bids_asks, book, candles, trades or market",
             _ => "write a text, in quotes",
-        })
-        .map(str::to_owned)
-        .filter(|_| !reason.contains("did you mean"));
+        };
+        return (!reason.contains("did you mean")).then(|| remedy.to_owned());
     }
     let (_, expected) = reason.rsplit_once("expected ")?;
     let number = expected.starts_with(['u', 'i']) || reason.ends_with("wanted number");
