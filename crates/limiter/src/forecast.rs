@@ -52,6 +52,12 @@ impl Placement {
         if self.busy { Nanos::MAX } else { self.at }
     }
 
+    /// The end of a place that is kept for so long after its call could go.
+    pub(crate) fn until(self, now: Nanos, keep: Nanos) -> Nanos {
+        let wait = Nanos::try_from(self.wait(now).as_nanos()).unwrap_or(Nanos::MAX);
+        now.saturating_add(wait).saturating_add(keep)
+    }
+
     /// Whether it may be granted at `now`.
     pub(crate) const fn is_due(self, now: Nanos) -> bool {
         !self.busy && self.at <= now

@@ -113,6 +113,7 @@ mod queue;
 mod rate;
 mod recovery;
 mod rejected;
+mod reservation;
 mod service;
 mod shared;
 mod slots;
@@ -144,6 +145,7 @@ pub use permit::{Permit, Spent};
 pub use rate::{Rate, WindowError};
 pub use recovery::Recovery;
 pub use rejected::Rejected;
+pub use reservation::Reservation;
 pub use service::Admission;
 pub use snapshot::{ClassSnapshot, Snapshot, WindowSnapshot};
 #[cfg(feature = "tracing")]

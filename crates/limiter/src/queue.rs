@@ -26,6 +26,19 @@ pub(crate) struct Waiter {
     pub(crate) filed: Class,
     /// Whom to wake; empty from the wake to the next poll.
     pub(crate) waker: Option<Waker>,
+    /// What it is beside a call that waits.
+    pub(crate) kept: Kept,
+}
+
+/// Whose place in the queue it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// That of a call, which is there.
+    No,
+    /// That of one who is yet to be called: it is not served, and whoever stands behind it is not served in its stead.
+    Held,
+    /// That of one who has been called: the first newcomer of its class takes it over.
+    Called,
 }
 
 impl Waiter {
@@ -55,6 +68,8 @@ pub(crate) struct Queue {
     touching: Vec<usize>,
     /// How many waiters need a slot.
     slotted: usize,
+    /// How many of them are places kept for who is yet to come.
+    kept: usize,
     next: u64,
 }
 
@@ -65,6 +80,7 @@ impl Queue {
             deadlines: BTreeSet::new(),
             touching: vec![0; windows],
             slotted: 0,
+            kept: 0,
             next: 0,
         }
     }
@@ -77,8 +93,32 @@ impl Queue {
         self.lines.iter().map(BTreeMap::len).sum()
     }
 
+    /// How many calls wait: without the places that are kept for who is yet to come.
+    pub(crate) fn calls(&self) -> usize {
+        self.len().saturating_sub(self.kept)
+    }
+
+    /// The same by class.
     pub(crate) fn lengths(&self) -> [usize; 4] {
-        self.lines.each_ref().map(BTreeMap::len)
+        let calls = |line: &BTreeMap<u64, Waiter>| {
+            let there = |waiter: &&Waiter| waiter.kept == Kept::No;
+            line.values().filter(there).count()
+        };
+        self.lines.each_ref().map(calls)
+    }
+
+    /// The place that was kept for a newcomer of this class, if one was called.
+    pub(crate) fn called(&self, class: Class, now: Nanos) -> Option<u64> {
+        if self.kept == 0 {
+            return None;
+        }
+        let fits = |waiter: &Waiter| {
+            waiter.kept == Kept::Called
+                && waiter.born == class
+                && waiter.deadline.is_none_or(|end| end >= now)
+        };
+        let mut all = self.in_order();
+        all.find(|(_, waiter)| fits(waiter)).map(|(seq, _)| seq)
     }
 
     /// How many waiters have a charge on `window`.
@@ -110,6 +150,7 @@ impl Queue {
             }
         }
         self.slotted += usize::from(waiter.slot);
+        self.kept += usize::from(waiter.kept != Kept::No);
         let line = waiter.filed;
         self.line_mut(line).insert(seq, waiter);
     }
@@ -126,6 +167,8 @@ impl Queue {
             }
         }
         self.slotted = self.slotted.saturating_sub(usize::from(waiter.slot));
+        let kept = usize::from(waiter.kept != Kept::No);
+        self.kept = self.kept.saturating_sub(kept);
         Some(waiter)
     }
 
@@ -181,12 +224,20 @@ impl Queue {
 
     /// The last of the least important waiters, if it is less important than `class`.
     pub(crate) fn last_below(&self, class: Class) -> Option<u64> {
-        let line = self
-            .lines
-            .iter()
-            .take(class.index())
-            .find(|line| !line.is_empty())?;
-        line.last_key_value().map(|(seq, _)| *seq)
+        let last = |line: &BTreeMap<u64, Waiter>| {
+            let mut calls = line.iter().rev();
+            calls
+                .find(|(_, waiter)| waiter.kept == Kept::No)
+                .map(|(seq, _)| *seq)
+        };
+        self.lines.iter().take(class.index()).find_map(last)
+    }
+
+    /// All waiters that stand before this number in its line, the next to be served first.
+    pub(crate) fn before(&self, line: Class, seq: u64) -> impl Iterator<Item = &Waiter> {
+        let own = self.line(line).range(..seq).map(|(_, waiter)| waiter);
+        let better = self.lines.iter().skip(line.index() + 1).rev();
+        better.flat_map(BTreeMap::values).chain(own)
     }
 
     /// The earliest deadline of all.
@@ -201,6 +252,16 @@ impl Queue {
             .take_while(|(deadline, _)| *deadline < end)
             .map(|(_, seq)| *seq)
             .collect()
+    }
+
+    const fn line(&self, class: Class) -> &BTreeMap<u64, Waiter> {
+        let [low, medium, high, critical] = &self.lines;
+        match class {
+            Class::Low => low,
+            Class::Medium => medium,
+            Class::High => high,
+            Class::Critical => critical,
+        }
     }
 
     fn line_mut(&mut self, class: Class) -> &mut BTreeMap<u64, Waiter> {

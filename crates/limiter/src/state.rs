@@ -13,7 +13,7 @@ use crate::forecast::{Forecast, Placement};
 use crate::listener::Event;
 use crate::log::Nanos;
 use crate::open_cell::{Offer, Taken};
-use crate::queue::{Queue, Waiter};
+use crate::queue::{Kept, Queue, Waiter};
 use crate::recovery::Recovering;
 use crate::slots::Slots;
 use crate::snapshot::{ClassSnapshot, Counts};
@@ -169,14 +169,21 @@ impl State {
         }
         // Before the turn of the queue: who is less important must not be served first only
         // because it is due in the same instant. Who is ahead finds its room left free.
-        let placement = self.placement(now, &ask.cost, class, ask.slot);
+        let place = self.queue.called(class, now);
+        let (placement, line) = match place {
+            Some(place) => self.placement_in(now, place, ask),
+            None => (self.placement(now, &ask.cost, class, ask.slot), class),
+        };
         if !placement.is_due(now) || !in_time {
             return Err(placement);
         }
-        let Some(grant) = self.hold(now, &ask.cost, class, class, ask.slot) else {
+        let Some(grant) = self.hold(now, &ask.cost, class, line, ask.slot) else {
             let at = now.saturating_add(LOOK_AGAIN);
             return Err(Placement { at, ..placement });
         };
+        if let Some(place) = place {
+            self.queue.remove(place);
+        }
         self.count_grant(class);
         self.turn(now);
         Ok(grant)
@@ -410,6 +417,10 @@ impl State {
     }
 
     fn answer_no(&mut self, seq: u64, mut waiter: Waiter, rejected: Rejected) {
+        if waiter.kept != Kept::No {
+            // Nobody is there to be told.
+            return;
+        }
         self.count_refusal(waiter.born, &rejected);
         self.wakes.extend(waiter.waker.take());
         self.answers.insert(seq, Answer::Refused(rejected));
@@ -442,6 +453,7 @@ impl State {
 }
 
 mod pausing;
+mod places;
 mod turn;
 mod waiting;
 

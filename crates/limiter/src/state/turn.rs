@@ -8,6 +8,7 @@ use super::{Answer, LOOK_AGAIN, State};
 use crate::forecast::Placement;
 use crate::listener::Event;
 use crate::log::Nanos;
+use crate::queue::Kept;
 
 /// What is to be done now.
 #[derive(Debug, Default)]
@@ -92,7 +93,10 @@ impl State {
             }
             let placement = forecast.place(&waiter.cost, waiter.filed, waiter.slot);
             if placement.is_due(now) {
-                plan.grants.push(seq);
+                // A place that is kept stays free for who is yet to come.
+                if waiter.kept == Kept::No {
+                    plan.grants.push(seq);
+                }
                 continue;
             }
             let due = placement.due();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Answer, Ask, Poll, State};
 use crate::forecast::Placement;
 use crate::log::Nanos;
-use crate::queue::Waiter;
+use crate::queue::{Kept, Waiter};
 use crate::{Class, Rejected};
 
 impl State {
@@ -33,8 +33,8 @@ impl State {
             return Err(self.refuse(now, end, placement, ask.class.get()));
         }
         let class = ask.class.get();
-        if self.queue.len() >= self.max_queue && !self.displace(now, class) {
-            let queued = self.queue.len();
+        if self.queue.calls() >= self.max_queue && !self.displace(now, class) {
+            let queued = self.queue.calls();
             let rejected = Rejected::Full {
                 queued,
                 retry_in: placement.wait(now),
@@ -54,15 +54,16 @@ impl State {
             born: class,
             filed: class,
             waker: Some(waker),
+            kept: Kept::No,
         };
-        let seq = self.queue.push(waiter);
+        let seq = self.take_place(now, waiter);
         self.turn(now);
         Ok(seq)
     }
 
     /// Makes a less important waiter give its place up.
     fn displace(&mut self, now: Nanos, class: Class) -> bool {
-        let queued = self.queue.len();
+        let queued = self.queue.calls();
         let Some(seq) = self.queue.last_below(class) else {
             return false;
         };

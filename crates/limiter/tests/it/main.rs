@@ -17,6 +17,7 @@ mod keys;
 mod kinds;
 mod layer;
 mod pauses;
+mod places;
 mod queue;
 mod rate;
 mod ready;
