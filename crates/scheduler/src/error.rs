@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a job was not added or changed. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {
     /// The name is empty.
@@ -82,8 +82,8 @@ pub enum AddError {
     Overload {
         /// The source.
         source_name: Arc<str>,
-        /// The demand in percent of the budget.
-        percent: u32,
+        /// The demand in percent of the budget, rounded up to a tenth.
+        percent: f64,
     },
     /// The job to be updated is not there, or the update renames it.
     #[error("there is no such job")]

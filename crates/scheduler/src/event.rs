@@ -135,8 +135,8 @@ pub enum Event {
     Overload {
         /// The source's name.
         source: Arc<str>,
-        /// Their demand, in percent of the budget.
-        percent: u32,
+        /// Their demand, in percent of the budget, rounded up to a tenth.
+        percent: f64,
     },
     /// The wall clock was set by more than half a second, or the machine slept. Told within 5 s.
     ClockStepped {

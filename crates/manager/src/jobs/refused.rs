@@ -79,8 +79,8 @@ pub enum ScheduleError {
         job: String,
         /// The exchange.
         exchange: String,
-        /// What all its jobs up to this one would ask, in percent.
-        percent: u32,
+        /// What all its jobs up to this one would ask, in percent, rounded up to a tenth.
+        percent: f64,
         /// The limit that is hit.
         limit: String,
     },

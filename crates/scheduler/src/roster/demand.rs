@@ -39,8 +39,7 @@ impl<H: super::Handle> Roster<H> {
                     rate.unwrap_or_else(|| self.clock_rate(spec, now))
                 });
                 *more += spec.share(nth, often);
-                let percent = state.load_percent(state.demand + *more).unwrap_or(0);
-                if percent > 100 {
+                if let Some(percent) = state.overload(state.demand + *more) {
                     let source_name = Arc::clone(name);
                     return Err((
                         index,
@@ -183,11 +182,12 @@ impl<H: super::Handle> Roster<H> {
             let Some(state) = self.sources.get_mut(source) else {
                 continue;
             };
-            let before = state.load_percent(state.demand).unwrap_or(0);
+            let before = state.demand;
             state.demand = (state.demand + if comes { share } else { -share }).max(0.0);
-            let percent = state.load_percent(state.demand).unwrap_or(0);
-            let name = state.name.clone();
-            if let Some(source) = name.filter(|_| comes && percent > 100 && percent > before) {
+            let overload = state.overload(state.demand);
+            let grows = comes && state.demand > before;
+            if let (Some(source), Some(percent)) = (state.name.clone().filter(|_| grows), overload)
+            {
                 self.tell(|| Event::Overload { source, percent });
             }
         }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::queue::{Key, Place};
+use super::sources::State;
 use super::stop::Stage;
 use super::{Alarm, Roster, Running, Ticket};
 use crate::event::Event;
@@ -110,7 +111,7 @@ impl<H: super::Handle> Roster<H> {
     /// only urgent runs are taken.
     fn head(&self, source: u32) -> Option<(Key, bool)> {
         let [urgent, others] = &self.sources.get(source)?.lanes;
-        let reserved = self.limits.max_in_flight - self.running <= self.limits.reserve;
+        let reserved = self.is_reserved();
         match (urgent.first(), others.first()) {
             (Some(one), Some(other)) if other < one => Some(if reserved {
                 (*one, true)
@@ -123,8 +124,20 @@ impl<H: super::Handle> Roster<H> {
         }
     }
 
+    /// Whether only the places are left that are for urgent runs.
+    const fn is_reserved(&self) -> bool {
+        self.limits.max_in_flight - self.running <= self.limits.reserve
+    }
+
     fn turn(&mut self, source: u32, now: Nanos) -> Turn {
-        let Some((key, free)) = self.head(source) else {
+        let parked = |state: &State| state.parked.is_some();
+        let head = if self.sources.get(source).is_some_and(parked) {
+            let reserved = self.is_reserved();
+            self.past_refused(source, reserved).map(|key| (key, true))
+        } else {
+            self.head(source)
+        };
+        let Some((key, free)) = head else {
             return Turn::Nothing;
         };
         if key.deadline <= now {
@@ -137,7 +150,7 @@ impl<H: super::Handle> Roster<H> {
             return Turn::Nothing;
         };
         let full = state.in_flight >= state.settings.max_in_flight;
-        if full || state.trial || state.parked.is_some() {
+        if full || state.trial {
             return Turn::Nothing;
         }
         if self.set_aside(key) {
@@ -164,8 +177,9 @@ impl<H: super::Handle> Roster<H> {
             },
             Admission::NotBefore(until) => {
                 let until = self.time.mono(until).max(now + LEAST_PARK);
-                self.park(source, until, now);
-                Turn::Nothing
+                let priority = self.entry(key.slot).map_or(1, |job| job.spec.priority);
+                self.refuse(source, priority, until, now);
+                Turn::Again
             }
         }
     }

@@ -146,7 +146,12 @@ impl<H: super::Handle> Roster<H> {
             return self.after_skip(slot);
         }
         *count += 1;
-        let urgent = self.entry(slot).is_some_and(|job| job.priority() <= 2);
+        let Some((priority, urgent)) = self
+            .entry(slot)
+            .map(|job| (job.spec.priority, job.priority() <= 2))
+        else {
+            return;
+        };
         if let Some(waiting) = self.entry_mut(slot).and_then(|job| job.waiting.as_mut()) {
             waiting.place = Place::Ready {
                 source,
@@ -155,7 +160,7 @@ impl<H: super::Handle> Roster<H> {
                 urgent,
             };
         }
-        self.sources.push(source, key, urgent);
+        self.sources.push(source, key, priority, urgent);
     }
 
     fn key(&self, slot: u32, priority: u8, waiting: &Occurrence, arrival: u64) -> Key {

@@ -52,6 +52,10 @@ pub(super) struct State {
     pub(super) trial: bool,
     /// Until when it is parked, with the alarm.
     pub(super) parked: Option<(Nanos, u64)>,
+    /// The most urgent priority that its gate has refused since: what is more urgent may be asked for. 0 while it is parked for all.
+    refused: u8,
+    /// Whether something more urgent than that may be ready.
+    eager: bool,
     /// Turns that it may still take, in cost.
     pub(super) deficit: u64,
     in_ring: bool,
@@ -195,12 +199,13 @@ impl Sources {
         }
     }
 
-    pub(super) fn push(&mut self, source: u32, key: Key, urgent: bool) {
-        if let Some(lane) = self
-            .get_mut(source)
-            .and_then(|state| state.lanes.get_mut(usize::from(!urgent)))
-        {
-            lane.push(key);
+    /// Puts an occurrence of this priority into the urgent lane of its source, or the other.
+    pub(super) fn push(&mut self, source: u32, key: Key, priority: u8, urgent: bool) {
+        if let Some(state) = self.get_mut(source) {
+            state.eager |= priority < state.refused;
+            if let Some(lane) = state.lanes.get_mut(usize::from(!urgent)) {
+                lane.push(key);
+            }
         }
         self.activate(source);
     }
@@ -218,7 +223,7 @@ impl Sources {
     pub(super) fn activate(&mut self, source: u32) {
         if let Some(state) = self.get_mut(source)
             && !state.in_ring
-            && state.parked.is_none()
+            && (state.parked.is_none() || state.eager)
             && state.ready() > 0
         {
             state.in_ring = true;
@@ -280,6 +285,7 @@ impl Sources {
             && state.parked == Some(key)
         {
             state.parked = None;
+            (state.refused, state.eager) = (0, false);
             self.activate(source);
         }
     }
@@ -313,14 +319,27 @@ impl State {
 
     /// What the demand is of the budget, in percent.
     pub(super) fn load_percent(&self, demand: f64) -> Option<u32> {
-        let (cost, per) = self.settings.budget?;
-        let bears = f64::from(cost) / per.as_secs_f64();
-        let percent = (demand / bears * 100.0).round();
+        let percent = self.percent(demand)?.round();
         Some(if percent.is_finite() {
             percent.clamp(0.0, 1e9) as u32
         } else {
             u32::MAX
         })
+    }
+
+    /// What a demand that goes beyond the budget is of it, in percent, rounded up to a tenth.
+    pub(super) fn overload(&self, demand: f64) -> Option<f64> {
+        // A hair for costs that were rounded up, and for sums of fractions.
+        const WHOLE: f64 = 100.001;
+        let percent = self.percent(demand)?;
+        let beyond = percent.is_nan() || percent > WHOLE;
+        beyond.then(|| (percent * 10.0 - 1e-6).ceil() / 10.0)
+    }
+
+    fn percent(&self, demand: f64) -> Option<f64> {
+        let (cost, per) = self.settings.budget?;
+        let bears = f64::from(cost) / per.as_secs_f64();
+        Some(demand / bears * 100.0)
     }
 
     /// A run has ended. Weighted by a tenth, as the seed does.
@@ -370,10 +389,63 @@ impl<H: super::Handle> Roster<H> {
     /// A source cannot be asked before `until`, or for a day.
     pub(super) fn park(&mut self, source: u32, until: Nanos, now: Nanos) {
         let until = until.min(now.saturating_add(length(LONGEST_WAIT)));
-        let later = |state: &State| state.parked.is_none_or(|(parked, _)| parked < until);
+        let later = |state: &State| {
+            let parked = state.parked.filter(|_| state.refused == 0);
+            parked.is_none_or(|(parked, _)| parked < until)
+        };
         if !self.sources.get(source).is_some_and(later) {
             return;
         }
+        if let Some(state) = self.sources.get_mut(source) {
+            (state.refused, state.eager) = (0, false);
+        }
+        self.park_until(source, until, now);
+    }
+
+    /// The gate of a source has refused a run of this priority until then. Something more urgent may be let through all the same: a
+    /// budget is spent for one class before it is for another.
+    pub(super) fn refuse(&mut self, source: u32, priority: u8, until: Nanos, now: Nanos) {
+        let until = until.min(now.saturating_add(length(LONGEST_WAIT)));
+        let Some(state) = self.sources.get_mut(source) else {
+            return;
+        };
+        (state.refused, state.eager) = (priority, priority > 1);
+        match state.parked {
+            // All are asked again when the first of them may go.
+            Some((parked, _)) if parked <= until => {}
+            Some(old) => {
+                self.alarms.remove(&old);
+                let alarm = self.set_alarm(until, Alarm::Unpark(source));
+                if let Some(state) = self.sources.get_mut(source) {
+                    state.parked = Some(alarm);
+                }
+            }
+            None => self.park_until(source, until, now),
+        }
+    }
+
+    /// What may be asked for of a source that is parked: the oldest that is more urgent than what its gate has refused.
+    pub(super) fn past_refused(&mut self, source: u32, reserved: bool) -> Option<Key> {
+        let state = self.sources.get(source)?;
+        let (refused, [urgent, others]) = (state.refused, &state.lanes);
+        let priority = |key: &&Key| self.entry(key.slot).map(|job| job.spec.priority);
+        let better = |key: &&Key| priority(key).is_some_and(|priority| priority < refused);
+        let of = |lane: &Lane| {
+            let first = lane.first().filter(better);
+            first.or_else(|| lane.keys().filter(better).min()).copied()
+        };
+        let of_others = || (!reserved).then(|| of(others)).flatten();
+        let found = of(urgent).or_else(of_others);
+        if found.is_none()
+            && !reserved
+            && let Some(state) = self.sources.get_mut(source)
+        {
+            state.eager = false;
+        }
+        found
+    }
+
+    fn park_until(&mut self, source: u32, until: Nanos, now: Nanos) {
         let alarm = self.set_alarm(until, Alarm::Unpark(source));
         let Some(state) = self.sources.get_mut(source) else {
             return;

@@ -190,8 +190,9 @@ impl<H: super::Handle> Roster<H> {
             let Some(state) = source.and_then(|source| self.sources.get(source)) else {
                 continue;
             };
-            let percent = state.load_percent(state.demand + more).unwrap_or(0);
-            if state.settings.overload == Overload::Refuse && percent > 100 {
+            if state.settings.overload == Overload::Refuse
+                && let Some(percent) = state.overload(state.demand + more)
+            {
                 return Err(AddError::Overload {
                     source_name,
                     percent,

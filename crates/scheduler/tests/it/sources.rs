@@ -202,14 +202,14 @@ async fn demand_beyond_a_budget_is_told_or_refused_when_a_job_is_added() {
             told.push((source.to_string(), percent));
         }
     }
-    assert_eq!(told, [("kraken".to_owned(), 140)]);
+    assert_eq!(told, [("kraken".to_owned(), 140.0)]);
     scheduler.add(job("c", "strict", 9)).unwrap();
     let refused = scheduler.add(job("d", "strict", 5)).unwrap_err();
     assert_eq!(
         refused,
         AddError::Overload {
             source_name: "strict".into(),
-            percent: 140
+            percent: 140.0
         }
     );
     assert_eq!(
@@ -224,6 +224,91 @@ async fn demand_beyond_a_budget_is_told_or_refused_when_a_job_is_added() {
     assert_eq!(loads, [Some(140), Some(90)]);
     scheduler.remove(scheduler.find("c").unwrap()).unwrap();
     scheduler.add(job("d", "strict", 5)).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_demand_of_a_hair_more_than_the_budget_is_refused_and_one_of_the_whole_budget_is_not() {
+    for (millis, expected) in [
+        (1_250, None),
+        (1_249, Some(100.1)),
+        (1_244, Some(100.5)),
+        (1_200, Some(104.2)),
+    ] {
+        let scheduler = builder().start();
+        let strict = Source::new("strict").budget(10_000, secs(1));
+        scheduler.source(strict.overload(Overload::Refuse));
+        let job = Job::every("a", ms(millis)).source("strict").cost(12_500);
+        let added = scheduler.add(job.handler(|_| async { Ok(()) }));
+        let refused = expected.map(|percent| AddError::Overload {
+            source_name: "strict".into(),
+            percent,
+        });
+        assert_eq!(added.err(), refused, "{millis} ms");
+        if let Some(refused) = refused {
+            let text = format!("would be asked {} % of its budget", expected.unwrap());
+            assert!(refused.to_string().ends_with(&text), "{refused}");
+        }
+    }
+    // Sums of fractions: a hundred jobs that ask a hundredth each.
+    let scheduler = builder().start();
+    let strict = Source::new("strict").budget(10_000, secs(1));
+    scheduler.source(strict.overload(Overload::Refuse));
+    let job = |n: u32| {
+        let job = Job::every(format!("job {n}"), ms(300)).source("strict");
+        job.cost(30).handler(|_| async { Ok(()) })
+    };
+    scheduler.add_all((0..100).map(job)).unwrap();
+    assert!(scheduler.add(job(100)).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_more_urgent_than_what_a_gate_has_refused_is_asked_for_all_the_same() {
+    let (scheduler, diary) = (builder().start(), Diary::default());
+    let began = Instant::now();
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    scheduler.source(Source::new("shared").gate(move |ask: &Ask| {
+        count.fetch_add(1, Ordering::SeqCst);
+        match ask.priority {
+            // Others use up all that these may have.
+            3.. if ask.now < began + secs(60) => Admission::NotBefore(began + secs(60)),
+            2 if ask.now < began + secs(30) => Admission::NotBefore(began + secs(30)),
+            _ => Admission::Open,
+        }
+    }));
+    for priority in [5, 4, 3, 2] {
+        let job = once(&format!("p{priority}")).priority(priority);
+        let job = job.source("shared").handler(diary.keeps(ms(1)));
+        scheduler.add(job).unwrap();
+    }
+    let often = Job::every("p1", secs(1)).source("shared").priority(1);
+    let often = scheduler.add(often.handler(diary.keeps(ms(1)))).unwrap();
+    sleep(secs(29)).await;
+    assert!(diary.names().iter().all(|name| name == "p1"));
+    let ledger = scheduler.job_ledger(often).unwrap();
+    assert!(ledger.outcomes.ok >= 28, "{ledger:?}");
+    assert_eq!(
+        ledger.superseded, 0,
+        "older ones that are refused keep nobody: {ledger:?}"
+    );
+    // Each that comes is asked for once, and the four before it not again.
+    let seen = asked.load(Ordering::SeqCst);
+    assert!(seen <= 4 + ledger.ran + 1, "{seen}");
+    sleep(secs(5)).await;
+    assert_eq!(
+        diary.names().iter().filter(|name| *name != "p1").count(),
+        1,
+        "p2 at 30 s"
+    );
+    sleep(secs(30)).await;
+    let mut others = diary.names();
+    others.retain(|name| name != "p1");
+    assert_eq!(others, ["p2", "p3", "p4", "p5"]);
+    let ledger = scheduler.job_ledger(often).unwrap();
+    assert!(
+        ledger.superseded == 0 && ledger.outcomes.ok >= 62,
+        "{ledger:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -380,7 +465,7 @@ async fn a_job_that_follows_others_weighs_as_much_as_the_rarest_of_them_in_any_o
     scheduler.add(follower("last", &["middle"])).unwrap();
     assert_eq!(load(&scheduler), 80);
     let error = scheduler.add(follower("more", &["last"])).unwrap_err();
-    let percent = 120;
+    let percent = 120.0;
     let source_name = "kraken".into();
     assert_eq!(
         error,
@@ -527,7 +612,7 @@ async fn a_job_of_several_sources_costs_each_what_it_costs_there() {
     assert_eq!((demand("cheap"), demand("dear")), (1.0, 9.0));
     let refused = AddError::Overload {
         source_name: "dear".into(),
-        percent: 135,
+        percent: 135.0,
     };
     assert_eq!(scheduler.add(job(2)).unwrap_err(), refused);
     let forecast = scheduler.forecast(secs(1_000));

@@ -207,12 +207,12 @@ async fn a_change_that_asks_too_much_is_refused_and_one_that_asks_no_more_is_not
             percent,
         })
     };
-    assert_eq!(scheduler.update(a, |job| job.cost(60)), refused(117));
-    assert_eq!(scheduler.update(b, |job| job.cost(40)), refused(117));
+    assert_eq!(scheduler.update(a, |job| job.cost(60)), refused(116.7));
+    assert_eq!(scheduler.update(b, |job| job.cost(40)), refused(116.7));
     // What follows comes as often.
     assert_eq!(
         scheduler.update(a, |job| job.trigger(every(secs(30)))),
-        refused(133)
+        refused(133.4)
     );
     assert_eq!(scheduler.sources()[0].load_percent, Some(67));
     assert_eq!(scheduler.job(a).unwrap().trigger.period(), Some(secs(60)));
@@ -225,7 +225,7 @@ async fn a_change_that_asks_too_much_is_refused_and_one_that_asks_no_more_is_not
     well(20);
     assert_eq!(scheduler.update(a, |job| job.priority(1)), Ok(()));
     assert_eq!(scheduler.update(a, |job| job.cost(40)), Ok(()));
-    assert_eq!(scheduler.update(a, |job| job.cost(42)), refused(130));
+    assert_eq!(scheduler.update(a, |job| job.cost(42)), refused(130.0));
     assert_eq!(scheduler.update(a, |job| job.source("rain barrel")), Ok(()));
 }
 
