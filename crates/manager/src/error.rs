@@ -61,7 +61,7 @@ pub enum DataError {
         retry_in: Duration,
     },
     /// No answer in time.
-    #[error("{exchange}: no answer within {after:?} ({stage})")]
+    #[error("{exchange}: no answer within {:?} ({stage})", millis(*after))]
     Timeout {
         /// The exchange.
         exchange: Exchange,
@@ -340,6 +340,12 @@ impl DataError {
             },
         }
     }
+}
+
+/// To the millisecond: no timer knows it better.
+fn millis(time: Duration) -> Duration {
+    let millis = (time.saturating_add(Duration::from_micros(500))).as_millis();
+    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
 /// The acceptance, the score and the heaviest objection.

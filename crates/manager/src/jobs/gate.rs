@@ -1,14 +1,12 @@
 //! Whether a source can be asked now, by its breaker and its limiter.
 
-use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use robust_breaker::{Breaker, State};
-use robust_limiter::{Charge, Cost, Limiter};
+use robust_limiter::{Charge, Class, Cost, Limiter, Reservation};
 use robust_scheduler::{Admission, Ask, Gate, Overload};
 use robust_source::Source;
-use tokio::time::Instant;
 
 use super::rates::{Rate, Rates};
 use super::urgency;
@@ -16,29 +14,61 @@ use super::urgency;
 /// The unit of cost that the scheduler counts in: a tenth of a millisecond of a source's time.
 pub(super) const UNITS_PER_SECOND: u32 = 10_000;
 
-/// How long a run that was let through is taken to be on its way to the limiter. Then the limiter knows of it.
+/// How long a run that was let through is taken to be on its way to the limiter.
 const ON_ITS_WAY: Duration = Duration::from_millis(20);
+
+/// How much longer than it has to wait a parked run keeps its place in the limiter's queue: a scheduler that is late has it still, and
+/// one that has dropped the run meanwhile does not hold the others up.
+const KEPT: Duration = Duration::from_millis(100);
 
 /// Parks the jobs of a source while its breaker is open, while it has been told to stay away, and while its budget is spent.
 ///
 /// Every exchange of a manager has one. With [`new`](Self::new) a source of your own has one too: jobs that ask it then wait outside of
 /// its limiter, in the order of their importance, and hold no place among the runs. See the example `own_source`.
+///
+/// Beside the jobs others ask the same limiter: readers, and the learning of history. A parked run keeps a place in its queue, so that
+/// whoever waits there with a lower class does not get what the run is parked for. The run takes the place over when it asks the
+/// limiter in the class of its job: priority 1 is critical, 2 high, 3 medium, 4 and 5 low.
 #[derive(Debug)]
 pub struct SourceGate {
     breaker: Breaker,
     limiter: Limiter,
     windows: Vec<(usize, Rate)>,
-    /// Runs that were let through a moment ago.
-    on_their_way: Mutex<VecDeque<Passed>>,
+    places: Mutex<Places>,
 }
 
-/// A run that was let through.
+/// Places in the limiter's queue.
+#[derive(Debug, Default)]
+struct Places {
+    /// Those of the parked runs that are next in their classes.
+    parked: [Option<Reservation>; Class::ALL.len()],
+    /// That of the run which was let through last.
+    passed: Option<Passed>,
+}
+
+/// The place of a run that was let through.
 #[derive(Debug)]
 struct Passed {
-    at: Instant,
-    cost: u32,
+    place: Reservation,
+    class: Class,
     /// The cost of the runs that were under way then.
     beside: u64,
+}
+
+impl Places {
+    /// The place of the run that is asked for.
+    fn take(&mut self, ask: &Ask, class: Class) -> Option<Reservation> {
+        if let Some(passed) = self.passed.take()
+            // With it begun, more would be under way: it waited for its source's turn, and is here again; or it has ended already.
+            && passed.beside == ask.under_way
+        {
+            if passed.class == class {
+                return Some(passed.place);
+            }
+            passed.place.give_up();
+        }
+        self.parked.get_mut(class.index())?.take()
+    }
 }
 
 impl SourceGate {
@@ -66,34 +96,31 @@ impl SourceGate {
         Self::over(breaker, limiter, windows)
     }
 
-    const fn over(breaker: Breaker, limiter: Limiter, windows: Vec<(usize, Rate)>) -> Self {
+    fn over(breaker: Breaker, limiter: Limiter, windows: Vec<(usize, Rate)>) -> Self {
         Self {
             breaker,
             limiter,
             windows,
-            on_their_way: Mutex::new(VecDeque::new()),
+            places: Mutex::default(),
         }
     }
 
-    /// How long until the budget has room for a run of this cost, behind those that are on their way to it.
-    fn wait(&self, ask: &Ask, on_their_way: u32) -> Duration {
-        let class = urgency(ask.priority);
-        let units = |rate: &Rate, cost: u32| rate.units(cost_time(cost)).clamp(1, rate.granted);
-        let price = |cost: u32| {
-            let mut price = Cost::new();
-            for (index, rate) in &self.windows {
-                price.push(Charge::new(*index, units(rate, cost)));
-            }
-            price
-        };
-        let both = on_their_way.saturating_add(ask.cost);
-        let fits = |(_, rate): &(usize, Rate)| rate.units(cost_time(both)) <= rate.granted;
-        if on_their_way == 0 || self.windows.iter().all(fits) {
-            return self.limiter.estimate(&price(both), class);
+    /// What a run of this cost takes of each window.
+    fn price(&self, cost: u32) -> Cost {
+        let mut price = Cost::new();
+        for (index, rate) in &self.windows {
+            let units = rate.units(cost_time(cost)).clamp(1, rate.granted);
+            price.push(Charge::new(*index, units));
         }
-        // They do not fit together: this one has to wait until those have had theirs.
-        let own = self.limiter.estimate(&price(ask.cost), class);
-        own.max(cost_time(on_their_way))
+        price
+    }
+
+    /// A place for a run of this price in the limiter's queue; `None` when there will never be room for it.
+    fn place(&self, kept: Option<Reservation>, price: &Cost, class: Class) -> Option<Reservation> {
+        match kept {
+            Some(mut place) => place.renew(price).ok().map(|_| place),
+            None => self.limiter.reserve(price, class, KEPT).ok(),
+        }
     }
 }
 
@@ -106,40 +133,31 @@ impl Gate for SourceGate {
                 None => Admission::Trial,
             };
         }
-        let mut recent = self
-            .on_their_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let known = |passed: &Passed| ask.now.saturating_duration_since(passed.at) > ON_ITS_WAY;
-        while recent.front().is_some_and(known) {
-            recent.pop_front();
-        }
-        // With it begun, more would be under way: it waited for its source's turn, and is here again; or it has ended already.
-        if recent
-            .back()
-            .is_some_and(|last| last.beside == ask.under_way)
-        {
-            recent.pop_back();
-        }
-        let on_their_way = recent
-            .iter()
-            .fold(0_u32, |sum, passed| sum.saturating_add(passed.cost));
-        let wait = match self.limiter.paused_until() {
-            Some(until) if until > ask.now => until - ask.now,
-            _ => self.wait(ask, on_their_way),
-        };
-        if wait.is_zero() {
-            recent.push_back(Passed {
-                at: ask.now,
-                cost: ask.cost,
-                beside: ask.under_way,
-            });
-            return Admission::Open;
-        }
+        let class = urgency(ask.priority);
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = places.take(ask, class);
         // What never fits is for the limiter to refuse, with the reason.
-        match ask.now.checked_add(wait) {
-            Some(until) if wait < Duration::MAX => Admission::NotBefore(until),
-            _ => Admission::Open,
+        let Some(mut place) = self.place(kept, &self.price(ask.cost), class) else {
+            return Admission::Open;
+        };
+        let until = ask.now.checked_add(place.wait());
+        match until.filter(|until| *until > ask.now) {
+            Some(until) => {
+                if let Some(parked) = places.parked.get_mut(class.index()) {
+                    *parked = Some(place);
+                }
+                Admission::NotBefore(until)
+            }
+            None => {
+                place.call(ON_ITS_WAY);
+                let beside = ask.under_way;
+                places.passed = Some(Passed {
+                    place,
+                    class,
+                    beside,
+                });
+                Admission::Open
+            }
         }
     }
 }

@@ -96,8 +96,10 @@ impl Work {
                     .await?;
                 many.terms.retries = toll.retries().or(many.terms.retries);
                 let read = many::run(self.service.clone(), many, ends).await;
-                let attempts = read
-                    .map_err(|error| self.away(&error).unwrap_or_else(|| end::of_many(&error)))?;
+                let attempts = read.map_err(|error| {
+                    let away = self.away(&error);
+                    away.unwrap_or_else(|| end::of_many(&error, left(&run)))
+                })?;
                 toll.settle(attempts);
                 Ok(())
             }
@@ -108,8 +110,10 @@ impl Work {
                 let toll = self.toll(exchange, pages, query.retries, &run).await?;
                 query.retries = toll.retries().or(query.retries);
                 let read = self.get(query).await;
-                let sample =
-                    read.map_err(|error| self.away(&error).unwrap_or_else(|| end::of(&error)))?;
+                let sample = read.map_err(|error| {
+                    let away = self.away(&error);
+                    away.unwrap_or_else(|| end::of(&error, left(&run)))
+                })?;
                 let coverage = sample.meta.coverage.as_deref();
                 if coverage.is_none_or(|coverage| coverage.stopped.is_none()) {
                     toll.settle(sample.meta.attempts);
@@ -317,6 +321,12 @@ impl Work {
         let paging = self.paging(query);
         paging.is_none_or(|paging| !matches!(paging.empty_bars, EmptyBars::Sent))
     }
+}
+
+/// How long a run still has.
+fn left(run: &Run) -> Option<Duration> {
+    let now = Instant::now();
+    run.deadline.map(|ends| ends.saturating_duration_since(now))
 }
 
 /// The wall time as the scheduler has it.

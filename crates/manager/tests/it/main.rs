@@ -26,6 +26,7 @@ mod monotonic;
 mod not_ready;
 mod orchestrated;
 mod plans;
+mod priorities;
 mod promised;
 mod quality;
 mod refusals;
