@@ -3,6 +3,7 @@
 mod credentials;
 mod exchange;
 mod job;
+mod job_check;
 mod monotonic;
 mod quality;
 mod resilience;
