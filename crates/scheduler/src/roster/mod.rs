@@ -16,6 +16,7 @@ mod end;
 mod gather;
 mod lane;
 mod marks;
+mod parking;
 mod queue;
 mod release;
 mod sources;
