@@ -104,19 +104,20 @@ where
 /// Puts the exchange's listed pairs in place of the names that were asked for.
 ///
 /// The connector's own table answers for the best known pairs. Only when a pair is not in it is the exchange asked for its
-/// instruments, once an hour at most, and only then is the pair refused. An exchange that refuses the list for good is not asked
+/// instruments, once an hour at most, and only then is the pair refused. A question about the whole market is one about pairs that
+/// the table may not know, so the list comes first: without it most of the answer could not be read. An exchange that refuses the list for good is not asked
 /// for it at each such read, see [`Refusals`](crate::listing::Refusals).
 async fn resolve<S>(shared: &Shared, inner: S, mut query: Query) -> Result<Query, DataError>
 where
     S: Service<Query, Response = Answered, Error = DataError>,
 {
     let venue = shared.venue(&query.exchange)?;
-    if query
+    let known = query
         .request
         .symbols()
         .iter()
-        .all(|symbol| venue.lists(symbol))
-    {
+        .all(|symbol| venue.lists(symbol));
+    if known && !query.request.is_whole_market() {
         query.request = canonical(query.request);
         return Ok(query);
     }
@@ -129,6 +130,13 @@ where
     listing.id = query.id;
     let list = inner.oneshot(listing).await;
     venue.refusals.note(turn, list.as_ref(), Instant::now());
+    if query.request.is_whole_market() {
+        return match list {
+            // Half a market is no answer about the whole of it.
+            Err(error) if !matches!(error, DataError::Unanswerable(_)) => Err(error),
+            _ => Ok(query),
+        };
+    }
     if let Some(known) = listed(venue, &query.request) {
         query.request = canonical(known);
         return Ok(query);

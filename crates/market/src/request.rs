@@ -198,6 +198,17 @@ impl Request {
             _ => self.symbol().map_or(&[], std::slice::from_ref),
         }
     }
+
+    /// Whether it is about every pair that the exchange lists: of several pairs, and none is named.
+    #[must_use]
+    pub fn is_whole_market(&self) -> bool {
+        match self {
+            Self::Tickers { symbols }
+            | Self::BidsAsks { symbols }
+            | Self::LastPrices { symbols } => symbols.is_empty(),
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]

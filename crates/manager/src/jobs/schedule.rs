@@ -303,7 +303,10 @@ impl DataJob {
                     _ => 1,
                 };
                 let pages = usize::try_from(pages).unwrap_or(1).max(1);
-                std::iter::repeat_n(request.clone(), pages).collect()
+                // The list of pairs comes before what is asked of all of them.
+                let list = request.is_whole_market().then_some(Request::Instruments);
+                let pages = std::iter::repeat_n(request.clone(), pages);
+                list.into_iter().chain(pages).collect()
             }
             What::Many { kind, symbols } => {
                 let many = self.many_of(connector, exchange, *kind, symbols.clone())?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use robust_data_manager::market::{Exchange, Freshness, Kind, Symbol, Ticker};
+use robust_data_manager::market::{Acceptance, Exchange, Freshness, Kind, Request, Symbol, Ticker};
 use robust_data_manager::{DataJob, Event, Query, ScheduleError};
 
 use crate::world::{World, fault};
@@ -166,4 +166,43 @@ async fn dropping_the_last_handle_lets_go_of_a_fetch_under_way() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     let stats = source.stats();
     assert_eq!((stats.calls, stats.cancelled), (1, 1), "{stats:?}");
+}
+
+/// Without the list of pairs most of the answer could not be read: a fifth of the market, and rejected for it.
+#[tokio::test(start_paused = true)]
+async fn a_scan_of_the_whole_market_brings_every_pair_and_is_accepted() {
+    for exchange in [
+        Exchange::KRAKEN,
+        Exchange::BINANCE,
+        Exchange::KUCOIN,
+        Exchange::HTX,
+    ] {
+        // A manager of its own, which has not read the list for anything else.
+        let world = World::of([exchange.clone()], |builder| builder);
+        let request = Request::Tickers {
+            symbols: Vec::new(),
+        };
+        let query = Query::new(exchange.clone(), request);
+        let job = DataJob::new("scan", query.clone(), Duration::from_secs(86_400)).at_start();
+        let id = world.manager.schedule(job).unwrap();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let ledger = world.manager.scheduler().job_ledger(id).unwrap();
+        assert_eq!((ledger.ran, ledger.outcomes.ok), (1, 1), "{exchange}");
+
+        // What the run brought is what a reader finds.
+        let asked = world.sims[&exchange].stats().requests;
+        let read = query.max_age(Duration::from_secs(3_600));
+        let market = world.manager.get(read).await.unwrap();
+        let report = market.quality.as_ref().expect("judged");
+        assert_eq!(
+            report.acceptance,
+            Acceptance::Accept,
+            "{exchange}: {report:?}"
+        );
+        let listed = world.manager.instruments(exchange.clone()).await.unwrap();
+        assert!(listed.len() > 20, "{exchange}");
+        assert_eq!(market.len(), listed.len(), "{exchange}");
+        let more = world.sims[&exchange].stats().requests - asked;
+        assert_eq!(more, 0, "{exchange}: the list was there");
+    }
 }
