@@ -145,6 +145,14 @@ impl Calendar {
         places.filter_map(|(slot, place)| (*place != Place::Absent).then_some(slot))
     }
 
+    /// Reads a little of what will be written when a slot is put elsewhere.
+    pub(crate) fn glance(&self, slot: u32) -> u64 {
+        match self.place(slot) {
+            Place::Absent | Place::Heap => 0,
+            Place::Open(nth) | Place::Box(_, nth) => u64::from(nth),
+        }
+    }
+
     fn place(&self, slot: u32) -> Place {
         let place = self.places.get(slot as usize).copied();
         place.unwrap_or(Place::Absent)

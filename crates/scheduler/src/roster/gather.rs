@@ -88,10 +88,22 @@ impl<H: super::Handle> Roster<H> {
         now < self.gathering.until
     }
 
+    /// A run has ended: counts what came due since, unless the driver does so before long. Many are
+    /// looked at for less than as many alone.
+    pub(crate) fn catch_up(&mut self, now: Nanos) {
+        if !self.is_alone(now) {
+            self.advance(now);
+        }
+    }
+
+    /// Whether one task alone makes all runs now.
+    fn is_alone(&self, now: Nanos) -> bool {
+        self.gathering.alone && self.is_gathering(now)
+    }
+
     /// Whether somebody else is needed to start what is ready, now that one task goes on with a run.
     pub(crate) fn needs_more_tasks(&self, now: Nanos) -> bool {
-        let alone = self.gathering.alone && self.is_gathering(now);
-        !alone && self.could_start()
+        !self.is_alone(now) && self.could_start()
     }
 }
 

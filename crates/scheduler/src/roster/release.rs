@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use smallvec::SmallVec;
 
-use super::Roster;
+use super::{Entry, Roster};
 use super::queue::Place;
 use crate::event::Event;
 use crate::ledger::SkipReason;
@@ -50,8 +50,10 @@ impl<H: super::Handle> Roster<H> {
         soon.clear();
         self.by_mono.until(now, &mut soon);
         if soon.len() > 1 {
-            let jobs = soon.iter().filter_map(|slot| self.entry(*slot));
-            let seen = jobs.fold(0, |seen, job| seen ^ job.glance());
+            let seen = soon.iter().fold(0, |seen, slot| {
+                let job = self.entry(*slot).map_or(0, Entry::glance);
+                seen ^ job ^ self.by_mono.glance(*slot)
+            });
             std::hint::black_box(seen);
         }
         self.soon = soon;
