@@ -126,7 +126,7 @@ impl Shared {
                 end => end,
             };
             let gone = roster.finish(ticket, end, now);
-            roster.catch_up(now);
+            roster.advance_between_runs(now);
             // Whatever the driver is needed for, it does in its own order, and so before it starts more.
             if !goes_on || roster.needs_driver() {
                 return (gone, None, true);

@@ -90,7 +90,7 @@ impl<H: super::Handle> Roster<H> {
 
     /// A run has ended: counts what came due since, unless the driver does so before long. Many are
     /// looked at for less than as many alone.
-    pub(crate) fn catch_up(&mut self, now: Nanos) {
+    pub(crate) fn advance_between_runs(&mut self, now: Nanos) {
         if !self.is_alone(now) {
             self.advance(now);
         }

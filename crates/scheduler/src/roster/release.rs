@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use smallvec::SmallVec;
 
-use super::{Entry, Roster};
 use super::queue::Place;
+use super::{Entry, Roster};
 use crate::event::Event;
 use crate::ledger::SkipReason;
 use crate::moment::{Nanos, SECOND, length, system};
