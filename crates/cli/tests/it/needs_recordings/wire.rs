@@ -125,12 +125,16 @@ async fn through_the_wire(
     source.set_symbols(table.clone());
     sim.select(Some(name)).map_err(|error| error.to_string())?;
     let before = sim.stats().requests;
-    let read = manager
-        .get(Query::new(exchange, request.clone()))
-        .await
-        .map_err(|error| error.to_string())?;
+    let read = manager.get(Query::new(exchange, request.clone())).await;
+    let read = match read.map_err(|error| error.to_string()) {
+        // Of HTX no list of pairs is recorded, and half a market is no answer about the whole of it.
+        Err(why) if request.is_whole_market() && why.contains("not recorded") => None,
+        read => Some(read?),
+    };
     let sent = sim.stats().requests - before;
-    if sent != 1 {
+    // The list of pairs comes before what is asked of all of them.
+    let expected = 1 + u64::from(request.is_whole_market() && read.is_some());
+    if sent != expected {
         return Err(format!("{sent} requests"));
     }
     let headers = HeaderMap::new();
@@ -142,10 +146,10 @@ async fn through_the_wire(
     let alone = connector
         .decode(&request, &Context::new(&table, SystemClock.now()), &reply)
         .map_err(|verdict| verdict.to_string())?;
-    if *read.data != alone.value {
+    if read.is_some_and(|read| *read.data != alone.value) {
         return Err("the wire changed the value".to_owned());
     }
-    agrees(&read.data, &case.parsed_response)
+    agrees(&alone.value, &case.parsed_response)
 }
 
 #[tokio::test]

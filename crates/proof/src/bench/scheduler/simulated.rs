@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -44,6 +44,8 @@ struct Disk {
     /// Whether the last append is written.
     written: bool,
     dead: Arc<tokio::sync::Notify>,
+    /// Whether it has died: nothing is written from then on.
+    gone: Arc<AtomicBool>,
 }
 
 impl Store for Disk {
@@ -55,6 +57,9 @@ impl Store for Disk {
         let Some(left) = &mut self.left else {
             return self.kept.append(marks);
         };
+        if self.gone.load(Ordering::SeqCst) {
+            return Err(io::Error::other("crashed"));
+        }
         if *left > 0 {
             *left -= 1;
             return self.kept.append(marks);
@@ -62,15 +67,10 @@ impl Store for Disk {
         if self.written {
             self.kept.append(marks)?;
         }
+        // Nothing comes after it: neither an answer nor another mark. The process ends at once.
+        self.gone.store(true, Ordering::SeqCst);
         self.dead.notify_one();
-        // Nothing comes after it: neither an answer nor another mark.
-        #[allow(
-            clippy::panic,
-            reason = "the driver has to end here, as it does when the process does; the runtime is dropped at once"
-        )]
-        {
-            std::panic::resume_unwind(Box::new("crash"));
-        }
+        Err(io::Error::other("crashed"))
     }
 }
 
@@ -189,7 +189,8 @@ fn process(
         .build()?;
     let life = runtime.block_on(async {
         let begun = Instant::now();
-        let (dead, written) = (Arc::clone(&disk.dead), disk.written);
+        let (dead, gone) = (Arc::clone(&disk.dead), Arc::clone(&disk.gone));
+        let written = disk.written;
         let mut added = BTreeSet::new();
         let scheduler = Scheduler::builder()
             .clock(SimClock::at(SystemTime::UNIX_EPOCH + wall))
@@ -198,12 +199,9 @@ fn process(
             .start();
         for plan in plans() {
             let job = plan.job(nth, seed, log, fail)?;
+            scheduler.add(job)?;
             // A disk that dies takes along who writes to it: the caller, here.
-            let told = catch_unwind(AssertUnwindSafe(|| scheduler.add(job)));
-            let died = told.is_err();
-            if let Ok(told) = told {
-                told?;
-            }
+            let died = gone.load(Ordering::SeqCst);
             if !died || written {
                 added.insert(plan.name);
             }
@@ -264,6 +262,7 @@ impl Crashes {
             left,
             written,
             dead: Arc::default(),
+            gone: Arc::default(),
         };
         let at_a_mark = draw.bool();
         let left = at_a_mark.then(|| draw.u32(0..60));
@@ -409,6 +408,7 @@ fn trace(seed: u64, minutes: u64) -> Result<Vec<Seen>> {
         left: None,
         written: true,
         dead: Arc::default(),
+        gone: Arc::default(),
     };
     let time = Duration::from_secs(60 * minutes);
     process(0, seed, BEGAN, time, disk, &log, true)?;
