@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::dispatch::{AFTER_PANIC, LEAST_PARK};
 use super::queue::Key;
+use super::sources::LONGEST_WAIT;
 use super::{Alarm, Roster};
-use crate::moment::Nanos;
+use crate::moment::{Nanos, length};
 use crate::source::{Admission, Ask, Gate};
 
 /// The gate, and whether it was found closed.
@@ -54,6 +55,8 @@ impl<H: super::Handle> Roster<H> {
             Err(_) => now.saturating_add(AFTER_PANIC),
         };
         self.door.closed = true;
+        // As for the gate of a source: no number from outside stops everything for longer.
+        let until = until.min(now.saturating_add(length(LONGEST_WAIT)));
         let until = until.max(now.saturating_add(LEAST_PARK));
         self.set_alarm(until, Alarm::Reopen);
         false

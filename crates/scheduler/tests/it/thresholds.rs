@@ -340,3 +340,21 @@ async fn of_all_places_one_is_left_for_the_others_and_of_each_queue_one_place() 
     let ledger = scheduler.ledger();
     assert_eq!((ledger.due, ledger.outcomes.ok), (20, 20));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_in_front_of_all_is_asked_again_after_a_day_whatever_it_says() {
+    let began = Instant::now();
+    let gate = move |ask: &Ask| {
+        if ask.now < began + secs(86_400) {
+            Admission::NotBefore(began + secs(86_400 * 365))
+        } else {
+            Admission::Open
+        }
+    };
+    let (scheduler, diary) = (builder().gate(gate).start(), Diary::default());
+    scheduler
+        .add(once("job").handler(diary.keeps(ms(0))))
+        .unwrap();
+    sleep(secs(86_401)).await;
+    assert_eq!(diary.starts("job", began), [86_400_000]);
+}
